@@ -1,0 +1,24 @@
+"""Reciprocal Normalization (arXiv:2112.10474) and what it takes to adapt a model with it."""
+
+from rn_model.convert import convert_reciprocal_norm, revert_reciprocal_norm
+from rn_model.domain_norm import DomainNorm, domain_norms, set_branch
+from rn_model.reciprocal_norm import (
+    ReciprocalNorm1d,
+    ReciprocalNorm2d,
+    ReciprocalNorm3d,
+    project_gates,
+)
+from rn_model.splitting import domain_split
+
+__all__ = [
+    "DomainNorm",
+    "ReciprocalNorm1d",
+    "ReciprocalNorm2d",
+    "ReciprocalNorm3d",
+    "convert_reciprocal_norm",
+    "domain_norms",
+    "domain_split",
+    "project_gates",
+    "revert_reciprocal_norm",
+    "set_branch",
+]
