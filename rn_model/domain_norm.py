@@ -8,7 +8,7 @@ batches, is here.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -85,16 +85,19 @@ class DomainNorm(nn.Module, ABC):
         self.branch: Domain = "target"
         self.split: Split | None = None
         self.observation: Observation | None = None
-        make = {"device": device, "dtype": dtype}
         if affine:
-            self.weight = nn.Parameter(torch.ones(num_features, **make))
-            self.bias = nn.Parameter(torch.zeros(num_features, **make))
+            self.weight = nn.Parameter(torch.ones(num_features, device=device, dtype=dtype))
+            self.bias = nn.Parameter(torch.zeros(num_features, device=device, dtype=dtype))
         else:
             self.register_parameter("weight", None)
             self.register_parameter("bias", None)
         for domain in DOMAINS:
-            self.register_buffer(f"running_mean_{domain}", torch.zeros(num_features, **make))
-            self.register_buffer(f"running_var_{domain}", torch.ones(num_features, **make))
+            self.register_buffer(
+                f"running_mean_{domain}", torch.zeros(num_features, device=device, dtype=dtype)
+            )
+            self.register_buffer(
+                f"running_var_{domain}", torch.ones(num_features, device=device, dtype=dtype)
+            )
             count = torch.zeros((), dtype=torch.int64, device=device)
             self.register_buffer(f"num_images_{domain}", count)
         tracked = torch.zeros((), dtype=torch.int64, device=device)
@@ -162,7 +165,7 @@ class DomainNorm(nn.Module, ABC):
                 f"the split says {self.split.source} source + {self.split.target} target images,"
                 f" the batch has {x.shape[0]}"
             )
-        source, target = x.split(list(self.split))
+        source, target = torch.split(x, list(self.split))
         parts: dict[Domain, Tensor] = {"source": source, "target": target}
         for domain, part in parts.items():
             values = part.numel() // self.num_features
@@ -177,12 +180,9 @@ class DomainNorm(nn.Module, ABC):
     @torch.no_grad()
     def _update_running(self, raw: Mapping[Domain, Moments], counts: Mapping[Domain, int]) -> None:
         self.num_batches_tracked.add_(1)
+        momentum = self.momentum
+        share = self.num_batches_tracked.reciprocal() if momentum is None else momentum
         for domain, moments in raw.items():
-            share: Tensor | float
-            if self.momentum is None:
-                share = self.num_batches_tracked.reciprocal()
-            else:
-                share = self.momentum
             for buffer, new in zip(self.running(domain), moments, strict=True):
                 buffer.add_(share * (new.to(buffer.dtype) - buffer))
             getattr(self, f"num_images_{domain}").add_(counts[domain])
@@ -236,4 +236,4 @@ def set_branch(model: nn.Module, branch: Domain) -> None:
     if branch not in DOMAINS:
         raise ValueError(f"branch must be 'source' or 'target', not {branch!r}")
     for _, layer in domain_norms(model):
-        layer.branch = cast(Domain, branch)
+        layer.branch = branch

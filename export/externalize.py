@@ -1,0 +1,74 @@
+"""Moves a graph's arrays out of it, into a safetensors file beside it."""
+
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from numpy.typing import NDArray
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+from safetensors.numpy import save
+
+from bundle.fold import Array
+
+
+def float_initializers(model: ir.Model) -> dict[str, Array]:
+    """The arrays of a graph that are weights: its float32 initializers of at least one dimension."""
+    return {
+        name: np.array(value.const_value.numpy())
+        for name, value in model.graph.initializers.items()
+        if value.const_value is not None
+        and value.const_value.dtype == ir.DataType.FLOAT
+        and value.const_value.shape.rank() > 0
+    }
+
+
+def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """A safetensors file; the same bytes for the same arrays."""
+    return save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})
+
+
+def serialize(model: ir.Model, outside: Mapping[str, bytes] | None = None) -> bytes:
+    """An ONNX file, without what the tracer wrote about its own source.
+
+    Args:
+        model: the graph.
+        outside: name and content of the safetensors file that holds its arrays. Those found there
+            are left out of the graph, which then refers to their bytes in that file.
+    """
+    ClearMetadataAndDocStringPass()(model)
+    proto = ir.serde.serialize_model(model)
+    for name, content in (outside or {}).items():
+        places = _places(content)
+        for tensor in proto.graph.initializer:
+            if tensor.name in places:
+                _refer(tensor, name, *places[tensor.name])
+    content: bytes = proto.SerializeToString(deterministic=True)
+    return content
+
+
+def _places(content: bytes) -> dict[str, tuple[int, int]]:
+    """Offset and length of every tensor in a safetensors file."""
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    start = 8 + length
+    return {
+        name: (
+            start + entry["data_offsets"][0],
+            entry["data_offsets"][1] - entry["data_offsets"][0],
+        )
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }
+
+
+def _refer(tensor: onnx.TensorProto, file: str, offset: int, length: int) -> None:
+    tensor.ClearField("raw_data")
+    tensor.ClearField("float_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    del tensor.external_data[:]
+    for key, value in (("location", file), ("offset", offset), ("length", length)):
+        tensor.external_data.add(key=key, value=str(value))

@@ -1,0 +1,147 @@
+"""The three computations of a bundle as torch modules, ready to be traced."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from bundle.preprocessing import Preprocessing
+from export.sites import NormSite
+from rn_model.domain_norm import Domain, DomainNorm, Observation, other_domain
+from rn_model.functional import Affine, scale_and_shift
+from rn_model.moments import Moments
+
+DOMAIN: Domain = "target"
+
+
+class Scaling(nn.Module):
+    """Pixels ``(N, H, W, C)`` uint8 to the network's input ``(N, C, H, W)`` float32."""
+
+    factor: Tensor
+    offset: Tensor
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        mean = torch.tensor(preprocessing.mean, dtype=torch.float64)
+        std = torch.tensor(preprocessing.std, dtype=torch.float64)
+        self.register_buffer("factor", (1 / (255 * std)).float().view(1, -1, 1, 1))
+        self.register_buffer("offset", (-mean / std).float().view(1, -1, 1, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image.permute(0, 3, 1, 2).float() * self.factor + self.offset
+
+
+class _AffineSite(nn.Module):
+    """Stands in for a normalization layer: its scale and shift, given for each forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.affine: Affine | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.affine is not None
+        return x * self.affine.scale + self.affine.shift
+
+
+class PredictGraph(nn.Module):
+    """Image to logits, every normalization an explicit scale and shift that come as inputs.
+
+    They are inputs, not constants, so that no optimization of the tracer touches them before they are
+    folded.
+    """
+
+    def __init__(self, model: nn.Module, sites: list[NormSite], scaling: Scaling) -> None:
+        super().__init__()
+        self.scaling = scaling
+        self.network = copy.deepcopy(model)
+        self._places = [_AffineSite() for _ in sites]
+        for site, place in zip(sites, self._places, strict=True):
+            self.network.set_submodule(site.name, place)
+
+    def forward(self, image: Tensor, scales: list[Tensor], shifts: list[Tensor]) -> Tensor:
+        for place, scale, shift in zip(self._places, scales, shifts, strict=True):
+            place.affine = Affine(scale, shift)
+        logits: Tensor = self.network(self.scaling(image))
+        for place in self._places:
+            place.affine = None
+        return logits
+
+
+class ObserveGraph(nn.Module):
+    """Image, image weights and prior moments to logits, batch moments and input features.
+
+    Every site normalizes with prior and batch merged, as the torch layer does under an
+    :class:`rn_model.domain_norm.Observation`.
+    """
+
+    def __init__(self, model: nn.Module, sites: list[NormSite], scaling: Scaling) -> None:
+        super().__init__()
+        self.scaling = scaling
+        self.network = model
+        self._sites = sites
+
+    def forward(
+        self,
+        image: Tensor,
+        image_weight: Tensor,
+        prior_weight: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        x = self.scaling(image)
+        seen: list[Observation] = []
+        for site in self._sites:
+            prior = Moments(mean[site.slice], variance[site.slice])
+            seen.append(Observation(DOMAIN, image_weight, prior_weight, prior))
+            site.layer.observation = seen[-1]
+        logits = self.network(x)
+        for site in self._sites:
+            site.layer.observation = None
+        batches = [observation.batch for observation in seen if observation.batch is not None]
+        return (
+            logits,
+            torch.cat([batch.mean for batch in batches]),
+            torch.cat([batch.variance for batch in batches]),
+            input_features(image),
+        )
+
+
+class CompensateGraph(nn.Module):
+    """Flat raw target moments to the flat scale and shift of every site, in float64."""
+
+    def __init__(self, sites: list[NormSite]) -> None:
+        super().__init__()
+        layers: list[DomainNorm] = [copy.deepcopy(site.layer).double() for site in sites]
+        self.layers = nn.ModuleList(layers)
+        self._places = list(zip(sites, layers, strict=True))
+
+    def forward(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        affine: list[Affine] = []
+        for site, layer in self._places:
+            own = Moments(mean[site.slice], variance[site.slice])
+            effective = layer.effective(DOMAIN, own, layer.running(other_domain(DOMAIN)))
+            affine.append(scale_and_shift(effective, layer.weight, layer.bias, layer.eps))
+        return torch.cat([a.scale for a in affine]), torch.cat([a.shift for a in affine])
+
+
+FEATURES = ("mean", "deviation", "height_difference", "width_difference")
+
+
+def input_features(image: Tensor) -> Tensor:
+    """Simple features by which an image that does not belong is told: ``(N, 4)`` float32.
+
+    Mean and standard deviation of all pixels, and mean absolute difference of neighbours along the
+    height and along the width, each in units of the full pixel range.
+    """
+    x = image.float() / 255
+    flat = x.flatten(1)
+    mean = flat.mean(dim=1, keepdim=True)
+    return torch.cat(
+        [
+            mean,
+            (flat - mean).square().mean(dim=1, keepdim=True).sqrt(),
+            (x[:, 1:] - x[:, :-1]).abs().flatten(1).mean(dim=1, keepdim=True),
+            (x[:, :, 1:] - x[:, :, :-1]).abs().flatten(1).mean(dim=1, keepdim=True),
+        ],
+        dim=1,
+    )

@@ -1,0 +1,85 @@
+"""Finds the normalization sites of a network by running it once."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rn_model import DomainNorm, domain_norms
+
+
+class ExportError(ValueError):
+    """A network that cannot be exported, or an export that is not faithful; one clear line."""
+
+
+@dataclass(frozen=True)
+class NormSite:
+    """A normalization layer as the exporter sees it.
+
+    Attributes:
+        name: of the layer in the network.
+        layer: the module.
+        offset: where its channels begin in the flat vectors.
+        rank: number of dimensions of its input, batch included.
+    """
+
+    name: str
+    layer: DomainNorm
+    offset: int
+    rank: int
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.layer.num_features
+
+    @property
+    def slice(self) -> slice:
+        """Its part of the flat vectors."""
+        return slice(self.offset, self.offset + self.channels)
+
+    @property
+    def broadcast_shape(self) -> tuple[int, ...]:
+        """Shape in which a per-channel vector meets the layer's input, batch left out."""
+        return (self.channels, *[1] * (self.rank - 2))
+
+
+def find_sites(model: nn.Module, x: Tensor) -> list[NormSite]:
+    """Every domain-specific normalization of a network, in definition order.
+
+    Args:
+        model: in evaluation mode.
+        x: an input of the network.
+
+    Raises:
+        ExportError: if there is none, or one takes part not exactly once in a forward pass: its
+            moments in two places are two things, and one set of statistics cannot be both.
+    """
+    layers = list(domain_norms(model))
+    if not layers:
+        raise ExportError("the model has no normalization to adapt: convert it first")
+    ranks: dict[str, list[int]] = {name: [] for name, _ in layers}
+    handles = [
+        layer.register_forward_pre_hook(
+            lambda _, args, seen=ranks[name]: seen.append(args[0].dim())
+        )
+        for name, layer in layers
+    ]
+    try:
+        with torch.no_grad():
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    sites: list[NormSite] = []
+    offset = 0
+    for name, layer in layers:
+        calls = len(ranks[name])
+        if calls != 1:
+            raise ExportError(
+                f"normalization layer {name!r} runs {calls} times in a forward pass;"
+                " give every place a layer of its own"
+            )
+        sites.append(NormSite(name, layer, offset, ranks[name][0]))
+        offset += layer.num_features
+    return sites

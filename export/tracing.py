@@ -1,0 +1,58 @@
+"""Traces a torch module into an ONNX graph."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from torch import nn
+
+from export.sites import ExportError
+
+OPSET = 20
+
+
+def trace(
+    module: nn.Module,
+    inputs: tuple[Any, ...],
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    batch: Sequence[bool],
+) -> ir.Model:
+    """Trace a module, in evaluation mode, with torch's exporter.
+
+    Args:
+        module: what to trace.
+        inputs: example arguments; lists of tensors are flattened into inputs of the graph.
+        input_names, output_names: of the graph.
+        batch: for each argument, whether its first dimension is the batch, left free.
+    """
+    free = torch.export.Dim("batch")
+    shapes = tuple(
+        {0: free} if is_batch else [None] * len(value) if isinstance(value, list) else None
+        for value, is_batch in zip(inputs, batch, strict=True)
+    )
+    # The tracer logs and warns about its own internals and about packages that are not needed here.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            program = torch.onnx.export(
+                module.eval(),
+                inputs,
+                dynamo=True,
+                dynamic_shapes=shapes,
+                input_names=list(input_names),
+                output_names=list(output_names),
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            cause = error.__cause__ or error
+            raise ExportError(
+                f"torch cannot trace the network: {str(cause).splitlines()[0]}"
+            ) from error
+    assert program is not None
+    return program.model
