@@ -46,8 +46,8 @@ def serialize(model: ir.Model, outside: Mapping[str, bytes] | None = None) -> by
         for tensor in proto.graph.initializer:
             if tensor.name in places:
                 _refer(tensor, name, *places[tensor.name])
-    content: bytes = proto.SerializeToString(deterministic=True)
-    return content
+    serialized: bytes = proto.SerializeToString(deterministic=True)
+    return serialized
 
 
 def _places(content: bytes) -> dict[str, tuple[int, int]]:
