@@ -1,0 +1,52 @@
+"""Scores of a set of predictions that need no labels."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Scores(NamedTuple):
+    """Label-free scores of predictions, each between 0 and 1, higher is better.
+
+    Attributes:
+        information: mutual information between image and predicted class, as a share of the most
+            that is possible: entropy of the mean prediction minus mean entropy of the predictions
+            (Bridle et al., "Unsupervised classifiers, mutual information and phantom targets", 1991).
+        nuclear_norm: of the matrix of predictions, as a share of the most that is possible (Cui et
+            al., arXiv:2003.12237): high where predictions are both certain and diverse.
+    """
+
+    information: float
+    nuclear_norm: float
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Probabilities ``(N, K)`` from logits ``(N, K)``."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    exponential = np.exp(shifted)
+    probabilities: NDArray[np.float64] = exponential / exponential.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def label_free_scores(probabilities: NDArray[np.float64]) -> Scores:
+    """Score predictions ``(N, K)`` whose rows sum to 1.
+
+    Raises:
+        ValueError: if there is no image, or fewer than two classes.
+    """
+    images, classes = probabilities.shape
+    if images < 1 or classes < 2:
+        raise ValueError(f"cannot score predictions of shape {probabilities.shape}")
+    diversity = _entropy(probabilities.mean(axis=0))
+    uncertainty = float(np.mean([_entropy(row) for row in probabilities]))
+    singular = np.linalg.svd(probabilities, compute_uv=False)
+    return Scores(
+        information=(diversity - uncertainty) / float(np.log(classes)),
+        nuclear_norm=float(singular.sum()) / float(np.sqrt(images * min(images, classes))),
+    )
+
+
+def _entropy(distribution: NDArray[np.float64]) -> float:
+    positive = distribution[distribution > 0]
+    return float(-(positive * np.log(positive)).sum())

@@ -1,0 +1,178 @@
+"""Decides which images of a batch may move the statistics.
+
+An image is refused if it was admitted before, and held back if its input features are far from those of
+the last admitted images. Held images that agree with one another while hardly anything else comes in
+are a new domain, and are let in together.
+"""
+
+import hashlib
+import io
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.manifest import Calibration
+from bundle.preprocessing import Pixels
+
+Features = NDArray[np.float64]
+Verdict = Literal["admitted", "duplicate", "outlier"]
+
+# A spread of 0 (all reference images alike) must not make every other image an outlier. Features are
+# in units of the full pixel range.
+MIN_SPREAD = 0.01
+MAD_TO_DEVIATION = 1.4826
+# Below this many admitted images there is no telling what is normal.
+MIN_REFERENCE = 32
+MAX_REMEMBERED = 4096
+# A new domain replaces the old one; a share of junk in the old one does not.
+CHANGE_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class AdmissionRules:
+    """See the settings of the same names."""
+
+    window: int
+    threshold: float
+    change_images: int
+
+
+class Reference(NamedTuple):
+    """What input features are expected: median and median absolute deviation, each ``(F,)``."""
+
+    median: Features
+    spread: Features
+
+    @classmethod
+    def of(cls, features: Features) -> "Reference":
+        """The reference that images with these features, ``(N, F)``, make."""
+        median = np.median(features, axis=0)
+        return cls(median, np.median(np.abs(features - median), axis=0))
+
+    def distances(self, features: Features) -> NDArray[np.float64]:
+        """Largest robust z-score of each image, ``(N,)``; infinite where a feature is not finite."""
+        scale = np.maximum(MAD_TO_DEVIATION * self.spread, MIN_SPREAD)
+        z = np.max(np.abs(features - self.median) / scale, axis=1)
+        return np.where(np.isfinite(z), z, np.inf)
+
+
+@dataclass
+class Admission:
+    """What was admitted so far, as far as it matters for what comes.
+
+    Attributes:
+        rules: thresholds.
+        calibration: what is normal before enough images were admitted; None if unknown.
+        features: of the last admitted images, oldest first.
+        digests: of admitted images, for recognizing duplicates.
+    """
+
+    rules: AdmissionRules
+    calibration: Calibration | None
+    features: deque[Features] = field(default_factory=deque)
+    digests: dict[int, None] = field(default_factory=dict)
+    _held: dict[int, tuple[Pixels, Features]] = field(default_factory=dict)
+    _recent: deque[bool] = field(default_factory=deque)
+
+    def judge(self, images: Sequence[Pixels], features: Features) -> list[Verdict]:
+        """A verdict for each image; nothing is remembered yet."""
+        distances = self._distances(features)
+        seen: set[int] = set()
+        verdicts: list[Verdict] = []
+        for image, distance in zip(images, distances, strict=True):
+            identity = digest(image)
+            if identity in self.digests or identity in seen:
+                verdicts.append("duplicate")
+            elif distance > self.rules.threshold:
+                verdicts.append("outlier")
+            else:
+                verdicts.append("admitted")
+            seen.add(identity)
+        return verdicts
+
+    def remember(self, images: Sequence[Pixels], features: Features) -> None:
+        """Note images that were admitted."""
+        for image, feature in zip(images, features, strict=True):
+            self.digests[digest(image)] = None
+            self.features.append(feature)
+        while len(self.features) > self.rules.window:
+            self.features.popleft()
+        while len(self.digests) > MAX_REMEMBERED:
+            del self.digests[next(iter(self.digests))]
+
+    def hold(
+        self, images: Sequence[Pixels], features: Features, verdicts: Sequence[Verdict]
+    ) -> tuple[list[Pixels], Features] | None:
+        """Keep a batch's outliers; if they have become a new domain, give them all back.
+
+        What is normal is then forgotten, so that the images given back are normal.
+
+        Returns:
+            The images and their features, or None.
+        """
+        for image, feature, verdict in zip(images, features, verdicts, strict=True):
+            if verdict != "duplicate":
+                self._recent.append(verdict == "outlier")
+            if verdict == "outlier":
+                self._held[digest(image)] = (image, feature)
+        while len(self._recent) > 2 * self.rules.change_images:
+            self._recent.popleft()
+        while len(self._held) > 2 * self.rules.change_images:
+            del self._held[next(iter(self._held))]
+        if not self._is_new_domain():
+            return None
+        held = list(self._held.values())
+        self._held.clear()
+        self._recent.clear()
+        self.features.clear()
+        self.calibration = None
+        return [image for image, _ in held], np.array([feature for _, feature in held])
+
+    @property
+    def held(self) -> int:
+        """Outliers that are kept in memory in case they turn out to be a new domain."""
+        return len(self._held)
+
+    def _distances(self, features: Features) -> NDArray[np.float64]:
+        if len(self.features) >= MIN_REFERENCE:
+            return Reference.of(np.array(self.features)).distances(features)
+        if self.calibration is not None:
+            median, spread = np.array(self.calibration.median), np.array(self.calibration.spread)
+            return Reference(median, spread).distances(features)
+        return np.where(np.isfinite(features).all(axis=1), 0.0, np.inf)
+
+    def _is_new_domain(self) -> bool:
+        if len(self._held) < self.rules.change_images:
+            return False
+        if sum(self._recent) < CHANGE_SHARE * len(self._recent):
+            return False
+        features = np.array([feature for _, feature in self._held.values()])
+        distances = Reference.of(features).distances(features)
+        return float(np.mean(distances <= self.rules.threshold)) >= CHANGE_SHARE
+
+    def to_bytes(self) -> bytes:
+        """What has to survive a restart. Held images do not: they were not acknowledged."""
+        buffer = io.BytesIO()
+        features = np.array(self.features, dtype=np.float64)
+        digests = np.array(list(self.digests), dtype=np.uint64)
+        calibrated = np.array(self.calibration is not None)
+        np.savez(buffer, features=features, digests=digests, calibrated=calibrated)
+        return buffer.getvalue()
+
+    def restore(self, content: bytes, calibration: Calibration | None) -> None:
+        """Go back to what :meth:`to_bytes` wrote."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            self.features = deque(arrays["features"])
+            self.digests = dict.fromkeys(int(value) for value in arrays["digests"])
+            self.calibration = calibration if bool(arrays["calibrated"]) else None
+        self._held.clear()
+        self._recent.clear()
+
+
+def digest(image: Pixels) -> int:
+    """64 bits that tell an image from another."""
+    return int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=8).digest())

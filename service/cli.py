@@ -1,0 +1,65 @@
+"""The console command ``rn``.
+
+Commands that need torch belong to other packages. They are found by entry point, and loaded only when
+they are called.
+"""
+
+from importlib.metadata import entry_points
+
+import typer
+
+from service.commands.doctor import doctor
+from service.commands.failing import fail
+from service.commands.requests import predict, rollback, submit, versions
+from service.commands.serve import serve
+
+_OWN_PACKAGES = ("bundle", "export", "rn_model", "service")
+# Everything after the command's name, --help too, is for the command that is loaded.
+_PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Adapt a vision model to an unlabeled domain, serve it, and keep adapting it online.",
+)
+
+
+@app.command(context_settings=_PASS_ON, add_help_option=False)
+def adapt(context: typer.Context) -> None:
+    """Train a model that is adapted to a target domain."""
+    _run_extension("adapt", context.args)
+
+
+@app.command(context_settings=_PASS_ON, add_help_option=False)
+def export(context: typer.Context) -> None:
+    """Fold an adapted model into a bundle."""
+    _run_extension("export", context.args)
+
+
+for _command in (serve, predict, submit, versions, rollback, doctor):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Entry point of ``rn``."""
+    app(prog_name="rn")
+
+
+def _run_extension(name: str, arguments: list[str]) -> None:
+    found = list(entry_points(group="rn.commands", name=name))
+    if not found:
+        fail(f"{name} is not installed; install this project again")
+    try:
+        function = found[0].load()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in _OWN_PACKAGES:
+            raise
+        fail(f"rn {name} needs {error.name}: pip install 'reciprocal-norm[train,cpu]'")
+    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    command.command(name)(function)
+    command(arguments, prog_name=f"rn {name}")
+
+
+if __name__ == "__main__":
+    main()

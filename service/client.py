@@ -1,0 +1,155 @@
+"""A client of the service for Python programs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from service.schemas import AdaptResult, Health, PredictResult, RollbackRequest, TargetInfo
+
+Image = bytes | Path
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class ClientError(RuntimeError):
+    """The service refused, or could not be reached; one clear line.
+
+    Attributes:
+        status: of the answer; None if there was none.
+    """
+
+    def __init__(self, detail: str, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Client:
+    """Talks to one target of a service; closes its connections when it leaves a ``with`` block.
+
+    Args:
+        url: of the service.
+        target: name of the target.
+        timeout: for each request, in seconds.
+        http: takes the place of a client of its own, and is left open.
+
+    Raises:
+        ClientError: by every method.
+
+    Example:
+        with Client("http://127.0.0.1:8000") as client:
+            print(client.predict([Path("digit.png")]).predictions[0].label)
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        target: str = "default",
+        timeout: float = 60.0,
+        http: httpx.Client | None = None,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._target = target
+        self._own = http is None
+        self._http = http or httpx.Client(timeout=timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._own:
+            self._http.close()
+
+    def predict(self, images: Sequence[Image], *, version: int | None = None) -> PredictResult:
+        """Label images.
+
+        Args:
+            images: contents of image files, or their paths.
+            version: default the served one.
+        """
+        params = {} if version is None else {"version": version}
+        return self._send("POST", "/predict", PredictResult, files=_files(images), params=params)
+
+    def adapt(self, images: Sequence[Image], *, key: str | None = None) -> AdaptResult:
+        """Post unlabeled images of the target.
+
+        Args:
+            images: contents of image files, or their paths.
+            key: repeats with the same key count once.
+        """
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return self._send("POST", "/adapt", AdaptResult, files=_files(images), headers=headers)
+
+    def versions(self) -> TargetInfo:
+        """All versions, and which one is served."""
+        return self._send("GET", "/versions", TargetInfo)
+
+    def promote(self, version: int) -> TargetInfo:
+        """Serve a version."""
+        return self._send("POST", f"/versions/{version}/promote", TargetInfo)
+
+    def rollback(self, version: int | None = None) -> TargetInfo:
+        """Serve an earlier version, default the parent of the served one."""
+        body = RollbackRequest(version=version).model_dump()
+        return self._send("POST", "/rollback", TargetInfo, json=body)
+
+    def reset(self) -> TargetInfo:
+        """Serve the exported version and forget what was observed since."""
+        return self._send("POST", "/reset", TargetInfo)
+
+    def freeze(self) -> TargetInfo:
+        """Switch adaptation off."""
+        return self._send("POST", "/freeze", TargetInfo)
+
+    def unfreeze(self) -> TargetInfo:
+        """Switch adaptation on again."""
+        return self._send("POST", "/unfreeze", TargetInfo)
+
+    def health(self) -> Health:
+        """Whether the service is ready, and what it runs on."""
+        return self._parse(self._request("GET", f"{self._url}/health/ready"), Health)
+
+    def _send(self, method: str, path: str, model: type[M], **content: object) -> M:
+        url = f"{self._url}/targets/{self._target}{path}"
+        return self._parse(self._request(method, url, **content), model)
+
+    def _request(self, method: str, url: str, **content: object) -> httpx.Response:
+        try:
+            response = self._http.request(method, url, **content)  # type: ignore[arg-type]
+        except httpx.InvalidURL as error:
+            raise ClientError(f"{self._url} is not a URL: {error}") from error
+        except httpx.HTTPError as error:
+            raise ClientError(f"cannot reach {self._url}: {error}") from error
+        if response.is_success:
+            return response
+        try:
+            detail = str(response.json()["detail"])
+        except (ValueError, KeyError, TypeError):
+            detail = f"the service answered {response.status_code} {response.reason_phrase}"
+        raise ClientError(detail, response.status_code)
+
+    def _parse(self, response: httpx.Response, model: type[M]) -> M:
+        try:
+            return model.model_validate_json(response.content)
+        except ValueError as error:
+            raise ClientError(f"{self._url} does not answer like this service") from error
+
+
+def _files(images: Sequence[Image]) -> list[tuple[str, tuple[str, bytes]]]:
+    files = []
+    for index, image in enumerate(images):
+        if isinstance(image, Path):
+            try:
+                files.append(("file", (image.name, image.read_bytes())))
+            except OSError as error:
+                raise ClientError(f"cannot read {image}: {error.strerror}") from error
+        else:
+            files.append(("file", (str(index), image)))
+    return files

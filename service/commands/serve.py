@@ -1,0 +1,53 @@
+"""``rn serve``: runs the service."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+
+from bundle.errors import BundleError
+from service.app import create_app
+from service.commands.failing import fail
+from service.device import Device, DeviceError
+from service.ledger import LedgerError
+from service.settings import Settings
+
+DRAIN_SECONDS = 30
+
+
+def serve(
+    bundle: Annotated[
+        Path | None, typer.Argument(help="Directory of the bundle; default RN_BUNDLE.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    ledger: Annotated[str | None, typer.Option(help="Database URL of the ledger.")] = None,
+    device: Annotated[Device | None, typer.Option(help="Where to run.")] = None,
+) -> None:
+    """Serve a bundle: /predict, and /adapt from unlabeled images.
+
+    Every setting can also be given in the environment, with the prefix RN_.
+    """
+    given = {"bundle": bundle, "host": host, "port": port, "ledger": ledger, "device": device}
+    settings = load_settings({name: value for name, value in given.items() if value is not None})
+    try:
+        app = create_app(settings)
+    except (BundleError, LedgerError, DeviceError) as error:
+        fail(str(error))
+    uvicorn.run(
+        app, host=settings.host, port=settings.port, timeout_graceful_shutdown=DRAIN_SECONDS
+    )
+
+
+def load_settings(given: dict[str, Any]) -> Settings:
+    """Settings from flags and the environment; ends the program with one line if they are wrong."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        if first["type"] == "missing":
+            fail(f"no {name} given: name it as an argument, or set RN_{name.upper()}")
+        fail(f"{name} (RN_{name.upper()}): {first['msg']}, got {first['input']!r}")

@@ -1,0 +1,39 @@
+"""Chooses ONNX Runtime's execution provider and insists on it."""
+
+from typing import Any, Literal
+
+import onnxruntime as ort
+
+Device = Literal["cpu", "cuda"]
+Providers = list[str | tuple[str, dict[str, Any]]]
+
+
+class DeviceError(RuntimeError):
+    """The device that was asked for is not the one that would be used."""
+
+
+def providers_for(device: Device) -> Providers:
+    """Execution providers for a device, best first."""
+    if device == "cpu":
+        return ["CPUExecutionProvider"]
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    # The default, an exhaustive search, repeats for every new batch size.
+    cuda = {"cudnn_conv_algo_search": "HEURISTIC"}
+    return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
+
+
+def check_provider(session: ort.InferenceSession, device: Device) -> str:
+    """The provider that a session really runs on.
+
+    Raises:
+        DeviceError: if CUDA was asked for and the session fell back to the CPU, which ONNX Runtime
+            does silently.
+    """
+    used: str = session.get_providers()[0]
+    if device == "cuda" and used != "CUDAExecutionProvider":
+        raise DeviceError(
+            f"RN_DEVICE is cuda, but ONNX Runtime runs on {used}: install the extra 'gpu' instead of"
+            " 'cpu' and check the NVIDIA driver, or set RN_DEVICE=cpu"
+        )
+    return used

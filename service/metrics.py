@@ -1,0 +1,84 @@
+"""Prometheus metrics of the service."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+
+STAGES = ("queue", "preprocess", "infer", "postprocess")
+_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """All metrics of one application, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.stage_seconds = Histogram(
+            "rn_predict_stage_seconds",
+            "Time of a prediction request in each stage.",
+            ["stage"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.batch_images = Histogram(
+            "rn_predict_batch_images",
+            "Images that were run at once.",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+            registry=registry,
+        )
+        self.predictions = Counter(
+            "rn_predictions_total",
+            "Predicted images by label.",
+            ["target", "label"],
+            registry=registry,
+        )
+        self.refusals = Counter(
+            "rn_refused_requests_total",
+            "Requests that were refused, by status.",
+            ["status"],
+            registry=registry,
+        )
+        self.queued = Gauge(
+            "rn_queue_images", "Images that wait for prediction.", registry=registry
+        )
+        self.adapted = Counter(
+            "rn_adapt_images_total",
+            "Posted target images by verdict.",
+            ["target", "verdict"],
+            registry=registry,
+        )
+        self.alarms = Counter(
+            "rn_adapt_alarms_total",
+            "Batches of which under half was admitted.",
+            ["target"],
+            registry=registry,
+        )
+        self.commits = Counter(
+            "rn_versions_total",
+            "Candidate versions by outcome.",
+            ["target", "status"],
+            registry=registry,
+        )
+        self.commit_seconds = Histogram(
+            "rn_commit_seconds",
+            "Time to build, score and publish a version.",
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.serving = Gauge(
+            "rn_serving_version", "Version that is served.", ["target"], registry=registry
+        )
+        self.pending = Gauge(
+            "rn_pending_images",
+            "Admitted images that are in no version yet.",
+            ["target"],
+            registry=registry,
+        )
+        self.frozen = Gauge(
+            "rn_frozen", "1 if adaptation is switched off.", ["target"], registry=registry
+        )
+        self.build = Info(
+            "rn_service", "The bundle and the provider really used.", registry=registry
+        )
+
+    def render(self) -> bytes:
+        """The text that Prometheus scrapes."""
+        return generate_latest(self.registry)

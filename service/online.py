@@ -1,0 +1,354 @@
+"""Online adaptation of one target: admit, observe, merge, commit, gate, publish.
+
+Every method that changes the target runs in one worker thread, one after another. Predictions read one
+reference and never wait for it.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bundle.loading import Bundle
+from bundle.preprocessing import Pixels
+from service.admission import Admission, AdmissionRules, Features
+from service.gate import Decision, GateRules, decide
+from service.ledger import Ledger, LedgerConflict
+from service.metrics import Metrics
+from service.models import Model, ModelBuilder, Models
+from service.observer import Observed, Observer
+from service.problems import Conflict, NotFound, Unprocessable
+from service.records import Receipt, Target, Version, now
+from service.schemas import AdaptResult, Refusal, VersionInfo, describe_verdict
+from service.settings import Settings
+from service.state import OnlineState
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """The key that a client gave a request, and a hash by which the same request is known again."""
+
+    key: str
+    request: str
+
+
+@dataclass(frozen=True)
+class _Admitted:
+    """What admission lets through of a batch."""
+
+    images: Sequence[Pixels]
+    features: Features
+    refused: list[Refusal]
+    alarm: str | None = None
+    new_domain: bool = False
+
+
+class OnlineTarget:
+    """The online state of a target, and the only writer of its record.
+
+    Args:
+        name: of the target.
+        bundle: what version 0 is.
+        ledger: where everything durable is.
+    """
+
+    def __init__(
+        self, name: str, bundle: Bundle, ledger: Ledger, settings: Settings, metrics: Metrics
+    ) -> None:
+        self.name = name
+        self._bundle = bundle
+        self._ledger = ledger
+        self._settings = settings
+        self._metrics = metrics
+        self._builder = ModelBuilder(bundle, settings)
+        self._observer = Observer(bundle, settings)
+        self._reservoir: deque[Pixels] = deque(maxlen=settings.reservoir)
+        base = bundle.manifest.target
+        # What is normal for source images says nothing of target ones.
+        self._calibration = bundle.manifest.calibration if base.origin == "target" else None
+        rules = AdmissionRules(
+            settings.admission_window, settings.admission_threshold, settings.change_images
+        )
+        self._admission = Admission(rules, self._calibration)
+        self._prior_count = settings.prior_count or base.prior_count
+        self._target = self._open()
+        self.models = Models(self._build(self._target.serving), self._build)
+        self._report()
+        if self._target.state.pending >= settings.commit_every:
+            self._commit()
+
+    @property
+    def record(self) -> Target:
+        """The target as it was recorded last."""
+        return self._target
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that is really used."""
+        return self._builder.provider
+
+    def versions(self) -> list[Version]:
+        """All versions, oldest first."""
+        return self._ledger.versions(self._target)
+
+    def version(self, number: int) -> Version:
+        """One version.
+
+        Raises:
+            NotFound: if there is no such version.
+        """
+        version = self._ledger.version(self._target, number)
+        if version is None:
+            raise NotFound(
+                f"target {self.name!r} has no version {number}; GET /versions lists them"
+            )
+        return version
+
+    def adapt(
+        self, images: Sequence[Pixels], idempotency: Idempotency | None = None
+    ) -> AdaptResult:
+        """Let a batch move the statistics; when this returns, what was admitted is durable.
+
+        Args:
+            images: at least one.
+            idempotency: under a key that was used before, the answer of then is given again.
+
+        Raises:
+            Conflict: if adaptation is frozen, or another process changed the target.
+            Unprocessable: if the key was used for another request.
+            LedgerError: if it cannot be recorded; then nothing has changed.
+        """
+        replayed = self._replay(idempotency)
+        if replayed is not None:
+            return replayed
+        if self._target.frozen:
+            raise Conflict("adaptation is frozen; POST /unfreeze allows it again")
+        observed = self._observer.observe_all(images, self._target.state)
+        admitted = self._admit(images, np.concatenate([part.features for part in observed]))
+        state = self._merge(images, observed, admitted)
+        self._admission.remember(admitted.images, admitted.features)
+        result = self._result(len(images), admitted, state)
+        event = "new domain" if admitted.new_domain else "alarm" if admitted.alarm else None
+        self._write(
+            event=event,
+            detail=result.model_dump(mode="json"),
+            state=state,
+            admission=self._admission.to_bytes(),
+            receipt=_receipt(idempotency, result),
+        )
+        self._reservoir.extend(admitted.images)
+        self._count_images(result)
+        if state.pending >= self._settings.commit_every:
+            version = self._commit()
+            result.committed = version_info(version)
+            result.pending, result.serving = self._target.state.pending, self._target.serving
+        return result
+
+    def promote(self, number: int, event: str = "promote") -> Version:
+        """Serve a version, and go on adapting from it; what came after it stays in the ledger.
+
+        Raises:
+            NotFound: if there is no such version.
+        """
+        version = self.version(number)
+        model = self.models.get(number)
+        self._write(
+            event=event,
+            detail={"from": self._target.serving, "to": number},
+            serving=number,
+            state=version.state,
+            admission=version.admission,
+        )
+        self._admission.restore(version.admission, self._calibration)
+        self._reservoir.clear()
+        self.models.serve(model)
+        self._report()
+        return version
+
+    def rollback(self, number: int | None) -> Version:
+        """Serve an earlier version, default the parent of the served one.
+
+        Raises:
+            Conflict: if the served version has no parent.
+            NotFound: if there is no such version.
+        """
+        if number is None:
+            number = self.version(self._target.serving).parent
+            if number is None:
+                raise Conflict("version 0 is served; there is nothing to go back to")
+        return self.promote(number, event="rollback")
+
+    def reset(self) -> Version:
+        """Serve the exported version and forget what was observed since."""
+        return self.promote(0, event="reset")
+
+    def freeze(self, frozen: bool) -> None:
+        """Switch adaptation off, or on again."""
+        self._write(event="freeze" if frozen else "unfreeze", frozen=frozen)
+        self._report()
+
+    def _open(self) -> Target:
+        state = OnlineState(self._bundle.target, self._prior_count)
+        fresh = Admission(self._admission.rules, self._calibration)
+        target = self._ledger.open_target(
+            self.name, self._bundle.fingerprint, state, fresh.to_bytes()
+        )
+        self._admission.restore(target.admission, self._calibration)
+        return target
+
+    def _build(self, number: int) -> Model:
+        return self._builder.build(number, self.version(number).state.moments)
+
+    def _admit(self, images: Sequence[Pixels], features: Features) -> _Admitted:
+        verdicts = self._admission.judge(images, features)
+        released = self._admission.hold(images, features, verdicts)
+        chosen = [index for index, verdict in enumerate(verdicts) if verdict == "admitted"]
+        outliers = verdicts.count("outlier")
+        alarm = None
+        if released is None and outliers > len(chosen):
+            alarm = f"{outliers} of {len(images)} images are unlike the images admitted before"
+            logger.warning("target %s: batch refused: %s", self.name, alarm)
+            chosen = []
+        kept = set(chosen)
+        refused = [
+            Refusal(index=index, reason=describe_verdict(verdict))
+            for index, verdict in enumerate(verdicts)
+            if index not in kept and not (released is not None and verdict == "outlier")
+        ]
+        admitted_images, admitted_features = [images[i] for i in chosen], features[chosen]
+        if released is not None:
+            logger.warning(
+                "target %s: %d held images are a new domain", self.name, len(released[0])
+            )
+            admitted_images = [*admitted_images, *released[0]]
+            admitted_features = np.concatenate([admitted_features, released[1]])
+        return _Admitted(admitted_images, admitted_features, refused, alarm, released is not None)
+
+    def _merge(
+        self, images: Sequence[Pixels], observed: Sequence[Observed], admitted: _Admitted
+    ) -> OnlineState:
+        state, max_count = self._target.state, self._settings.max_count
+        if admitted.new_domain:
+            # The past speaks of another domain now; it may not outweigh the new one.
+            state = state.limited(self._prior_count)
+        elif len(observed) == 1 and len(admitted.images) == len(images):
+            return state.merge(observed[0].moments, len(images), max_count)
+        return self._observer.merge(admitted.images, state, max_count)
+
+    def _commit(self) -> Version:
+        """Make the pending images a version, and serve it if the gate lets it pass."""
+        with self._metrics.commit_seconds.time():
+            state = self._target.state.committed()
+            served = self.version(self._target.serving)
+            number = self._ledger.next_number(self._target)
+            model = self._builder.build(number, state.moments)
+            decision = self._decide(model, served, state)
+            version = Version(
+                number=number,
+                parent=served.number,
+                status="rejected" if decision.reason else "published",
+                reason=decision.reason,
+                state=state,
+                admission=self._target.admission,
+                fingerprint=state.moments.fingerprint(),
+                scores=decision.scores,
+                created_at=now(),
+            )
+            if decision.reason:
+                self._reject(version, served)
+            else:
+                self._write(event="publish", state=state, serving=number, version=version)
+                self.models.serve(model)
+        self._metrics.commits.labels(self.name, version.status).inc()
+        self._report()
+        return version
+
+    def _decide(self, model: Model, served: Version, state: OnlineState) -> Decision:
+        images = np.array(self._reservoir)
+        classes = len(self._bundle.manifest.classes)
+        nothing = np.empty((0, classes))
+        old = self.models.served.probabilities(images) if len(images) else nothing
+        new = model.probabilities(images) if len(images) else nothing
+        rules = GateRules(self._settings.gate_margin, self._settings.gate_max_shift)
+        return decide(rules, old, new, served.state.moments, state.moments)
+
+    def _reject(self, version: Version, served: Version) -> None:
+        logger.warning(
+            "target %s: version %d rejected: %s", self.name, version.number, version.reason
+        )
+        self._write(
+            event="reject",
+            detail={"version": version.number, "reason": version.reason},
+            state=served.state,
+            admission=served.admission,
+            version=version,
+        )
+        self._admission.restore(served.admission, self._calibration)
+        self._reservoir.clear()
+
+    def _write(self, **changes: Any) -> None:
+        try:
+            self._target = self._ledger.record(self._target, **changes)
+        except LedgerConflict as error:
+            self._target = self._open()
+            self.models.serve(self._build(self._target.serving))
+            raise Conflict(f"{error}; try again") from error
+        except Exception:
+            # What was remembered in memory must not run ahead of what is on disk.
+            self._admission.restore(self._target.admission, self._calibration)
+            raise
+
+    def _replay(self, idempotency: Idempotency | None) -> AdaptResult | None:
+        if idempotency is None:
+            return None
+        receipt = self._ledger.receipt(self._target, idempotency.key)
+        if receipt is None:
+            return None
+        if receipt.request != idempotency.request:
+            raise Unprocessable(
+                "this Idempotency-Key was used for another request; choose a new one"
+            )
+        return AdaptResult.model_validate(receipt.response)
+
+    def _result(self, received: int, admitted: _Admitted, state: OnlineState) -> AdaptResult:
+        return AdaptResult(
+            target=self.name,
+            received=received,
+            admitted=len(admitted.images),
+            held=self._admission.held,
+            refused=admitted.refused,
+            alarm=admitted.alarm,
+            new_domain=admitted.new_domain,
+            pending=state.pending,
+            serving=self._target.serving,
+        )
+
+    def _count_images(self, result: AdaptResult) -> None:
+        adapted = self._metrics.adapted
+        adapted.labels(self.name, "admitted").inc(result.admitted)
+        adapted.labels(self.name, "refused").inc(len(result.refused))
+        if result.alarm:
+            self._metrics.alarms.labels(self.name).inc()
+        self._metrics.pending.labels(self.name).set(result.pending)
+
+    def _report(self) -> None:
+        self._metrics.serving.labels(self.name).set(self._target.serving)
+        self._metrics.pending.labels(self.name).set(self._target.state.pending)
+        self._metrics.frozen.labels(self.name).set(self._target.frozen)
+
+
+def version_info(version: Version) -> VersionInfo:
+    """A version as the service describes it."""
+    fields = {**vars(version), "count": version.state.count}
+    return VersionInfo.model_validate(fields)
+
+
+def _receipt(idempotency: Idempotency | None, result: AdaptResult) -> Receipt | None:
+    if idempotency is None:
+        return None
+    return Receipt(idempotency.key, idempotency.request, result.model_dump(mode="json"))

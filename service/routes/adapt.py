@@ -1,0 +1,74 @@
+"""POST /adapt."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+
+from bundle.preprocessing import Pixels
+from service.context import ContextDep, TargetDep
+from service.online import Idempotency
+from service.problems import (
+    BadRequest,
+    Conflict,
+    NotFound,
+    ServiceError,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+    UnsupportedMedia,
+    problem_responses,
+)
+from service.routes.bodies import IMAGES_BODY
+from service.schemas import AdaptResult, Refusal
+from service.uploads import read_upload
+
+router = APIRouter(tags=["adapt"])
+
+_ERRORS = problem_responses(
+    BadRequest, NotFound, Conflict, TooLarge, UnsupportedMedia, Unprocessable, Unavailable
+)
+
+
+@router.post("/adapt", responses=_ERRORS, openapi_extra=IMAGES_BODY)
+async def adapt(
+    request: Request,
+    context: ContextDep,
+    target: TargetDep,
+    idempotency_key: Annotated[
+        str | None,
+        Header(max_length=200, description="Repeats of a request with the same key count once."),
+    ] = None,
+) -> AdaptResult:
+    """Move the target statistics by a batch of unlabeled images.
+
+    Images that cannot be decoded are refused one by one; if none can, so is the request. What was
+    admitted is stored before the answer is given. A batch that completes a version waits for it.
+    """
+    preprocessing = context.bundle.manifest.preprocessing
+    upload = await read_upload(request, preprocessing, context.settings)
+    decoded = await context.decode(lambda: upload.decode(preprocessing, context.settings))
+    places = [i for i, image in enumerate(decoded) if not isinstance(image, ServiceError)]
+    images = [image for image in decoded if not isinstance(image, ServiceError)]
+    refused = [
+        Refusal(index=i, reason=image.detail)
+        for i, image in enumerate(decoded)
+        if isinstance(image, ServiceError)
+    ]
+    if not images:
+        raise next(image for image in decoded if isinstance(image, ServiceError))
+    idempotency = _idempotency(idempotency_key, images)
+    result = await context.write(lambda: target.adapt(images, idempotency))
+    result.received = len(decoded)
+    in_request = [
+        Refusal(index=places[refusal.index], reason=refusal.reason) for refusal in result.refused
+    ]
+    result.refused = sorted([*refused, *in_request], key=lambda refusal: refusal.index)
+    return result
+
+
+def _idempotency(key: str | None, images: list[Pixels]) -> Idempotency | None:
+    if key is None:
+        return None
+    content = hashlib.sha256(b"".join(image.tobytes() for image in images))
+    return Idempotency(key, content.hexdigest())

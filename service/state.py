@@ -1,0 +1,53 @@
+"""The online state of a target: its moments, and how much evidence is behind them."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bundle.moments import FlatMoments
+
+
+@dataclass(frozen=True)
+class OnlineState:
+    """Raw target moments and the counts that go with them. Immutable.
+
+    Attributes:
+        moments: of everything admitted so far, base statistics included.
+        count: effective number of images behind them.
+        pending: images admitted since the last version.
+    """
+
+    moments: FlatMoments
+    count: float
+    pending: int = 0
+
+    def merge(self, batch: FlatMoments, images: int, max_count: float) -> "OnlineState":
+        """The state after a batch.
+
+        Chan, Golub and LeVeque (1979); the last term of the variance, the distance between the two
+        means, is part of it. The past weighs at most ``max_count`` minus the batch, so that the
+        statistics follow a domain that drifts.
+
+        Args:
+            batch: population moments of the batch.
+            images: how many images it has, at least 1.
+            max_count: bound on the effective number of images.
+        """
+        prior = max(0.0, min(self.count, max_count - images))
+        share = images / (prior + images)
+        delta = batch.mean - self.moments.mean
+        mean = self.moments.mean + share * delta
+        variance = (
+            (1 - share) * self.moments.variance
+            + share * batch.variance
+            + share * (1 - share) * np.square(delta)
+        )
+        return OnlineState(FlatMoments(mean, variance), prior + images, self.pending + images)
+
+    def committed(self) -> "OnlineState":
+        """The state once its pending images have become a version."""
+        return replace(self, pending=0)
+
+    def limited(self, count: float) -> "OnlineState":
+        """The state with at most ``count`` images behind it, so that it moves faster."""
+        return replace(self, count=min(self.count, count))
