@@ -1,0 +1,43 @@
+# Two images: `train` adapts and exports a model, `serve` runs it and has no torch.
+ARG WHEELS=scratch
+
+# Wheels that are not to come from an index, if an image that holds some is named; else empty.
+FROM ${WHEELS} AS wheels
+
+FROM python:3.11-slim AS base
+ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /app
+RUN useradd --uid 10001 --create-home rn \
+ && mkdir -p /bundles /ledger \
+ && chown rn:rn /bundles /ledger
+# The dependencies are installed before the code, so that a change of the code does not fetch them again.
+COPY pyproject.toml constraints.txt README.md ./
+RUN for package in bundle export rn_model service; do mkdir $package && touch $package/__init__.py; done
+
+FROM base AS train
+RUN --mount=type=bind,from=wheels,target=/wheels \
+    pip install --find-links /wheels --constraint constraints.txt '.[train,cpu]'
+COPY bundle bundle
+COPY export export
+COPY rn_model rn_model
+COPY service service
+RUN pip install --no-deps --force-reinstall .
+USER rn
+ENTRYPOINT ["rn"]
+
+FROM base AS serve
+# cpu or gpu; the latter needs the NVIDIA container toolkit on the host.
+ARG RUNTIME=cpu
+RUN pip install --constraint constraints.txt ".[${RUNTIME}]"
+COPY bundle bundle
+COPY export export
+COPY rn_model rn_model
+COPY service service
+RUN pip install --no-deps --force-reinstall .
+USER rn
+ENV RN_HOST=0.0.0.0 RN_PORT=8000 RN_BUNDLE=/bundles/digits RN_LEDGER=sqlite:////ledger/ledger.sqlite
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/ready', timeout=4)"]
+ENTRYPOINT ["rn"]
+CMD ["serve"]

@@ -1,0 +1,149 @@
+"""What the README says is run as it stands there, in order, in a copy of the project."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ADDRESS = "127.0.0.1:8000"
+# The example is adapted and exported first; that takes minutes on a slow machine.
+START_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the README's commands are run: a copy of the project, and the address of its service."""
+
+    folder: Path
+    address: str
+    environment: dict[str, str]
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Language and content of every code block."""
+    return [(language, content) for language, content in BLOCK.findall(README)]
+
+
+def runnable() -> list[tuple[str, str]]:
+    """All blocks but those that start something that does not end, or this very test."""
+    elsewhere = {"make serve\n", "make test\n", "docker compose up\n"}
+    return [block for block in blocks() if block[1] not in elsewhere]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The first command of the README, `make serve`, run in a copy of the project."""
+    folder = tmp_path_factory.mktemp("readme") / "project"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    # The environment of this test run stands in for the one that `make` would build.
+    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / ".venv" / "installed").touch()
+    port = _free_port()
+    environment = {**os.environ, "RN_PORT": str(port)}
+    with (folder.parent / "make.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["make", "serve"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _wait(process, f"http://127.0.0.1:{port}/health/ready", folder.parent / "make.log")
+            yield Place(folder, f"127.0.0.1:{port}", environment)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+@pytest.mark.parametrize(("language", "content"), runnable())
+def test_block(place: Place, language: str, content: str) -> None:
+    """Each block ends without an error."""
+    commands = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
+    result = subprocess.run(
+        [*commands[language], content.replace(ADDRESS, place.address)],
+        cwd=place.folder,
+        env={**place.environment, "RN_URL": f"http://{place.address}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_digit_is_right(place: Place) -> None:
+    """The command that asks for a digit gets the right one."""
+    (command,) = [
+        line for _, content in blocks() for line in content.splitlines() if "/predict" in line
+    ]
+    label = re.search(r"-is-(\d)\.png", command)
+    assert label is not None
+    result = subprocess.run(
+        ["bash", "-c", command.replace(ADDRESS, place.address)],
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f'"label":"{label[1]}"' in result.stdout
+
+
+def test_first_commands() -> None:
+    """The two commands that set everything up come first."""
+    shell = [content for language, content in blocks() if language == "bash"]
+    assert shell[0] == "make serve\n"
+    assert "make test\n" in shell
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_settings_are_listed(name: str) -> None:
+    """Every setting stands in the README with its description."""
+    description = Settings.model_fields[name].description
+    assert f"| `RN_{name.upper()}` |" in README
+    assert f"| {description} |" in README
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.2)
+    pytest.fail(f"make serve did not become ready: {log.read_text()}")
