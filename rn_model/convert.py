@@ -57,7 +57,7 @@ def convert_reciprocal_norm(
             module, twin, correlation_scale=correlation_scale, similarity=similarity
         )
 
-    model = _replace(model, convert)
+    model = replace_modules(model, convert)
     if skipped:
         warnings.warn(
             f"not converted, Reciprocal Normalization cannot stand for them: {', '.join(skipped)}",
@@ -81,7 +81,7 @@ def revert_reciprocal_norm(model: nn.Module, *, branch: Domain = "target") -> nn
             return None
         return _to_batch_norm(module, branch)
 
-    return _replace(model, revert)
+    return replace_modules(model, revert)
 
 
 def _twin(name: str, module: _BatchNorm) -> type[_ReciprocalNorm] | None:
@@ -97,8 +97,14 @@ def _twin(name: str, module: _BatchNorm) -> type[_ReciprocalNorm] | None:
     return None
 
 
-def _replace(model: nn.Module, change: Callable[[str, nn.Module], nn.Module | None]) -> nn.Module:
-    """Apply ``change`` to every module; what it returns takes the module's place everywhere."""
+def replace_modules(
+    model: nn.Module, change: Callable[[str, nn.Module], nn.Module | None]
+) -> nn.Module:
+    """Apply ``change`` to every module, in place; what it returns takes the module's place everywhere.
+
+    Returns:
+        The model, or its replacement if the model itself is replaced.
+    """
     replaced: dict[nn.Module, nn.Module] = {}
     for name, module in model.named_modules():
         new = change(name, module)

@@ -8,7 +8,7 @@ batches, is here.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,9 @@ class DomainNorm(nn.Module, ABC):
     Buffers are raw running moments, never effective ones: those are derived whenever they are
     needed, so that new target statistics move the compensation with them.
 
+    Attributes:
+        normalization: name of the method, the same for every number of dimensions.
+
     Args:
         num_features: number of channels C.
         eps: added to the variance.
@@ -61,6 +64,8 @@ class DomainNorm(nn.Module, ABC):
     """
 
     _version = 1
+
+    normalization: ClassVar[str]
 
     num_images_source: Tensor
     num_images_target: Tensor
@@ -127,7 +132,8 @@ class DomainNorm(nn.Module, ABC):
     def effective_moments(self, domain: Domain | None = None) -> Moments:
         """The effective moments of a branch in evaluation, default the current one."""
         domain = domain or self.branch
-        return self.effective(domain, self.running(domain), self.running(other_domain(domain)))
+        own, other = self.running(domain), self.running(other_domain(domain))
+        return self.effective(domain, own.full_precision(), other.full_precision())
 
     def scale_and_shift(self, domain: Domain | None = None) -> Affine:
         """What the layer does in evaluation, as one affine map per channel."""
@@ -192,16 +198,20 @@ class DomainNorm(nn.Module, ABC):
         batch = weighted_moments(x, observation.image_weight)
         prior = observation.prior if observation.prior is not None else self.running(domain)
         merged = merge_moments(
-            prior, observation.prior_count, batch, observation.image_weight.sum()
+            prior.full_precision(),
+            observation.prior_count,
+            batch,
+            observation.image_weight.sum(),
         )
         observation.batch = batch
-        effective = self.effective(domain, merged, self.running(other_domain(domain)))
+        other = self.running(other_domain(domain)).full_precision()
+        effective = self.effective(domain, merged, other)
         return normalize(x, effective, self.weight, self.bias, self.eps)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        if f"{prefix}running_mean" in state_dict:
+        if {f"{prefix}running_mean", f"{prefix}running_var"} <= state_dict.keys():
             # A checkpoint from before conversion: BatchNorm's statistics serve both domains, and what
             # BatchNorm does not have stays as it is.
             for moment in ("running_mean", "running_var"):
@@ -209,7 +219,8 @@ class DomainNorm(nn.Module, ABC):
                 for domain in DOMAINS:
                     state_dict[f"{prefix}{moment}_{domain}"] = value
             for name, value in self.state_dict().items():
-                state_dict.setdefault(prefix + name, value)
+                if name not in ("weight", "bias"):
+                    state_dict.setdefault(prefix + name, value)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def extra_repr(self) -> str:

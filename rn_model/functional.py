@@ -6,6 +6,7 @@ A moment is a vector ``(C,)``; ``own`` belongs to the domain that is normalized,
 other one.
 """
 
+from contextlib import nullcontext
 from typing import Literal, NamedTuple
 
 import torch
@@ -83,7 +84,12 @@ def compensate(
         ``(C,)``, the counterpart of ``own`` made of the other domain's values.
     """
     probabilities = correlation(own, other, scale=scale, similarity=similarity)
-    return (probabilities @ other.view(probabilities.shape[1], -1)).reshape(-1)
+    groups = other.view(probabilities.shape[1], -1).to(probabilities.dtype)
+    device = own.device.type
+    # Autocast would run the product, alone of all steps, in half precision.
+    autocast = torch.is_autocast_enabled(device)
+    with torch.autocast(device, enabled=False) if autocast else nullcontext():
+        return (probabilities @ groups).reshape(-1)
 
 
 def project_gate(gate: Tensor) -> Tensor:
@@ -91,7 +97,7 @@ def project_gate(gate: Tensor) -> Tensor:
 
     A variance gate outside of the range could make a variance negative.
     """
-    return gate + (gate.clamp(*GATE_RANGE) - gate).detach()
+    return gate.clamp(*GATE_RANGE).detach() + (gate - gate.detach())
 
 
 def aggregate(own: Tensor, compensation: Tensor, gate: Tensor) -> Tensor:

@@ -17,6 +17,10 @@ class Moments(NamedTuple):
     mean: Tensor
     variance: Tensor
 
+    def full_precision(self) -> "Moments":
+        """In float32, if these are in less."""
+        return Moments(_full_precision(self.mean), _full_precision(self.variance))
+
 
 def _full_precision(x: Tensor) -> Tensor:
     """Moments of half-precision activations overflow or lose digits, so they are taken in float32."""
@@ -69,7 +73,8 @@ def merge_moments(
     m = torch.as_tensor(count, dtype=like.dtype, device=like.device)
     share = m / (n + m).clamp_min(torch.finfo(like.dtype).tiny)
     delta = batch.mean - prior.mean
-    mean = prior.mean + share * delta
+    # Not prior.mean + share * delta: with a share of 1, no digit of the prior may be left.
+    mean = (1 - share) * prior.mean + share * batch.mean
     variance = (
         (1 - share) * prior.variance + share * batch.variance + share * (1 - share) * delta.square()
     )

@@ -32,10 +32,12 @@ def estimate_moments(
         The number of images seen in a pass.
 
     Raises:
-        ValueError: if there is no image.
+        ValueError: if there is no image or no pass.
     """
+    if passes < 1:
+        raise ValueError(f"passes must be at least 1, not {passes}")
     layers = [layer for _, layer in domain_norms(model)]
-    training = model.training
+    training = [module for module in model.modules() if module.training]
     model.eval()
     count = 0
     try:
@@ -45,7 +47,8 @@ def estimate_moments(
     finally:
         for layer in layers:
             layer.observation = None
-        model.train(training)
+        for module in training:
+            module.training = True
     return count
 
 

@@ -9,6 +9,8 @@ from rn_model.moments import Moments
 
 
 class _ReciprocalNorm(DomainNorm):
+    normalization = "ReciprocalNorm"
+
     def __init__(
         self,
         num_features: int,

@@ -1,0 +1,242 @@
+"""A trained model in a directory: its weights and statistics, and a record of how it came to be."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from bundle.preprocessing import Pixels, Preprocessing
+from rn_model.convert import convert_reciprocal_norm
+from rn_model.functional import Similarity
+from rn_model.results import Row
+
+WEIGHTS = "model.safetensors"
+RECORD = "run.json"
+
+
+class Normalization(BaseModel):
+    """What the network's BatchNorm layers are converted to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["reciprocal"] = "reciprocal"
+    correlation_scale: float = 1.0
+    similarity: Similarity = "squared"
+
+
+class RunRecord(BaseModel):
+    """All that is known of a trained model beside its numbers.
+
+    Attributes:
+        schema_version: of this record.
+        factory: what makes the network before conversion, as ``"package.module:name"``.
+        factory_arguments: keyword arguments of the factory.
+        normalization: what its BatchNorm layers are then converted to.
+        classes: names of the outputs, in order.
+        preprocessing: from an image file to the pixels that the network was trained on.
+        model: name of the row of ``results`` that this model is.
+        results: everything measured in the same run.
+        config: of the training.
+        seed: of everything random.
+        fingerprints: SHA-256 of the source's and the target's pixels.
+        weights_sha256: of the file of weights; filled when saved.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    factory: str = Field(pattern=r"^[\w.]+:\w+$")
+    factory_arguments: dict[str, JsonValue]
+    normalization: Normalization = Normalization()
+    classes: list[str] = Field(min_length=2)
+    preprocessing: Preprocessing
+    model: str
+    results: list[Row]
+    config: dict[str, JsonValue]
+    seed: int
+    fingerprints: dict[str, str]
+    weights_sha256: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> "RunRecord":
+        if self.model not in {row.name for row in self.results}:
+            raise ValueError(f"there is no result of the model {self.model!r}")
+        return self
+
+    @property
+    def metrics(self) -> Row:
+        """What was measured of this model."""
+        return next(row for row in self.results if row.name == self.model)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A loaded model, in evaluation mode with its target branch, and its record."""
+
+    model: nn.Module
+    record: RunRecord
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the outputs, in order."""
+        return self.record.classes
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """From an image file to pixels."""
+        return self.record.preprocessing
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Of the training."""
+        return dict(self.record.config)
+
+    @property
+    def metrics(self) -> Row:
+        """What was measured of this model."""
+        return self.record.metrics
+
+
+def fingerprint(pixels: Pixels) -> str:
+    """SHA-256 of the shape and the bytes of an array of pixels."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(pixels.tobytes())
+    return digest.hexdigest()
+
+
+def check_destination(path: Path) -> None:
+    """Make sure that a run may be saved here.
+
+    Raises:
+        ValueError: if ``path`` exists and is neither the directory of a run nor an empty one.
+    """
+    if path.exists() and not (path / RECORD).is_file() and not _is_empty_directory(path):
+        raise ValueError(f"{path} exists and is not the directory of a run: give another one")
+
+
+def save_run(path: Path, run: Run, parts: Mapping[str, Run] | None = None) -> None:
+    """Write a run's directory, whole or not at all; an earlier run in its place is replaced.
+
+    Args:
+        path: the directory.
+        run: the model that was chosen.
+        parts: other models of the same run, each in a directory of its own inside.
+
+    Raises:
+        ValueError: as :func:`check_destination`.
+    """
+    check_destination(path)
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        new = staging / "new"
+        _write(new, run)
+        for name, part in (parts or {}).items():
+            _write(new / name, part)
+        _swap(new, path, staging / "old")
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def load_run(path: Path) -> Run:
+    """Read a run's directory.
+
+    The record names the function that makes the network, and that module is imported: load only
+    directories whose origin you trust.
+
+    Raises:
+        ValueError: if something is missing, damaged, or does not belong together, in one line.
+    """
+    record = _read_record(path / RECORD)
+    weights = path / WEIGHTS
+    if not weights.is_file():
+        raise ValueError(f"{weights} is missing")
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != record.weights_sha256:
+        raise ValueError(f"{weights} is damaged: its SHA-256 is not the one in {RECORD}")
+    model = _make(record)
+    try:
+        model.load_state_dict(load_file(weights))
+    except (RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{weights} does not fit {record.factory}: {_line(error)}") from error
+    return Run(model.eval(), record)
+
+
+def _read_record(path: Path) -> RunRecord:
+    if not path.is_file():
+        raise ValueError(f"{path} is missing: this is not the directory of a run")
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ValueError(f"{path} is damaged: {where}: {first['msg']}") from error
+
+
+def _make(record: RunRecord) -> nn.Module:
+    module, _, name = record.factory.partition(":")
+    try:
+        factory = getattr(import_module(module), name)
+        with torch.random.fork_rng(devices=[]):
+            model = factory(**record.factory_arguments)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"cannot make the network {record.factory}: {_line(error)}") from error
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"{record.factory} made a {type(model).__name__}, not a network")
+    return convert_reciprocal_norm(
+        model,
+        correlation_scale=record.normalization.correlation_scale,
+        similarity=record.normalization.similarity,
+    )
+
+
+def _write(folder: Path, run: Run) -> None:
+    folder.mkdir()
+    weights = folder / WEIGHTS
+    state = run.model.state_dict()
+    save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, weights)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    record = run.record.model_copy(update={"weights_sha256": digest})
+    (folder / RECORD).write_text(record.model_dump_json(indent=2) + "\n")
+    for item in (weights, folder / RECORD, folder):
+        _sync(item)
+
+
+def _swap(new: Path, path: Path, old: Path) -> None:
+    if not path.exists():
+        new.rename(path)
+        return
+    path.rename(old)
+    try:
+        new.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_empty_directory(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,51 @@
+"""The table of an experiment: one row a model."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+from rich.table import Table
+
+from bundle.scores import Scores
+from rn_model.selection import Candidate
+
+
+class Row(BaseModel):
+    """What was measured of one model.
+
+    Attributes:
+        name: of the model.
+        oracle_target_accuracy: on the target's labels; reported, and used for nothing.
+        source_accuracy: on labelled source images not seen in training, through the source branch.
+        information, nuclear_norm: label-free scores of the target predictions, 0 to 1.
+        seconds: that making this model took.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    oracle_target_accuracy: float
+    source_accuracy: float
+    information: float
+    nuclear_norm: float
+    seconds: float
+
+    def candidate(self) -> Candidate:
+        """What the choice among models may see of this row."""
+        return Candidate(Scores(self.information, self.nuclear_norm), self.source_accuracy)
+
+
+def results_table(rows: Sequence[Row], chosen: str) -> Table:
+    """The rows for people to read; the chosen one is marked with a star."""
+    table = Table("model", box=None, pad_edge=False, collapse_padding=True)
+    for title in ("target accuracy", "source accuracy", "information", "nuclear norm", "time"):
+        table.add_column(title, justify="right")
+    for row in rows:
+        table.add_row(
+            f"{row.name} *" if row.name == chosen else row.name,
+            f"{row.oracle_target_accuracy:.1%}",
+            f"{row.source_accuracy:.1%}",
+            f"{row.information:.3f}",
+            f"{row.nuclear_norm:.3f}",
+            f"{row.seconds:.1f} s",
+        )
+    return table
