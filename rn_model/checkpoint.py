@@ -1,6 +1,7 @@
 """A trained model in a directory: its weights and statistics, and a record of how it came to be."""
 
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from safetensors import SafetensorError
@@ -23,6 +25,7 @@ from rn_model.results import Row
 
 WEIGHTS = "model.safetensors"
 RECORD = "run.json"
+TARGET = "target.npz"
 
 
 class Normalization(BaseModel):
@@ -82,10 +85,16 @@ class RunRecord(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """A loaded model, in evaluation mode with its target branch, and its record."""
+    """A loaded model, in evaluation mode with its target branch, and its record.
+
+    Attributes:
+        target: the unlabeled target images ``(N, H, W, C)`` that it was adapted to, which an export
+            checks itself on; None if it has seen none, or they were not kept.
+    """
 
     model: nn.Module
     record: RunRecord
+    target: Pixels | None = None
 
     @property
     def classes(self) -> list[str]:
@@ -171,7 +180,20 @@ def load_run(path: Path) -> Run:
         model.load_state_dict(load_file(weights))
     except (RuntimeError, SafetensorError) as error:
         raise ValueError(f"{weights} does not fit {record.factory}: {_line(error)}") from error
-    return Run(model.eval(), record)
+    return Run(model.eval(), record, _read_target(path / TARGET, record))
+
+
+def _read_target(path: Path, record: RunRecord) -> Pixels | None:
+    if not path.is_file():
+        return None
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            images: Pixels = arrays["images"]
+    except Exception as error:  # numpy passes on what zip, zlib and its own header parser raise
+        raise ValueError(f"{path} is damaged: {_line(error)}") from error
+    if fingerprint(images) != record.fingerprints.get("target"):
+        raise ValueError(f"{path} is damaged: its fingerprint is not the one in {RECORD}")
+    return images
 
 
 def _read_record(path: Path) -> RunRecord:
@@ -210,7 +232,9 @@ def _write(folder: Path, run: Run) -> None:
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     record = run.record.model_copy(update={"weights_sha256": digest})
     (folder / RECORD).write_text(record.model_dump_json(indent=2) + "\n")
-    for item in (weights, folder / RECORD, folder):
+    if run.target is not None:
+        np.savez_compressed(folder / TARGET, images=run.target)
+    for item in (*folder.iterdir(), folder):
         _sync(item)
 
 

@@ -20,8 +20,9 @@ def save_outcome(path: Path, outcome: Outcome, config: ExperimentConfig) -> None
 
 def _run(name: str, outcome: Outcome, config: ExperimentConfig) -> Run:
     fingerprints = {"source": fingerprint(outcome.data.source.pixels)}
-    if name != SOURCE_ONLY:
-        fingerprints["target"] = fingerprint(outcome.data.target.pixels)
+    target = None if name == SOURCE_ONLY else outcome.data.target.pixels
+    if target is not None:
+        fingerprints["target"] = fingerprint(target)
     settings: dict[str, JsonValue] = TypeAdapter(dict[str, JsonValue]).validate_python(
         asdict(config)
     )
@@ -36,4 +37,4 @@ def _run(name: str, outcome: Outcome, config: ExperimentConfig) -> Run:
         seed=config.training.seed,
         fingerprints=fingerprints,
     )
-    return Run(outcome.models[name], record)
+    return Run(outcome.models[name], record, target)

@@ -209,3 +209,20 @@ def test_fingerprints_see_values_and_shape() -> None:
     assert fingerprint(pixels) == fingerprint(pixels.copy())
     assert fingerprint(pixels) != fingerprint(pixels + np.uint8(1))
     assert fingerprint(pixels) != fingerprint(pixels.reshape(1, 4, 3, 1))
+
+
+def test_target_images_round_trip_and_damage_is_refused(tmp_path: Path) -> None:
+    images = np.arange(24, dtype=np.uint8).reshape(2, 4, 3, 1)
+    run = _run(0)
+    record = run.record.model_copy(update={"fingerprints": {"target": fingerprint(images)}})
+    save_run(tmp_path / "run", Run(run.model, record, images))
+    loaded = load_run(tmp_path / "run")
+    assert loaded.target is not None
+    assert np.array_equal(loaded.target, images)
+
+    np.savez(tmp_path / "run" / "target.npz", images=images + 1)
+    with pytest.raises(ValueError, match=r"target\.npz is damaged"):
+        load_run(tmp_path / "run")
+    (tmp_path / "run" / "target.npz").write_bytes(b"PK\3\4")
+    with pytest.raises(ValueError, match=r"target\.npz is damaged"):
+        load_run(tmp_path / "run")
