@@ -3,3 +3,7 @@
 
 class BundleError(ValueError):
     """A bundle that is missing, damaged, or not of a kind that this version reads; one clear line."""
+
+    def __init__(self, message: str) -> None:
+        # What other libraries and a foreign manifest say, and this passes on, may have several.
+        super().__init__(" ".join(message.split()))

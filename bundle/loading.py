@@ -3,26 +3,22 @@
 import hashlib
 import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 
 from bundle import files
+from bundle.checks import check_arrays, check_graph, check_sites
 from bundle.errors import BundleError
 from bundle.fold import Array
 from bundle.manifest import SCHEMA_VERSION, Manifest
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
-
-MAX_OPSET = 25
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class Bundle:
 
 
 def load_bundle(path: Path) -> Bundle:
-    """Read a bundle, checking schema version, every hash and the graphs' opset.
+    """Read a bundle, checking schema version, every hash and that its parts fit each other.
 
     All checks are made on the bytes that are then used.
 
@@ -71,15 +67,14 @@ def load_bundle(path: Path) -> Bundle:
     manifest, fingerprint = _load_manifest(path)
     contents = {name: _load_file(path, name, manifest) for name in manifest.files}
     graphs = (files.PREDICT, files.OBSERVE, files.COMPENSATE)
-    wanted = {name: _check_graph(name, contents[name], manifest) for name in graphs}
+    wanted = {name: check_graph(name, contents[name], manifest) for name in graphs}
     predict = _tensors(files.PREDICT_WEIGHTS, contents)
     base: dict[str, NDArray[Any]] = _tensors(files.BASE, contents)
     source = _moments(base, files.SOURCE_MEAN, files.SOURCE_VARIANCE, manifest)
     target = _moments(base, files.TARGET_MEAN, files.TARGET_VARIANCE, manifest)
-    _check_names(files.PREDICT_WEIGHTS, predict, wanted[files.PREDICT])
-    _check_names(files.BASE, base, wanted[files.OBSERVE])
-    _check_names(files.BASE, base, _folded_names(manifest))
-    _check_names(files.PREDICT_WEIGHTS, predict, _site_names(manifest))
+    check_arrays(files.PREDICT_WEIGHTS, predict, wanted[files.PREDICT])
+    check_arrays(files.BASE, base, wanted[files.OBSERVE])
+    check_sites(manifest, predict, base, wanted[files.PREDICT])
     return Bundle(
         manifest=manifest,
         fingerprint=fingerprint,
@@ -88,7 +83,7 @@ def load_bundle(path: Path) -> Bundle:
         compensate=contents[files.COMPENSATE],
         predict_arrays=predict,
         base_arrays=base,
-        observe_names=wanted[files.OBSERVE],
+        observe_names=frozenset(wanted[files.OBSERVE]),
         source=source,
         target=target,
         canary=_canary(contents, manifest),
@@ -104,7 +99,7 @@ def _load_manifest(path: Path) -> tuple[Manifest, str]:
         )
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{files.MANIFEST} is not JSON: {error}") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
@@ -143,42 +138,11 @@ def _load_file(path: Path, name: str, manifest: Manifest) -> bytes:
     return content
 
 
-def _check_graph(name: str, content: bytes, manifest: Manifest) -> frozenset[str]:
-    """Check that a graph can be run; the names of its initializers that are kept outside of it."""
-    try:
-        model = onnx.load_model_from_string(content)
-    except Exception as error:  # protobuf raises several unrelated types
-        raise BundleError(f"{name} is not an ONNX graph") from error
-    opsets = {entry.domain: entry.version for entry in model.opset_import}
-    if opsets != {"": manifest.opset} or manifest.opset > MAX_OPSET:
-        raise BundleError(
-            f"{name} uses operator sets {opsets}; this program runs the default one"
-            f" up to version {MAX_OPSET}, and the manifest says {manifest.opset}"
-        )
-    outside = onnx.TensorProto.EXTERNAL
-    return frozenset(t.name for t in model.graph.initializer if t.data_location == outside)
-
-
-def _folded_names(manifest: Manifest) -> frozenset[str]:
-    return frozenset(n for s in manifest.sites for n in (s.weight, s.bias) if n is not None)
-
-
-def _site_names(manifest: Manifest) -> frozenset[str]:
-    explicit = (n for s in manifest.sites for n in (s.scale, s.shift) if n is not None)
-    return _folded_names(manifest).union(explicit)
-
-
-def _check_names(name: str, arrays: dict[str, Array], wanted: frozenset[str]) -> None:
-    missing = sorted(wanted - arrays.keys())
-    if missing:
-        raise BundleError(f"{name} does not hold {missing[0]!r}, which the bundle needs")
-
-
 def _tensors(name: str, contents: dict[str, bytes]) -> dict[str, NDArray[Any]]:
     try:
         return load_tensors(contents[name])
-    except SafetensorError as error:
-        raise BundleError(f"{name} is not a safetensors file: {error}") from error
+    except Exception as error:  # also a bare KeyError, for types that numpy does not have
+        raise BundleError(f"{name} is not a safetensors file that can be read: {error}") from error
 
 
 def _moments(
@@ -204,12 +168,14 @@ def _canary(contents: dict[str, bytes], manifest: Manifest) -> Pixels | None:
     if files.CANARY not in contents:
         return None
     try:
-        images: Pixels = np.load(io.BytesIO(contents[files.CANARY]), allow_pickle=False)["images"]
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        images = np.load(io.BytesIO(contents[files.CANARY]), allow_pickle=False)["images"]
+        dtype, found = images.dtype, images.shape
+    except Exception as error:  # numpy passes on what zip, zlib and its own header parser raise
         raise BundleError(f"{files.CANARY} does not hold an array 'images': {error}") from error
-    if images.dtype != np.uint8 or images.shape[1:] != manifest.preprocessing.shape:
+    shape = manifest.preprocessing.shape
+    if dtype != np.uint8 or found[1:] != shape or images.size == 0:
         raise BundleError(
-            f"{files.CANARY}: images must be uint8 {('N', *manifest.preprocessing.shape)},"
-            f" not {images.dtype} {images.shape}"
+            f"{files.CANARY}: images must be uint8 {('N', *shape)} with N at least 1,"
+            f" not {dtype} {found}"
         )
-    return images
+    return cast(Pixels, images)

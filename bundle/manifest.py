@@ -103,7 +103,7 @@ class Manifest(_Model):
         classes: labels in the order of the logits.
         preprocessing: how an image file becomes the graphs' input.
         opset: of the default ONNX domain in all three graphs.
-        normalization: class of the layers that were folded.
+        normalization: method of the layers that were folded.
         sites: every normalization layer, in the order of the flat vectors.
         target: what the base target moments are.
         calibration: what is normal for target images; None if no image was at hand.

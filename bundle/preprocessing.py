@@ -39,7 +39,7 @@ class Preprocessing(BaseModel):
         mean, std: per channel, in units of the full pixel range (0 to 1).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     mode: Literal["L", "RGB"]
     height: Size
@@ -79,13 +79,21 @@ class Preprocessing(BaseModel):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         image = image.convert(self.mode)
         method = _FILTERS[self.interpolation]
-        if self.shorter_side is None:
-            resized = image.resize((self.width, self.height), method)
-        else:
-            ratio = self.shorter_side / min(image.size)
-            width, height = (max(self.shorter_side, round(side * ratio)) for side in image.size)
-            left, top = (width - self.width) // 2, (height - self.height) // 2
-            resized = image.resize((width, height), method).crop(
-                (left, top, left + self.width, top + self.height)
-            )
+        box = None if self.shorter_side is None else self._centre(image.size, self.shorter_side)
+        resized = image.resize((self.width, self.height), method, box)
         return np.asarray(resized, dtype=np.uint8).reshape(self.shape)
+
+    def _centre(
+        self, size: tuple[int, int], shorter_side: int
+    ) -> tuple[float, float, float, float]:
+        """The part of an image that the result shows if it is resized and then cropped.
+
+        Only this part is resized: all of a long and narrow image would fill the memory.
+        """
+        begins, ends = [], []
+        for old, kept in zip(size, (self.width, self.height), strict=True):
+            resized = max(shorter_side, round(old * shorter_side / min(size)))
+            begin = (resized - kept) // 2
+            begins.append(begin * old / resized)
+            ends.append((begin + kept) * old / resized)
+        return begins[0], begins[1], ends[0], ends[1]

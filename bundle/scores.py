@@ -41,10 +41,10 @@ def label_free_scores(probabilities: NDArray[np.float64]) -> Scores:
     diversity = _entropy(probabilities.mean(axis=0))
     uncertainty = float(np.mean([_entropy(row) for row in probabilities]))
     singular = np.linalg.svd(probabilities, compute_uv=False)
-    return Scores(
-        information=(diversity - uncertainty) / float(np.log(classes)),
-        nuclear_norm=float(singular.sum()) / float(np.sqrt(images * min(images, classes))),
-    )
+    information = (diversity - uncertainty) / np.log(classes)
+    nuclear_norm = singular.sum() / np.sqrt(images * min(images, classes))
+    # Rounding can take them out of their range.
+    return Scores(*(float(np.clip(score, 0.0, 1.0)) for score in (information, nuclear_norm)))
 
 
 def _entropy(distribution: NDArray[np.float64]) -> float:

@@ -20,6 +20,18 @@ def describe_files(contents: Mapping[str, bytes]) -> dict[str, FileEntry]:
     }
 
 
+def check_path(path: Path, *, replace: bool) -> None:
+    """Refuse a path where :func:`write_bundle` would not write.
+
+    Raises:
+        BundleError: if the path is taken, or what is there and may be replaced is not a bundle.
+    """
+    if path.exists() and not replace:
+        raise BundleError(f"{path} already exists: choose another path, or allow replacing it")
+    if path.exists() and not (path / MANIFEST).is_file():
+        raise BundleError(f"{path} is not a bundle, so it is not replaced: choose another path")
+
+
 def write_bundle(
     path: Path, manifest: Manifest, contents: Mapping[str, bytes], *, replace: bool = False
 ) -> None:
@@ -32,11 +44,11 @@ def write_bundle(
         replace: whether a bundle that is already there may be replaced.
 
     Raises:
-        BundleError: if the path is taken.
-        OSError: if the disk is full or not writable; nothing is left behind.
+        BundleError: if the path is taken, or what is there and may be replaced is not a bundle.
+        OSError: if the disk is full or not writable; what was there before is there again.
     """
-    if path.exists() and not replace:
-        raise BundleError(f"{path} already exists: choose another path, or allow replacing it")
+    check_path(path, replace=replace)
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
@@ -48,24 +60,25 @@ def write_bundle(
             _write_durably(temporary / name, content)
         _sync_directory(temporary)
         _move_into_place(temporary, path)
-        _sync_directory(path.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
 def _move_into_place(temporary: Path, path: Path) -> None:
-    if not path.exists():
-        temporary.rename(path)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-    path.rename(old / path.name)
+    old = None
+    if path.exists():
+        old = path.rename(temporary.with_name(f"{temporary.name}.old"))
     try:
         temporary.rename(path)
+        _sync_directory(path.parent)
     except BaseException:
-        (old / path.name).rename(path)
+        if path.exists():
+            path.rename(temporary)
+        if old is not None:
+            old.rename(path)
         raise
-    finally:
+    if old is not None:
         shutil.rmtree(old, ignore_errors=True)
 
 

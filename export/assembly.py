@@ -12,7 +12,15 @@ from bundle import files
 from bundle.fold import Array, fold_sites
 from bundle.manifest import Site
 from bundle.moments import FlatMoments
-from export.externalize import float_initializers, pack, serialize
+from bundle.signature import (
+    COMPENSATE_INPUTS,
+    COMPENSATE_OUTPUTS,
+    OBSERVE_INPUTS,
+    OBSERVE_OUTPUTS,
+    PREDICT_INPUTS,
+    PREDICT_OUTPUTS,
+)
+from export.externalize import float_initializers, keep_apart, pack, serialize
 from export.folding import fold_graph
 from export.graphs import CompensateGraph, ObserveGraph, PredictGraph, Scaling
 from export.sites import NormSite
@@ -53,6 +61,7 @@ def assemble(
     arrays.update(folded)
 
     observe = _trace_observe(model, sites, scaling, example, moments)
+    keep_apart(observe, unfolded)
     base: dict[str, Any] = {**float_initializers(observe), **unfolded}
     source = _flat([site.layer.running("source") for site in sites])
     base |= {files.TARGET_MEAN: moments.mean, files.TARGET_VARIANCE: moments.variance}
@@ -78,8 +87,8 @@ def _trace_predict(
     graph = trace(
         PredictGraph(model, sites, scaling),
         (example, scales, shifts),
-        ["image", *names],
-        ["logits"],
+        [*PREDICT_INPUTS, *names],
+        PREDICT_OUTPUTS,
         [True, False, False],
     )
     inputs = list(graph.graph.inputs)[1:]
@@ -99,8 +108,8 @@ def _trace_observe(
             torch.from_numpy(prior.mean).float(),
             torch.from_numpy(prior.variance).float(),
         ),
-        ["image", "image_weight", "prior_weight", "mean", "variance"],
-        ["logits", "batch_mean", "batch_variance", "features"],
+        OBSERVE_INPUTS,
+        OBSERVE_OUTPUTS,
         [True, True, False, False, False],
     )
 
@@ -108,7 +117,7 @@ def _trace_observe(
 def _trace_compensate(sites: list[NormSite], moments: FlatMoments) -> ir.Model:
     inputs = tuple(torch.from_numpy(value) for value in moments)
     return trace(
-        CompensateGraph(sites), inputs, ["mean", "variance"], ["scale", "shift"], [False, False]
+        CompensateGraph(sites), inputs, COMPENSATE_INPUTS, COMPENSATE_OUTPUTS, [False, False]
     )
 
 

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from bundle import files
 from bundle.manifest import Calibration, Manifest, TargetStatistics
 from bundle.preprocessing import Pixels, Preprocessing
-from bundle.storage import describe_files, write_bundle
+from bundle.signature import FEATURES
+from bundle.storage import check_path, describe_files, write_bundle
 from export.assembly import assemble
-from export.graphs import FEATURES, Scaling, input_features
-from export.parity import check_predictions, torch_logits
+from export.graphs import Scaling, input_features
+from export.parity import batches, check_predictions, torch_logits
 from export.sites import ExportError, NormSite, find_sites
 from export.tracing import OPSET
 from rn_model import domain_norms, set_branch
@@ -72,6 +73,9 @@ def export_bundle(
         BundleError: if the path is taken.
         OSError: if it cannot be written; nothing is left behind.
     """
+    check_path(path, replace=replace)
+    if images is not None:
+        _check_images(images, info.preprocessing)
     model = _prepare(model, statistics)
     scaling = Scaling(info.preprocessing)
     example = torch.zeros((2, *info.preprocessing.shape), dtype=torch.uint8)
@@ -90,7 +94,7 @@ def export_bundle(
         classes=tuple(info.classes),
         preprocessing=info.preprocessing,
         opset=OPSET,
-        normalization=type(sites[0].layer).__name__.rstrip("123d"),
+        normalization=sites[0].layer.normalization,
         sites=tuple(parts.table),
         target=_statistics(sites, statistics),
         calibration=None if images is None else _calibration(images),
@@ -100,6 +104,15 @@ def export_bundle(
     )
     write_bundle(path, manifest, contents, replace=replace)
     return manifest
+
+
+def _check_images(images: Pixels, preprocessing: Preprocessing) -> None:
+    wanted = (len(images), *preprocessing.shape)
+    if images.dtype != np.uint8 or images.shape != wanted or not len(images):
+        raise ExportError(
+            f"the images must be uint8 {('N', *preprocessing.shape)} with N at least 1,"
+            f" not {images.dtype} {images.shape}"
+        )
 
 
 def _prepare(model: nn.Module, statistics: Domain) -> nn.Module:
@@ -126,7 +139,8 @@ def _statistics(sites: list[NormSite], origin: Domain) -> TargetStatistics:
 
 
 def _calibration(images: Pixels) -> Calibration:
-    features = input_features(torch.from_numpy(images)).numpy().astype(np.float64)
+    parts = [input_features(torch.from_numpy(part)).numpy() for part in batches(images)]
+    features = np.concatenate(parts).astype(np.float64)
     median = np.median(features, axis=0)
     spread = np.median(np.abs(features - median), axis=0)
     return Calibration(features=FEATURES, median=tuple(median), spread=tuple(spread))

@@ -26,6 +26,21 @@ def float_initializers(model: ir.Model) -> dict[str, Array]:
     }
 
 
+def keep_apart(model: ir.Model, arrays: Mapping[str, Array]) -> None:
+    """Rename initializers of a graph whose names belong to other arrays in the same file.
+
+    The tracer numbers what it computes in each graph anew, so one name may mean two things.
+    """
+    for name, value in list(model.graph.initializers.items()):
+        if name in arrays and not np.array_equal(_numpy(value), arrays[name]):
+            value.name = f"observe.{name}"
+
+
+def _numpy(value: ir.Value) -> NDArray[Any]:
+    assert value.const_value is not None
+    return value.const_value.numpy()
+
+
 def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """A safetensors file; the same bytes for the same arrays."""
     return save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from bundle.preprocessing import Preprocessing
 from export.sites import NormSite
+from rn_model.convert import replace_modules
 from rn_model.domain_norm import Domain, DomainNorm, Observation, other_domain
 from rn_model.functional import Affine, scale_and_shift
 from rn_model.moments import Moments
@@ -53,10 +54,9 @@ class PredictGraph(nn.Module):
     def __init__(self, model: nn.Module, sites: list[NormSite], scaling: Scaling) -> None:
         super().__init__()
         self.scaling = scaling
-        self.network = copy.deepcopy(model)
         self._places = [_AffineSite() for _ in sites]
-        for site, place in zip(sites, self._places, strict=True):
-            self.network.set_submodule(site.name, place)
+        places = {site.name: place for site, place in zip(sites, self._places, strict=True)}
+        self.network = replace_modules(copy.deepcopy(model), lambda name, _: places.get(name))
 
     def forward(self, image: Tensor, scales: list[Tensor], shifts: list[Tensor]) -> Tensor:
         for place, scale, shift in zip(self._places, scales, shifts, strict=True):
@@ -124,11 +124,10 @@ class CompensateGraph(nn.Module):
         return torch.cat([a.scale for a in affine]), torch.cat([a.shift for a in affine])
 
 
-FEATURES = ("mean", "deviation", "height_difference", "width_difference")
-
-
 def input_features(image: Tensor) -> Tensor:
     """Simple features by which an image that does not belong is told: ``(N, 4)`` float32.
+
+    In the order of :data:`bundle.signature.FEATURES`.
 
     Mean and standard deviation of all pixels, and mean absolute difference of neighbours along the
     height and along the width, each in units of the full pixel range.

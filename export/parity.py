@@ -19,7 +19,7 @@ BATCH = 256
 def torch_logits(network: nn.Module, images: Pixels) -> NDArray[np.float32]:
     """Logits of a module that takes uint8 images, in batches."""
     with torch.no_grad():
-        parts = [network(torch.from_numpy(part)).numpy() for part in _batches(images)]
+        parts = [network(torch.from_numpy(part)).numpy() for part in batches(images)]
     return np.concatenate(parts)
 
 
@@ -33,15 +33,15 @@ def check_predictions(
         ``agreement`` (share of equal labels).
 
     Raises:
-        ExportError: if a label differs or the error is above ``TOLERANCE``.
+        ExportError: if the error is above ``TOLERANCE``; a label that differs with less is a tie.
     """
     session = make_session(graph, arrays)
     logits = np.concatenate(
-        [session.run(["logits"], {"image": part})[0] for part in _batches(images)]
+        [session.run(["logits"], {"image": part})[0] for part in batches(images)]
     )
     error = float(np.abs(logits - expected).max() / max(np.abs(expected).max(), 1e-12))
     agreement = float((logits.argmax(1) == expected.argmax(1)).mean())
-    if not error <= TOLERANCE or agreement < 1:
+    if not error <= TOLERANCE:
         raise ExportError(
             f"the exported graph disagrees with the torch model on {len(images)} images: logits differ"
             f" by {error:.1e} (allowed {TOLERANCE:.0e}), {agreement:.2%} of the labels are equal"
@@ -49,5 +49,6 @@ def check_predictions(
     return {"images": float(len(images)), "logit_error": error, "agreement": agreement}
 
 
-def _batches(images: Pixels) -> list[Pixels]:
+def batches(images: Pixels) -> list[Pixels]:
+    """Parts of at most ``BATCH`` images."""
     return [images[start : start + BATCH] for start in range(0, len(images), BATCH)]

@@ -51,8 +51,7 @@ def trace(
             )
         except torch.onnx.errors.OnnxExporterError as error:
             cause = error.__cause__ or error
-            raise ExportError(
-                f"torch cannot trace the network: {str(cause).splitlines()[0]}"
-            ) from error
+            reason = next(iter(str(cause).splitlines()), type(cause).__name__)
+            raise ExportError(f"torch cannot trace the network: {reason}") from error
     assert program is not None
     return program.model

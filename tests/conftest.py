@@ -1,0 +1,24 @@
+"""Bundles that take seconds to export, made once for all tests that only read them."""
+
+from pathlib import Path
+
+import pytest
+
+from export import export_bundle
+from tests.networks import SMALL, WIDE, random_images, small_model, wide_model
+
+
+@pytest.fixture(scope="session")
+def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """:func:`tests.networks.small_model` with calibration and canary; not to be changed."""
+    path = tmp_path_factory.mktemp("bundles") / "small"
+    export_bundle(small_model(), path, SMALL, images=random_images(SMALL, 300))
+    return path
+
+
+@pytest.fixture(scope="session")
+def wide_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """:func:`tests.networks.wide_model` without images; not to be changed."""
+    path = tmp_path_factory.mktemp("bundles") / "wide"
+    export_bundle(wide_model(), path, WIDE)
+    return path

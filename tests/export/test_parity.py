@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bundle import load_bundle
+from export import ExportError
+from export.graphs import Scaling
+from export.parity import BATCH, batches, check_predictions, torch_logits
+from tests.networks import SMALL, random_images, small_model
+
+IMAGES = random_images(SMALL, BATCH + 3)
+
+
+def network() -> nn.Module:
+    return nn.Sequential(Scaling(SMALL.preprocessing), small_model()).eval()
+
+
+def test_batches_are_all_images_in_order() -> None:
+    assert [len(part) for part in batches(IMAGES)] == [BATCH, 3]
+    np.testing.assert_array_equal(np.concatenate(batches(IMAGES)), IMAGES)
+    with torch.no_grad():
+        whole = network()(torch.from_numpy(IMAGES)).numpy()
+    np.testing.assert_allclose(torch_logits(network(), IMAGES), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_a_faithful_graph_passes(small_bundle: Path) -> None:
+    bundle = load_bundle(small_bundle)
+    expected = torch_logits(network(), IMAGES)
+    found = check_predictions(expected, bundle.predict, bundle.predict_arrays, IMAGES)
+    assert found["images"] == len(IMAGES)
+    assert found["logit_error"] < 1e-5 and found["agreement"] == 1
+
+
+@pytest.mark.parametrize("error", [1e-3, -1e-3, float("nan")])
+def test_a_wrong_logit_is_refused(small_bundle: Path, error: float) -> None:
+    bundle = load_bundle(small_bundle)
+    expected = torch_logits(network(), IMAGES)
+    expected[-1, 0] += error * np.abs(expected).max()
+    with pytest.raises(ExportError, match=f"disagrees with the torch model on {len(IMAGES)}"):
+        check_predictions(expected, bundle.predict, bundle.predict_arrays, IMAGES)
+
+
+def test_a_tie_is_no_disagreement(small_bundle: Path) -> None:
+    bundle = load_bundle(small_bundle)
+    arrays = dict(bundle.predict_arrays)
+    (bias,) = (name for name in arrays if name.endswith("head.bias"))
+    (weight,) = (name for name in arrays if name.endswith("head.weight"))
+    arrays[weight] = np.repeat(arrays[weight][:1], 3, axis=0)
+    arrays[bias] = np.array([0, 1e-6, 0], np.float32)
+    tied = network()
+    with torch.no_grad():
+        head = tied.get_submodule("1.head")
+        assert isinstance(head, nn.Linear)
+        head.weight.copy_(torch.from_numpy(arrays[weight]))
+        head.bias.zero_()
+    found = check_predictions(torch_logits(tied, IMAGES), bundle.predict, arrays, IMAGES)
+    assert found["agreement"] == 0
