@@ -9,6 +9,7 @@ import onnx_ir as ir
 import torch
 from torch import nn
 
+from bundle.signature import BATCH
 from export.sites import ExportError
 
 OPSET = 20
@@ -29,7 +30,7 @@ def trace(
         input_names, output_names: of the graph.
         batch: for each argument, whether its first dimension is the batch, left free.
     """
-    free = torch.export.Dim("batch")
+    free = torch.export.Dim(BATCH)
     shapes = tuple(
         {0: free} if is_batch else [None] * len(value) if isinstance(value, list) else None
         for value, is_batch in zip(inputs, batch, strict=True)
@@ -54,4 +55,14 @@ def trace(
             reason = next(iter(str(cause).splitlines()), type(cause).__name__)
             raise ExportError(f"torch cannot trace the network: {reason}") from error
     assert program is not None
+    _name_batch(program.model.graph)
     return program.model
+
+
+def _name_batch(graph: ir.Graph) -> None:
+    """Call the only free dimension of inputs and outputs by its name; the tracer numbers it."""
+    for value in (*graph.inputs, *graph.outputs):
+        shape = value.shape
+        if shape is not None and any(isinstance(side, ir.SymbolicDim) for side in shape):
+            sides = (BATCH if isinstance(side, ir.SymbolicDim) else side for side in shape)
+            value.shape = ir.Shape(list(sides))

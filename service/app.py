@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
 
 from service.context import Context
-from service.ledger import LedgerError
-from service.problems import Unavailable, answer, install_problem_handlers
+from service.problems import install_problem_handlers
 from service.routes import adapt, operations, predict, versions
 from service.settings import Settings
 
@@ -44,11 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = context
-    install_problem_handlers(app)
-
-    @app.exception_handler(LedgerError)
-    async def on_ledger_error(_: Request, error: LedgerError) -> JSONResponse:
-        return answer(Unavailable(str(error)))
+    install_problem_handlers(app, context.metrics.refusals)
 
     for prefix, in_schema in (("", True), ("/targets/{target}", False)):
         for module in (predict, adapt, versions):

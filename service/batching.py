@@ -125,8 +125,8 @@ class Batcher:
 
     def _answer(self, batch: list[_Entry]) -> None:
         started = time.monotonic()
-        pixels = np.concatenate([entry.pixels for entry in batch])
         try:
+            pixels = np.concatenate([entry.pixels for entry in batch])
             prediction = self._run_in_parts(batch[0].version, pixels)
         except Exception as error:
             for entry in batch:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel
@@ -117,7 +118,7 @@ class Client:
         return self._parse(self._request("GET", f"{self._url}/health/ready"), Health)
 
     def _send(self, method: str, path: str, model: type[M], **content: object) -> M:
-        url = f"{self._url}/targets/{self._target}{path}"
+        url = f"{self._url}/targets/{quote(self._target, safe='')}{path}"
         return self._parse(self._request(method, url, **content), model)
 
     def _request(self, method: str, url: str, **content: object) -> httpx.Response:

@@ -60,7 +60,8 @@ def decide(
             scores,
             f"the means moved by {shift:.2f} sd, more than the allowed {rules.max_shift:.2f}",
         )
-    if len(candidate) < MIN_IMAGES:
+    # Whatever is finite is better than a served version that is not.
+    if len(candidate) < MIN_IMAGES or not np.isfinite(served).all():
         return Decision(scores, None)
     old, new = label_free_scores(served), label_free_scores(candidate)
     scores["agreement"] = float((served.argmax(axis=1) == candidate.argmax(axis=1)).mean())

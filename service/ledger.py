@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy.event
-from sqlalchemy import create_engine, func, select, update
+from sqlalchemy import create_engine, delete, func, inspect, select, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -42,16 +42,22 @@ class Ledger:
     """
 
     def __init__(self, url: str) -> None:
+        parsed = _parse(url)
         try:
-            parsed = make_url(url)
             _make_directory(parsed)
             self._engine = create_engine(parsed)
-            if parsed.get_backend_name() == "sqlite":
-                sqlalchemy.event.listen(self._engine, "connect", _set_pragmas)
-            Base.metadata.create_all(self._engine)
-            self._check_schema()
-        except (SQLAlchemyError, OSError) as error:
-            raise LedgerError(f"cannot open the ledger {url}: {_first_line(error)}") from error
+        except (SQLAlchemyError, ImportError, OSError) as error:
+            raise LedgerError(f"cannot open the ledger {parsed}: {_first_line(error)}") from error
+        if parsed.get_backend_name() == "sqlite":
+            sqlalchemy.event.listen(self._engine, "connect", _set_pragmas)
+        try:
+            self._prepare()
+        except SQLAlchemyError as error:
+            self.close()
+            raise LedgerError(f"cannot open the ledger {parsed}: {_first_line(error)}") from error
+        except LedgerError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close all connections."""
@@ -91,7 +97,7 @@ class Ledger:
             detail: more about the event, JSON values.
             state, admission, serving, frozen: new values.
             version: to add.
-            receipt: to add.
+            receipt: to add; it takes the place of one with the same key.
 
         Raises:
             LedgerConflict: if the target was changed since ``target`` was read.
@@ -124,6 +130,8 @@ class Ledger:
             if version is not None:
                 session.add(_version_row(target.id, version))
             if receipt is not None:
+                same = ReceiptRow.target_id == target.id, ReceiptRow.key == receipt.key
+                session.execute(delete(ReceiptRow).where(*same))
                 session.add(ReceiptRow(target_id=target.id, **vars(receipt)))
             if event is not None:
                 row = EventRow(target_id=target.id, at=now(), kind=event, detail=detail or {})
@@ -164,19 +172,32 @@ class Ledger:
         except SQLAlchemyError as error:
             raise LedgerError(f"the ledger cannot be used: {_first_line(error)}") from error
 
-    def _check_schema(self) -> None:
-        with self._transaction() as session:
-            found = session.scalar(select(MetaRow.schema_version))
-            if found is None:
+    def _prepare(self) -> None:
+        """Make the tables, unless they are those of another version, which are left alone."""
+        found = None
+        with Session(self._engine) as session, session.begin():
+            if inspect(session.connection()).has_table(MetaRow.__tablename__):
+                found = session.scalar(select(MetaRow.schema_version))
+        if found is not None and found != SCHEMA:
+            raise LedgerError(f"the ledger has schema version {found}; this program uses {SCHEMA}")
+        Base.metadata.create_all(self._engine)
+        if found is None:
+            with Session(self._engine) as session, session.begin():
                 session.add(MetaRow(schema_version=SCHEMA))
-            elif found != SCHEMA:
-                raise LedgerError(
-                    f"the ledger has schema version {found}; this program uses {SCHEMA}"
-                )
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError as error:  # the text may hold a password
+        raise LedgerError("the URL of the ledger is not one that SQLAlchemy can read") from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise LedgerError("the ledger must be a file: in memory it would not outlast the service")
+    return parsed
 
 
 def _make_directory(url: URL) -> None:
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+    if url.get_backend_name() == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
 
 

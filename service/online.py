@@ -6,7 +6,7 @@ reference and never wait for it.
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +79,7 @@ class OnlineTarget:
         self._target = self._open()
         self.models = Models(self._build(self._target.serving), self._build)
         self._report()
-        if self._target.state.pending >= settings.commit_every:
+        if self._target.state.pending >= settings.commit_every and not self._target.frozen:
             self._commit()
 
     @property
@@ -128,26 +128,16 @@ class OnlineTarget:
             return replayed
         if self._target.frozen:
             raise Conflict("adaptation is frozen; POST /unfreeze allows it again")
-        observed = self._observer.observe_all(images, self._target.state)
-        admitted = self._admit(images, np.concatenate([part.features for part in observed]))
-        state = self._merge(images, observed, admitted)
-        self._admission.remember(admitted.images, admitted.features)
-        result = self._result(len(images), admitted, state)
-        event = "new domain" if admitted.new_domain else "alarm" if admitted.alarm else None
-        self._write(
-            event=event,
-            detail=result.model_dump(mode="json"),
-            state=state,
-            admission=self._admission.to_bytes(),
-            receipt=_receipt(idempotency, result),
-        )
-        self._reservoir.extend(admitted.images)
-        self._count_images(result)
-        if state.pending >= self._settings.commit_every:
-            version = self._commit()
-            result.committed = version_info(version)
-            result.pending, result.serving = self._target.state.pending, self._target.serving
-        return result
+        try:
+            result = self._absorb(images, idempotency)
+        except Exception:
+            # What was remembered in memory must not run ahead of what is on disk.
+            self._admission.restore(self._target.admission, self._calibration)
+            raise
+        if result.pending < self._settings.commit_every:
+            return result
+        version = self._commit(lambda made: _receipt(idempotency, _completed(result, made)))
+        return result if version is None else _completed(result, version)
 
     def promote(self, number: int, event: str = "promote") -> Version:
         """Serve a version, and go on adapting from it; what came after it stays in the ledger.
@@ -204,6 +194,25 @@ class OnlineTarget:
     def _build(self, number: int) -> Model:
         return self._builder.build(number, self.version(number).state.moments)
 
+    def _absorb(self, images: Sequence[Pixels], idempotency: Idempotency | None) -> AdaptResult:
+        """Admit, observe, merge and record a batch."""
+        observed = self._observer.observe_all(images, self._target.state)
+        admitted = self._admit(images, np.concatenate([part.features for part in observed]))
+        state = self._merge(images, observed, admitted)
+        self._admission.remember(admitted.images, admitted.features)
+        result = self._result(len(images), admitted, state)
+        event = "new domain" if admitted.new_domain else "alarm" if admitted.alarm else None
+        self._write(
+            event=event,
+            detail=result.model_dump(mode="json"),
+            state=state,
+            admission=self._admission.to_bytes(),
+            receipt=_receipt(idempotency, result),
+        )
+        self._reservoir.extend(admitted.images)
+        self._count_images(result)
+        return result
+
     def _admit(self, images: Sequence[Pixels], features: Features) -> _Admitted:
         verdicts = self._admission.judge(images, features)
         released = self._admission.hold(images, features, verdicts)
@@ -240,32 +249,58 @@ class OnlineTarget:
             return state.merge(observed[0].moments, len(images), max_count)
         return self._observer.merge(admitted.images, state, max_count)
 
-    def _commit(self) -> Version:
-        """Make the pending images a version, and serve it if the gate lets it pass."""
-        with self._metrics.commit_seconds.time():
-            state = self._target.state.committed()
-            served = self.version(self._target.serving)
-            number = self._ledger.next_number(self._target)
-            model = self._builder.build(number, state.moments)
-            decision = self._decide(model, served, state)
-            version = Version(
-                number=number,
-                parent=served.number,
-                status="rejected" if decision.reason else "published",
-                reason=decision.reason,
-                state=state,
-                admission=self._target.admission,
-                fingerprint=state.moments.fingerprint(),
-                scores=decision.scores,
-                created_at=now(),
+    def _commit(
+        self, receipt_of: Callable[[Version], Receipt | None] = lambda _: None
+    ) -> Version | None:
+        """Make the pending images a version, and serve it if the gate lets it pass.
+
+        The images are durable already, so a failure here is none of the batch that completed the
+        version: it is logged, and the next batch tries again.
+
+        Args:
+            receipt_of: what to record of that batch together with the version.
+
+        Returns:
+            The version; None if it could not be made or recorded.
+        """
+        try:
+            with self._metrics.commit_seconds.time():
+                version = self._make_version(receipt_of)
+        except Exception:
+            logger.exception(
+                "target %s: no version was made; the next batch tries again", self.name
             )
-            if decision.reason:
-                self._reject(version, served)
-            else:
-                self._write(event="publish", state=state, serving=number, version=version)
-                self.models.serve(model)
+            self._metrics.commits.labels(self.name, "failed").inc()
+            return None
         self._metrics.commits.labels(self.name, version.status).inc()
         self._report()
+        return version
+
+    def _make_version(self, receipt_of: Callable[[Version], Receipt | None]) -> Version:
+        state = self._target.state.committed()
+        served = self.version(self._target.serving)
+        number = self._ledger.next_number(self._target)
+        model = self._builder.build(number, state.moments)
+        decision = self._decide(model, served, state)
+        version = Version(
+            number=number,
+            parent=served.number,
+            status="rejected" if decision.reason else "published",
+            reason=decision.reason,
+            state=state,
+            admission=self._target.admission,
+            fingerprint=state.moments.fingerprint(),
+            scores=decision.scores,
+            created_at=now(),
+        )
+        receipt = receipt_of(version)
+        if decision.reason:
+            self._reject(version, served, receipt)
+        else:
+            self._write(
+                event="publish", state=state, serving=number, version=version, receipt=receipt
+            )
+            self.models.serve(model)
         return version
 
     def _decide(self, model: Model, served: Version, state: OnlineState) -> Decision:
@@ -277,7 +312,7 @@ class OnlineTarget:
         rules = GateRules(self._settings.gate_margin, self._settings.gate_max_shift)
         return decide(rules, old, new, served.state.moments, state.moments)
 
-    def _reject(self, version: Version, served: Version) -> None:
+    def _reject(self, version: Version, served: Version, receipt: Receipt | None) -> None:
         logger.warning(
             "target %s: version %d rejected: %s", self.name, version.number, version.reason
         )
@@ -287,6 +322,7 @@ class OnlineTarget:
             state=served.state,
             admission=served.admission,
             version=version,
+            receipt=receipt,
         )
         self._admission.restore(served.admission, self._calibration)
         self._reservoir.clear()
@@ -297,11 +333,8 @@ class OnlineTarget:
         except LedgerConflict as error:
             self._target = self._open()
             self.models.serve(self._build(self._target.serving))
+            self._report()
             raise Conflict(f"{error}; try again") from error
-        except Exception:
-            # What was remembered in memory must not run ahead of what is on disk.
-            self._admission.restore(self._target.admission, self._calibration)
-            raise
 
     def _replay(self, idempotency: Idempotency | None) -> AdaptResult | None:
         if idempotency is None:
@@ -346,6 +379,13 @@ def version_info(version: Version) -> VersionInfo:
     """A version as the service describes it."""
     fields = {**vars(version), "count": version.state.count}
     return VersionInfo.model_validate(fields)
+
+
+def _completed(result: AdaptResult, version: Version) -> AdaptResult:
+    """The answer to the batch that completed a version."""
+    serving = version.number if version.status == "published" else result.serving
+    update = {"committed": version_info(version), "pending": 0, "serving": serving}
+    return result.model_copy(update=update)
 
 
 def _receipt(idempotency: Idempotency | None, result: AdaptResult) -> Receipt | None:

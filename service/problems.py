@@ -4,9 +4,13 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import Counter
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
+
+from service.ledger import LedgerError
 
 
 class Problem(BaseModel):
@@ -73,6 +77,12 @@ class TooManyRequests(ServiceError):
     status, title = 429, "Too Many Requests"
 
 
+class ClientGone(ServiceError):
+    """The client closed the connection; nobody reads this."""
+
+    status, title = 499, "Client Closed Request"
+
+
 class Unavailable(ServiceError):
     """Not ready yet, or shutting down."""
 
@@ -89,43 +99,48 @@ def problem_responses(*errors: type[ServiceError]) -> dict[int | str, dict[str, 
     """The errors of an operation, for its OpenAPI description."""
     return {
         error.status: {
-            "model": Problem,
+            # A "model" would be described as application/json beside it.
+            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
             "description": (error.__doc__ or error.title).strip(),
-            "content": {"application/problem+json": {}},
         }
         for error in errors
     }
 
 
-def install_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of the application with a problem."""
+def install_problem_handlers(app: FastAPI, refusals: Counter) -> None:
+    """Answer every error of the application with a problem, and count it by its status."""
+
+    def answer(
+        status: int, title: str, detail: str, headers: dict[str, str] | None = None
+    ) -> JSONResponse:
+        refusals.labels(str(status)).inc()
+        content = Problem(title=title, status=status, detail=detail).model_dump()
+        return JSONResponse(content, status, headers, media_type="application/problem+json")
 
     @app.exception_handler(ServiceError)
     async def on_service_error(_: Request, error: ServiceError) -> JSONResponse:
-        return answer(error)
+        return answer(error.status, error.title, error.detail, error.headers)
+
+    @app.exception_handler(LedgerError)
+    async def on_ledger_error(_: Request, error: LedgerError) -> JSONResponse:
+        return answer(Unavailable.status, Unavailable.title, str(error))
+
+    @app.exception_handler(ClientDisconnect)
+    async def on_disconnect(_: Request, __: ClientDisconnect) -> JSONResponse:
+        return answer(ClientGone.status, ClientGone.title, "the client went away while it sent")
 
     @app.exception_handler(HTTPException)
     async def on_http_error(_: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers) if error.headers else None
-        return _answer(error.status_code, error.detail, error.detail, headers)
+        return answer(error.status_code, error.detail, error.detail, headers)
 
     @app.exception_handler(RequestValidationError)
     async def on_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = " ".join(map(str, first["loc"]))
-        return _answer(422, Unprocessable.title, f"{place}: {first['msg']}", None)
+        return answer(422, Unprocessable.title, f"{place}: {first['msg']}")
 
     @app.exception_handler(Exception)
     async def on_error(_: Request, __: Exception) -> JSONResponse:
         # The server logs the exception itself.
-        return _answer(500, ServiceError.title, "the service failed; its log says why", None)
-
-
-def answer(error: ServiceError) -> JSONResponse:
-    """A service error as a response."""
-    return _answer(error.status, error.title, error.detail, error.headers)
-
-
-def _answer(status: int, title: str, detail: str, headers: dict[str, str] | None) -> JSONResponse:
-    content = Problem(title=title, status=status, detail=detail).model_dump()
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+        return answer(500, ServiceError.title, "the service failed; its log says why")

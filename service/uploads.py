@@ -37,7 +37,8 @@ class Upload:
     ) -> list[Pixels | ServiceError]:
         """Pixels of every image, or why there are none."""
         if self.pixels is not None:
-            return list(self.pixels)
+            # Copies: one image that is kept must not keep the whole body.
+            return [image.copy() for image in self.pixels]
         decoded: list[Pixels | ServiceError] = []
         for index, content in enumerate(self.files):
             try:
@@ -59,7 +60,7 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
     if kind == "multipart/form-data":
         upload = await _multipart(request, settings)
     else:
-        body = b"".join([chunk async for chunk in _limited(request, settings.max_body_bytes)])
+        body = await read_body(request, settings.max_body_bytes)
         if not body:
             raise BadRequest("the body is empty; send an image")
         if kind.startswith("image/") or kind == "application/octet-stream":
@@ -82,6 +83,15 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
     return upload
 
 
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        TooLarge: as soon as more than ``limit`` bytes are announced or have come in.
+    """
+    return b"".join([chunk async for chunk in _limited(request, limit)])
+
+
 async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     message = f"the body is larger than the {limit:,} bytes that are accepted"
     declared = request.headers.get("content-length", "")
@@ -95,14 +105,34 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         yield chunk
 
 
+class _FormParser(MultiPartParser):
+    """Refuses a form that ends too soon, of which starlette would keep the parts that are whole."""
+
+    def __init__(self, request: Request, settings: Settings) -> None:
+        headers: Headers = request.headers
+        super().__init__(
+            headers,
+            self._checked(_limited(request, settings.max_body_bytes)),
+            max_files=settings.max_images,
+            max_part_size=settings.max_body_bytes,
+        )
+        # Images are kept in memory, and the body is bounded already.
+        self.spool_max_size = settings.max_body_bytes
+        self._ended = False
+
+    def on_end(self) -> None:
+        self._ended = True
+
+    async def _checked(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for chunk in chunks:
+            yield chunk
+        # Raised from within the stream, because the parser then closes the files it has opened.
+        if not self._ended:
+            raise MultiPartException("its last boundary is missing.")
+
+
 async def _multipart(request: Request, settings: Settings) -> Upload:
-    headers: Headers = request.headers
-    parser = MultiPartParser(
-        headers,
-        _limited(request, settings.max_body_bytes),
-        max_files=settings.max_images,
-        max_part_size=settings.max_body_bytes,
-    )
+    parser = _FormParser(request, settings)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -146,7 +176,7 @@ def _from_npy(body: bytes, preprocessing: Preprocessing) -> Pixels:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         found, fortran, dtype = read(file)
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # numpy passes on what Python's own parser raises
         raise Unprocessable("the body is not an .npy file of version 1 or 2") from error
     if dtype != np.uint8 or fortran or found[1:] != preprocessing.shape:
         raise Unprocessable(f"the array must be uint8 {shape} in C order, not {dtype} {found}")

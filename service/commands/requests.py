@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -25,6 +26,9 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 
 Url = Annotated[str, typer.Option(envvar="RN_URL", help="The service.")]
 TargetName = Annotated[str, typer.Option("--target", help="Name of the target.")]
+# Half of what the service accepts by default.
+MAX_REQUEST_BYTES = 16 * 2**20
+UNPROCESSABLE = 422
 LOCAL = "http://127.0.0.1:8000"
 
 console = Console()
@@ -57,7 +61,12 @@ def predict(
         return
     table = Table("image", "label", "probability", "version")
     for image, prediction in zip(images, result.predictions, strict=True):
-        row = (str(image), prediction.label, f"{prediction.probability:.3f}", str(result.version))
+        row = (
+            escape(str(image)),
+            prediction.label,
+            f"{prediction.probability:.3f}",
+            str(result.version),
+        )
         table.add_row(*row)
     console.print(table)
 
@@ -75,7 +84,6 @@ def submit(
     files = find_images(folder)
     if not files:
         fail(f"{folder} holds no image ({', '.join(sorted(SUFFIXES))})")
-    batches = [files[start : start + batch_size] for start in range(0, len(files), batch_size)]
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -85,15 +93,25 @@ def submit(
     results: list[AdaptResult] = []
     with connect(url, target) as client, Progress(*columns, console=console) as progress:
         task = progress.add_task("images", total=len(files))
-        for batch in batches:
-            contents = [path.read_bytes() for path in batch]
-            result = client.adapt(contents, key=_key(contents))
+        for batch in batched(files, batch_size):
+            contents = [content for _, content in batch]
+            try:
+                result = client.adapt(contents, key=_key(contents))
+            except ClientError as error:
+                if error.status != UNPROCESSABLE:
+                    raise
+                progress.console.print(f"batch of {batch[0][0]}: {error}", markup=False)
+                progress.update(task, advance=len(batch))
+                continue
             for refusal in result.refused:
-                progress.console.print(f"{batch[refusal.index]}: not admitted: {refusal.reason}")
+                line = f"{batch[refusal.index][0]}: not admitted: {refusal.reason}"
+                progress.console.print(line, markup=False)
             if result.alarm:
                 progress.console.print(f"batch refused: {result.alarm}")
             results.append(result)
             progress.update(task, advance=len(batch), description=f"version {result.serving}")
+    if not results:
+        fail(f"no image of {folder} was taken")
     _summarize(results)
 
 
@@ -116,11 +134,30 @@ def rollback(
     typer.echo(f"version {info.serving} is served")
 
 
+def batched(files: Sequence[Path], size: int) -> Iterator[list[tuple[Path, bytes]]]:
+    """Files and their contents in batches, none much larger than a server accepts by default."""
+    batch: list[tuple[Path, bytes]] = []
+    total = 0
+    for path in files:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            fail(f"cannot read {path}: {error.strerror}")
+        if batch and (len(batch) == size or total + len(content) > MAX_REQUEST_BYTES):
+            yield batch
+            batch, total = [], 0
+        batch.append((path, content))
+        total += len(content)
+    if batch:
+        yield batch
+
+
 def find_images(folder: Path) -> list[Path]:
     """All image files below a folder, by their suffix, in order of their paths."""
     if not folder.is_dir():
         fail(f"{folder} is not a folder")
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in found if path.is_file())
 
 
 def show_versions(info: TargetInfo) -> None:
@@ -135,7 +172,7 @@ def show_versions(info: TargetInfo) -> None:
             f"{version.count:.0f}",
             "" if information is None else f"{information:.3f}",
             version.created_at,
-            "served" if version.number == info.serving else version.reason or "",
+            "served" if version.number == info.serving else escape(version.reason or ""),
         )
     console.print(table)
     frozen = "; adaptation is frozen" if info.frozen else ""

@@ -1,10 +1,16 @@
 """``rn serve``: runs the service."""
 
+import signal
+import socket
+import sys
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
 from bundle.errors import BundleError
@@ -15,6 +21,7 @@ from service.ledger import LedgerError
 from service.settings import Settings
 
 DRAIN_SECONDS = 30
+BACKLOG = 2048
 
 
 def serve(
@@ -36,9 +43,33 @@ def serve(
         app = create_app(settings)
     except (BundleError, LedgerError, DeviceError) as error:
         fail(str(error))
-    uvicorn.run(
-        app, host=settings.host, port=settings.port, timeout_graceful_shutdown=DRAIN_SECONDS
-    )
+    listener = listen(settings.host, settings.port)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    typer.echo(f"serving {settings.bundle} on http://{shown}:{port}", err=True)
+    run(app, listener)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; ends the program with one line if the address cannot be used."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        # The text goes on in brackets, and names the address once more.
+        reason = (error.strerror or str(error)).partition(" (")[0]
+        fail(f"cannot listen on {host}:{port}: {reason}")
+
+
+def run(app: FastAPI, listener: socket.socket) -> None:
+    """Serve until told to stop; what is under way then is answered first."""
+    # Damaged metadata in a posted image is no concern of whoever reads the log.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    # uvicorn drains, and then sends itself the signal again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    config = uvicorn.Config(app, timeout_graceful_shutdown=DRAIN_SECONDS)
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def load_settings(given: dict[str, Any]) -> Settings:

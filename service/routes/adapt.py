@@ -37,7 +37,11 @@ async def adapt(
     target: TargetDep,
     idempotency_key: Annotated[
         str | None,
-        Header(max_length=200, description="Repeats of a request with the same key count once."),
+        Header(
+            min_length=1,
+            max_length=200,
+            description="Repeats of a request with the same key count once.",
+        ),
     ] = None,
 ) -> AdaptResult:
     """Move the target statistics by a batch of unlabeled images.

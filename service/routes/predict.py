@@ -1,7 +1,6 @@
 """POST /predict."""
 
 import asyncio
-import time
 from typing import Annotated
 
 import numpy as np
@@ -12,6 +11,7 @@ from service.batching import Prediction
 from service.context import Context, ContextDep, TargetDep
 from service.problems import (
     BadRequest,
+    ClientGone,
     DeadlinePassed,
     NotFound,
     ServiceError,
@@ -54,7 +54,7 @@ async def predict(
         await context.decode(lambda: target.version(version))
     upload = await read_upload(request, context.bundle.manifest.preprocessing, context.settings)
     pixels = await context.decode(lambda: _decode(upload, context))
-    prediction = await _wait(context, pixels, version)
+    prediction = await _wait(request, context, pixels, version)
     with context.metrics.stage_seconds.labels("postprocess").time():
         return _describe(context, target.name, prediction)
 
@@ -68,16 +68,29 @@ def _decode(upload: Upload, context: Context) -> Pixels:
     return np.stack([image for image in images if not isinstance(image, ServiceError)])
 
 
-async def _wait(context: Context, pixels: Pixels, version: int | None) -> Prediction:
+async def _wait(
+    request: Request, context: Context, pixels: Pixels, version: int | None
+) -> Prediction:
     timeout = context.settings.timeout_seconds
-    started = time.monotonic()
     reply = asyncio.wrap_future(context.batcher.submit(pixels, version, timeout))
+    gone = asyncio.ensure_future(_gone(request))
     try:
-        # Cancelling the reply, on a timeout or when the client goes away, drops the images.
-        return await asyncio.wait_for(reply, timeout)
-    except TimeoutError as error:
-        waited = time.monotonic() - started
-        raise DeadlinePassed(f"no prediction within {waited:.1f} s") from error
+        await asyncio.wait((reply, gone), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if reply.done():
+            return reply.result()
+        if gone.done():
+            raise ClientGone("the client did not wait for the prediction")
+        raise DeadlinePassed(f"no prediction within {timeout:g} s")
+    finally:
+        # A reply that is cancelled drops its images from the queue.
+        reply.cancel()
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Returns when the client closes the connection; the request's body was read before."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _describe(context: Context, target: str, prediction: Prediction) -> PredictResult:

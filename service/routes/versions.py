@@ -1,13 +1,23 @@
 """Versions of a target: list, promote, roll back, reset, freeze."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
+from pydantic import ValidationError
 
 from service.context import Context, ContextDep, TargetDep
 from service.online import OnlineTarget, version_info
-from service.problems import Conflict, NotFound, Unavailable, Unprocessable, problem_responses
+from service.problems import (
+    Conflict,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+    UnsupportedMedia,
+    problem_responses,
+)
 from service.schemas import RollbackRequest, TargetInfo, VersionInfo
+from service.uploads import read_body
 
 router = APIRouter(tags=["versions"])
 
@@ -15,6 +25,14 @@ Number = Annotated[int, Path(ge=0, le=2**31 - 1, description="Number of the vers
 
 _READ_ERRORS = problem_responses(NotFound, Unprocessable, Unavailable)
 _WRITE_ERRORS = problem_responses(NotFound, Conflict, Unprocessable, Unavailable)
+_ROLLBACK_ERRORS = {**_WRITE_ERRORS, **problem_responses(TooLarge, UnsupportedMedia)}
+
+# Read by hand, because FastAPI takes a body of any size into memory.
+_ROLLBACK_BODY: dict[str, Any] = {
+    "requestBody": {
+        "content": {"application/json": {"schema": RollbackRequest.model_json_schema()}}
+    }
+}
 
 
 @router.get("/versions", responses=_READ_ERRORS)
@@ -36,15 +54,13 @@ async def promote(context: ContextDep, target: TargetDep, number: Number) -> Tar
     return await _describe(context, target)
 
 
-@router.post("/rollback", responses=_WRITE_ERRORS)
-async def rollback(
-    context: ContextDep, target: TargetDep, body: RollbackRequest | None = None
-) -> TargetInfo:
+@router.post("/rollback", responses=_ROLLBACK_ERRORS, openapi_extra=_ROLLBACK_BODY)
+async def rollback(request: Request, context: ContextDep, target: TargetDep) -> TargetInfo:
     """Serve an earlier version again, by default the parent of the served one.
 
     Its predictions come back exactly, and so does the state from which adaptation goes on.
     """
-    number = body.version if body is not None else None
+    number = _parse_rollback(request, await read_body(request, context.settings.max_body_bytes))
     await context.write(lambda: target.rollback(number))
     return await _describe(context, target)
 
@@ -68,6 +84,20 @@ async def unfreeze(context: ContextDep, target: TargetDep) -> TargetInfo:
     """Switch adaptation on again."""
     await context.write(lambda: target.freeze(False))
     return await _describe(context, target)
+
+
+def _parse_rollback(request: Request, body: bytes) -> int | None:
+    if not body:
+        return None
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnsupportedMedia(f"content type {kind or '(none)'} is not read here; send JSON")
+    try:
+        return RollbackRequest.model_validate_json(body).version
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = " ".join(["body", *map(str, first["loc"])])
+        raise Unprocessable(f"{place}: {first['msg']}") from error
 
 
 async def _describe(context: Context, target: OnlineTarget) -> TargetInfo:
