@@ -21,7 +21,6 @@ class Example(StrEnum):
 class ObjectiveName(StrEnum):
     """What unlabeled target images are trained on, beside their statistics."""
 
-    none = "none"
     mcc = "mcc"
     cdan = "cdan"
     both = "mcc+cdan"
@@ -40,8 +39,9 @@ def adapt(
         int, typer.Option(min=1, help="Optimizer steps on the source alone, before.")
     ] = 400,
     objective: Annotated[
-        ObjectiveName, typer.Option(help="What unlabeled target images are trained on.")
-    ] = ObjectiveName.mcc,
+        list[ObjectiveName],
+        typer.Option(help="What unlabeled target images are trained on; may be given again."),
+    ] = [ObjectiveName.mcc, ObjectiveName.both],  # noqa: B006
     threads: Annotated[int, typer.Option(min=1, help="Of the CPU.")] = 1,
 ) -> None:
     """Adapt a model from labelled images of one domain to unlabeled ones of another.
@@ -95,7 +95,7 @@ def _print(console: "Console", outcome: "Outcome") -> None:
 
 
 def _config(
-    seed: int, steps: int, source_steps: int, objective: ObjectiveName
+    seed: int, steps: int, source_steps: int, objective: list[ObjectiveName]
 ) -> "ExperimentConfig":
     from dataclasses import replace
 
@@ -104,6 +104,7 @@ def _config(
     config = ExperimentConfig().with_seed(seed)
     return replace(
         config,
-        training=replace(config.training, steps=steps, objective=objective.value),
+        training=replace(config.training, steps=steps),
+        objectives=tuple(name.value for name in objective),
         source_training=replace(config.source_training, steps=source_steps),
     )

@@ -1,4 +1,4 @@
-"""The example from beginning to end: four ways to meet handwriting with a model of printed digits."""
+"""The example from beginning to end: several ways to meet handwriting with a model of printed digits."""
 
 import copy
 import time
@@ -18,7 +18,7 @@ from rn_model.images import Images, normalize_unit, to_unit
 from rn_model.population import estimate_moments
 from rn_model.results import Row
 from rn_model.selection import choose, score_predictions
-from rn_model.training import Report, TrainingConfig, train_adaptation, train_source
+from rn_model.training import Objective, Report, TrainingConfig, train_adaptation, train_source
 
 SOURCE_ONLY, ADABN, RN = "source only", "AdaBN", "RN"
 NETWORK = {"num_classes": 10, "channels": 1, "size": 16, "width": 16, "bottleneck": 128}
@@ -29,13 +29,15 @@ class ExperimentConfig:
     """How the example is run.
 
     Attributes:
-        training: of RN with an objective; RN without one is trained the same.
+        training: of RN, without an objective and with each one.
+        objectives: that are tried; the label-free scores choose among them.
         source_training: of the network with BatchNorm that all others start from.
         source_count: rendered digits to train on.
         validation_count: more of them, to check accuracy on the source with.
     """
 
-    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(objective="mcc"))
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    objectives: tuple[Objective, ...] = ("mcc", "mcc+cdan")
     source_training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(steps=400, learning_rate=0.05, batch_size=64)
     )
@@ -125,8 +127,8 @@ def normalize(x: Tensor) -> Tensor:
 
 def _trainings(config: ExperimentConfig) -> dict[str, TrainingConfig]:
     trainings = {RN: replace(config.training, objective="none")}
-    if config.training.objective != "none":
-        trainings[f"{RN} + {config.training.objective}"] = config.training
+    for objective in config.objectives:
+        trainings[f"{RN} + {objective}"] = replace(config.training, objective=objective)
     return trainings
 
 

@@ -1,6 +1,5 @@
 """From an outcome of the example to the directory of a run."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import JsonValue, TypeAdapter
@@ -23,9 +22,7 @@ def _run(name: str, outcome: Outcome, config: ExperimentConfig) -> Run:
     target = None if name == SOURCE_ONLY else outcome.data.target.pixels
     if target is not None:
         fingerprints["target"] = fingerprint(target)
-    settings: dict[str, JsonValue] = TypeAdapter(dict[str, JsonValue]).validate_python(
-        asdict(config)
-    )
+    settings: dict[str, JsonValue] = TypeAdapter(ExperimentConfig).dump_python(config, mode="json")
     record = RunRecord(
         factory="rn_model.digits.network:DigitNet",
         factory_arguments=dict(NETWORK),
