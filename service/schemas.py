@@ -88,7 +88,7 @@ class RollbackRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(
+    version: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None = Field(
         None, description="Default: the parent of the served one.", examples=[3]
     )
 
