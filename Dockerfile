@@ -21,7 +21,7 @@ COPY bundle bundle
 COPY export export
 COPY rn_model rn_model
 COPY service service
-RUN pip install --no-deps --force-reinstall .
+RUN rm -rf build && pip install --no-deps --force-reinstall .
 USER rn
 ENTRYPOINT ["rn"]
 
@@ -33,7 +33,7 @@ COPY bundle bundle
 COPY export export
 COPY rn_model rn_model
 COPY service service
-RUN pip install --no-deps --force-reinstall .
+RUN rm -rf build && pip install --no-deps --force-reinstall .
 USER rn
 ENV RN_HOST=0.0.0.0 RN_PORT=8000 RN_BUNDLE=/bundles/digits RN_LEDGER=sqlite:////ledger/ledger.sqlite
 EXPOSE 8000
