@@ -7,20 +7,29 @@ import onnxruntime as ort
 Device = Literal["cpu", "cuda"]
 Providers = list[str | tuple[str, dict[str, Any]]]
 
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
 
 class DeviceError(RuntimeError):
     """The device that was asked for is not the one that would be used."""
 
 
 def providers_for(device: Device) -> Providers:
-    """Execution providers for a device, best first."""
+    """Execution providers for a device, best first.
+
+    Raises:
+        DeviceError: if CUDA was asked for and is not part of the ONNX Runtime that is installed.
+    """
     if device == "cpu":
-        return ["CPUExecutionProvider"]
+        return [CPU]
+    if CUDA not in ort.get_available_providers():
+        raise DeviceError(_explain(CPU))
     if hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
     # The default, an exhaustive search, repeats for every new batch size.
     cuda = {"cudnn_conv_algo_search": "HEURISTIC"}
-    return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
+    return [(CUDA, cuda), CPU]
 
 
 def check_provider(session: ort.InferenceSession, device: Device) -> str:
@@ -31,9 +40,13 @@ def check_provider(session: ort.InferenceSession, device: Device) -> str:
             does silently.
     """
     used: str = session.get_providers()[0]
-    if device == "cuda" and used != "CUDAExecutionProvider":
-        raise DeviceError(
-            f"RN_DEVICE is cuda, but ONNX Runtime runs on {used}: install the extra 'gpu' instead of"
-            " 'cpu' and check the NVIDIA driver, or set RN_DEVICE=cpu"
-        )
+    if device == "cuda" and used != CUDA:
+        raise DeviceError(_explain(used))
     return used
+
+
+def _explain(used: str) -> str:
+    return (
+        f"RN_DEVICE is cuda, but ONNX Runtime runs on {used}: install the extra 'gpu' instead of"
+        " 'cpu' and check the NVIDIA driver, or set RN_DEVICE=cpu"
+    )

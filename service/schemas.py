@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from service.admission import Verdict
 from service.records import Status
@@ -83,12 +83,20 @@ class TargetInfo(BaseModel):
     versions: list[VersionInfo]
 
 
+def _whole(value: object) -> object:
+    # To JSON, 3.0 is an integer; to Python, false is one.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Whole = BeforeValidator(_whole)
+
+
 class RollbackRequest(BaseModel):
     """Which version to go back to."""
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None = Field(
+    version: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True), _Whole] | None = Field(
         None, description="Default: the parent of the served one.", examples=[3]
     )
 

@@ -1,0 +1,84 @@
+"""The real application on a real socket, in this process."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from bundle import Pixels
+from service.app import create_app
+from service.context import Context
+from service.settings import Settings
+from tests.service.pictures import NPY, npy
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service; ``context`` is what its routes share."""
+
+    http: httpx.Client
+    context: Context
+    url: str
+
+    def adapt(self, images: Pixels, key: str | None = None, status: int = 200) -> dict[str, Any]:
+        """Post images, check the status, give the answer."""
+        headers = NPY if key is None else {**NPY, "Idempotency-Key": key}
+        return self._answer(self.http.post("/adapt", content=npy(images), headers=headers), status)
+
+    def predict(
+        self, images: Pixels, version: int | None = None, status: int = 200
+    ) -> dict[str, Any]:
+        """Predict images, check the status, give the answer."""
+        params = {} if version is None else {"version": version}
+        answer = self.http.post("/predict", content=npy(images), headers=NPY, params=params)
+        return self._answer(answer, status)
+
+    def versions(self) -> dict[str, Any]:
+        """What ``GET /versions`` answers."""
+        return self._answer(self.http.get("/versions"), 200)
+
+    def post(self, path: str, status: int = 200, **content: Any) -> dict[str, Any]:
+        """Post anything, check the status, give the answer."""
+        return self._answer(self.http.post(path, **content), status)
+
+    def _answer(self, response: httpx.Response, status: int) -> dict[str, Any]:
+        assert response.status_code == status, response.text
+        content: dict[str, Any] = response.json()
+        return content
+
+
+def settings_for(bundle: Path, folder: Path, **changes: Any) -> Settings:
+    """Settings whose gate lets everything pass unless told otherwise."""
+    given = {
+        "bundle": bundle,
+        "ledger": f"sqlite:///{folder}/ledger.sqlite",
+        "threads": 1,
+        "gate_margin": 1.0,
+        "gate_max_shift": 100.0,
+    }
+    return Settings(**{**given, **changes})
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Service]:
+    """Run the service; a request that comes before it is ready waits in the socket's backlog."""
+    app = create_app(settings)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        with httpx.Client(base_url=url, timeout=30) as http:
+            assert http.get("/health/ready").status_code == 200
+            yield Service(http, app.state.context, url)
+    finally:
+        server.should_exit = True
+        thread.join()

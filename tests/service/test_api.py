@@ -1,0 +1,82 @@
+"""Whatever the description of the API allows, and much that it does not, is answered as described."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.service.running import Service, serving, settings_for
+
+IMAGES = ("/predict", "/adapt")
+# Whether these succeed depends on the image, or on which versions there are.
+DEPENDS = (*IMAGES, "/rollback", "/versions/{number}", "/versions/{number}/promote")
+OPERATIONS = {
+    ("POST", "/predict"),
+    ("POST", "/adapt"),
+    ("GET", "/versions"),
+    ("GET", "/versions/{number}"),
+    ("POST", "/versions/{number}/promote"),
+    ("POST", "/rollback"),
+    ("POST", "/reset"),
+    ("POST", "/freeze"),
+    ("POST", "/unfreeze"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+    ("GET", "/metrics"),
+}
+SETTINGS = settings(
+    max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.fixture(scope="module")
+def running(bundle_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("api")
+    with serving(settings_for(bundle_path, folder, commit_every=4)) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def description(running: Service) -> BaseSchema:
+    return schemathesis.openapi.from_url(f"{running.url}/openapi.json")
+
+
+def test_everything_is_described(description: BaseSchema) -> None:
+    found = set()
+    for result in description.get_all_operations():
+        assert isinstance(result, Ok)
+        found.add((result.ok().method.upper(), result.ok().path))
+    assert found == OPERATIONS
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS))
+def test_as_described(
+    method: str, path: str, mode: GenerationMode, description: BaseSchema
+) -> None:
+    statuses: set[int] = set()
+    # Bytes that fit a schema need not be an image.
+    excluded: list[Any] = [positive_data_acceptance] if path in IMAGES else []
+
+    @given(description[path][method].as_strategy(mode))
+    @SETTINGS
+    def run(case: Case[Any]) -> None:
+        statuses.add(case.call_and_validate(excluded_checks=excluded).status_code)
+
+    try:
+        run()
+    except Unsatisfiable:
+        # What takes nothing cannot be called with something wrong.
+        assert mode.is_negative
+        return
+    assert statuses
+    if mode.is_positive and path not in DEPENDS:
+        assert 200 in statuses

@@ -1,0 +1,34 @@
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings, available_processors
+
+
+def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RN_BUNDLE", "some/where")
+    monkeypatch.setenv("RN_COMMIT_EVERY", "7")
+    found = Settings()
+    assert (found.bundle, found.commit_every) == (Path("some/where"), 7)
+    assert Settings(commit_every=8).commit_every == 8
+
+
+def test_every_setting_is_explained() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("port", 70000), ("max_images", 0), ("gate_margin", -0.1), ("timeout_seconds", 0)],
+)
+def test_what_cannot_be(name: str, value: float) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({"bundle": "x", name: value})
+
+
+def test_threads() -> None:
+    assert Settings(bundle=Path("x"), threads=3).effective_threads == 3
+    assert Settings(bundle=Path("x")).effective_threads == available_processors()
+    assert 1 <= available_processors() <= len(os.sched_getaffinity(0))
