@@ -35,11 +35,15 @@ class Assembly:
         contents: the files of the bundle that hold graphs and arrays.
         table: where every normalization site went.
         arrays: the folded initializers of ``predict.onnx``.
+        observe_arrays: the initializers of ``observe.onnx``.
+        moments: the target moments that were folded.
     """
 
     contents: dict[str, bytes]
     table: list[Site]
     arrays: dict[str, Array]
+    observe_arrays: dict[str, Array]
+    moments: FlatMoments
 
 
 def assemble(
@@ -62,7 +66,8 @@ def assemble(
 
     observe = _trace_observe(model, sites, scaling, example, moments)
     keep_apart(observe, unfolded)
-    base: dict[str, Any] = {**float_initializers(observe), **unfolded}
+    observe_arrays = float_initializers(observe)
+    base: dict[str, Any] = {**observe_arrays, **unfolded}
     source = _flat([site.layer.running("source") for site in sites])
     base |= {files.TARGET_MEAN: moments.mean, files.TARGET_VARIANCE: moments.variance}
     base |= {files.SOURCE_MEAN: source.mean, files.SOURCE_VARIANCE: source.variance}
@@ -75,7 +80,7 @@ def assemble(
         files.COMPENSATE: serialize(_trace_compensate(sites, moments)),
         files.BASE: base_file,
     }
-    return Assembly(contents, table, arrays)
+    return Assembly(contents, table, arrays, observe_arrays, moments)
 
 
 def _trace_predict(

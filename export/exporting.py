@@ -18,7 +18,7 @@ from bundle.signature import FEATURES
 from bundle.storage import check_path, describe_files, write_bundle
 from export.assembly import assemble
 from export.graphs import Scaling, input_features
-from export.parity import batches, check_predictions, torch_logits
+from export.parity import batches, check_observations, check_predictions, torch_logits
 from export.sites import ExportError, NormSite, find_sites
 from export.tracing import OPSET
 from rn_model import domain_norms, set_branch
@@ -87,6 +87,9 @@ def export_bundle(
     checked = images if images is not None else _random_images(info.preprocessing)
     expected = torch_logits(nn.Sequential(scaling, model), checked)
     parity = check_predictions(expected, contents[files.PREDICT], parts.arrays, checked)
+    parity |= check_observations(
+        expected, contents[files.OBSERVE], parts.observe_arrays, parts.moments, checked
+    )
     if canary and images is not None:
         contents[files.CANARY] = _canary(images)
     manifest = Manifest(

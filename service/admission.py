@@ -107,7 +107,7 @@ class Admission:
     def hold(
         self, images: Sequence[Pixels], features: Features, verdicts: Sequence[Verdict]
     ) -> tuple[list[Pixels], Features] | None:
-        """Keep a batch's outliers; if they have become a new domain, give them all back.
+        """Keep a batch's outliers; if they have become a new domain, give those that agree back.
 
         What is normal is then forgotten, so that the images given back are normal.
 
@@ -119,18 +119,18 @@ class Admission:
                 self._recent.append(verdict == "outlier")
             if verdict == "outlier":
                 self._held[digest(image)] = (image, feature)
-        while len(self._recent) > 2 * self.rules.change_images:
+        while len(self._recent) > self.rules.change_images:
             self._recent.popleft()
         while len(self._held) > 2 * self.rules.change_images:
             del self._held[next(iter(self._held))]
-        if not self._is_new_domain():
+        domain = self._new_domain()
+        if domain is None:
             return None
-        held = list(self._held.values())
         self._held.clear()
         self._recent.clear()
         self.features.clear()
         self.calibration = None
-        return [image for image, _ in held], np.array([feature for _, feature in held])
+        return domain
 
     @property
     def held(self) -> int:
@@ -145,14 +145,18 @@ class Admission:
             return Reference(median, spread).distances(features)
         return np.where(np.isfinite(features).all(axis=1), 0.0, np.inf)
 
-    def _is_new_domain(self) -> bool:
+    def _new_domain(self) -> tuple[list[Pixels], Features] | None:
+        """The held images that agree with one another, if they are many and little else comes in."""
         if len(self._held) < self.rules.change_images:
-            return False
+            return None
         if sum(self._recent) < CHANGE_SHARE * len(self._recent):
-            return False
+            return None
         features = np.array([feature for _, feature in self._held.values()])
-        distances = Reference.of(features).distances(features)
-        return float(np.mean(distances <= self.rules.threshold)) >= CHANGE_SHARE
+        agree = Reference.of(features).distances(features) <= self.rules.threshold
+        if float(np.mean(agree)) < CHANGE_SHARE:
+            return None
+        images = [image for image, _ in self._held.values()]
+        return [image for image, fits in zip(images, agree, strict=True) if fits], features[agree]
 
     def to_bytes(self) -> bytes:
         """What has to survive a restart. Held images do not: they were not acknowledged."""

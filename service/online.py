@@ -14,15 +14,14 @@ import numpy as np
 
 from bundle.loading import Bundle
 from bundle.preprocessing import Pixels
-from service.admission import Admission, AdmissionRules, Features
 from service.gate import Decision, GateRules, decide
+from service.intake import Intake, Taken
 from service.ledger import Ledger, LedgerConflict
 from service.metrics import Metrics
 from service.models import Model, ModelBuilder, Models
-from service.observer import Observed, Observer
 from service.problems import Conflict, NotFound, Unprocessable
 from service.records import Receipt, Target, Version, now
-from service.schemas import AdaptResult, Refusal, VersionInfo, describe_verdict
+from service.schemas import AdaptResult, VersionInfo
 from service.settings import Settings
 from service.state import OnlineState
 
@@ -35,17 +34,6 @@ class Idempotency:
 
     key: str
     request: str
-
-
-@dataclass(frozen=True)
-class _Admitted:
-    """What admission lets through of a batch."""
-
-    images: Sequence[Pixels]
-    features: Features
-    refused: list[Refusal]
-    alarm: str | None = None
-    new_domain: bool = False
 
 
 class OnlineTarget:
@@ -66,16 +54,8 @@ class OnlineTarget:
         self._settings = settings
         self._metrics = metrics
         self._builder = ModelBuilder(bundle, settings)
-        self._observer = Observer(bundle, settings)
+        self._intake = Intake(name, bundle, settings)
         self._reservoir: deque[Pixels] = deque(maxlen=settings.reservoir)
-        base = bundle.manifest.target
-        # What is normal for source images says nothing of target ones.
-        self._calibration = bundle.manifest.calibration if base.origin == "target" else None
-        rules = AdmissionRules(
-            settings.admission_window, settings.admission_threshold, settings.change_images
-        )
-        self._admission = Admission(rules, self._calibration)
-        self._prior_count = settings.prior_count or base.prior_count
         self._target = self._open()
         self.models = Models(self._build(self._target.serving), self._build)
         self._report()
@@ -132,7 +112,7 @@ class OnlineTarget:
             result = self._absorb(images, idempotency)
         except Exception:
             # What was remembered in memory must not run ahead of what is on disk.
-            self._admission.restore(self._target.admission, self._calibration)
+            self._intake.restore(self._target.admission)
             raise
         if result.pending < self._settings.commit_every:
             return result
@@ -154,7 +134,7 @@ class OnlineTarget:
             state=version.state,
             admission=version.admission,
         )
-        self._admission.restore(version.admission, self._calibration)
+        self._intake.restore(version.admission)
         self._reservoir.clear()
         self.models.serve(model)
         self._report()
@@ -183,12 +163,11 @@ class OnlineTarget:
         self._report()
 
     def _open(self) -> Target:
-        state = OnlineState(self._bundle.target, self._prior_count)
-        fresh = Admission(self._admission.rules, self._calibration)
+        intake = self._intake
         target = self._ledger.open_target(
-            self.name, self._bundle.fingerprint, state, fresh.to_bytes()
+            self.name, self._bundle.fingerprint, intake.first_state, intake.first_admission
         )
-        self._admission.restore(target.admission, self._calibration)
+        intake.restore(target.admission)
         return target
 
     def _build(self, number: int) -> Model:
@@ -196,58 +175,19 @@ class OnlineTarget:
 
     def _absorb(self, images: Sequence[Pixels], idempotency: Idempotency | None) -> AdaptResult:
         """Admit, observe, merge and record a batch."""
-        observed = self._observer.observe_all(images, self._target.state)
-        admitted = self._admit(images, np.concatenate([part.features for part in observed]))
-        state = self._merge(images, observed, admitted)
-        self._admission.remember(admitted.images, admitted.features)
-        result = self._result(len(images), admitted, state)
-        event = "new domain" if admitted.new_domain else "alarm" if admitted.alarm else None
+        taken = self._intake.take(images, self._target.state)
+        result = self._result(len(images), taken)
+        event = "new domain" if taken.new_domain else "alarm" if taken.alarm else None
         self._write(
             event=event,
             detail=result.model_dump(mode="json"),
-            state=state,
-            admission=self._admission.to_bytes(),
+            state=taken.state,
+            admission=taken.admission,
             receipt=_receipt(idempotency, result),
         )
-        self._reservoir.extend(admitted.images)
+        self._reservoir.extend(taken.images)
         self._count_images(result)
         return result
-
-    def _admit(self, images: Sequence[Pixels], features: Features) -> _Admitted:
-        verdicts = self._admission.judge(images, features)
-        released = self._admission.hold(images, features, verdicts)
-        chosen = [index for index, verdict in enumerate(verdicts) if verdict == "admitted"]
-        outliers = verdicts.count("outlier")
-        alarm = None
-        if released is None and outliers > len(chosen):
-            alarm = f"{outliers} of {len(images)} images are unlike the images admitted before"
-            logger.warning("target %s: batch refused: %s", self.name, alarm)
-            chosen = []
-        kept = set(chosen)
-        refused = [
-            Refusal(index=index, reason=describe_verdict(verdict))
-            for index, verdict in enumerate(verdicts)
-            if index not in kept and not (released is not None and verdict == "outlier")
-        ]
-        admitted_images, admitted_features = [images[i] for i in chosen], features[chosen]
-        if released is not None:
-            logger.warning(
-                "target %s: %d held images are a new domain", self.name, len(released[0])
-            )
-            admitted_images = [*admitted_images, *released[0]]
-            admitted_features = np.concatenate([admitted_features, released[1]])
-        return _Admitted(admitted_images, admitted_features, refused, alarm, released is not None)
-
-    def _merge(
-        self, images: Sequence[Pixels], observed: Sequence[Observed], admitted: _Admitted
-    ) -> OnlineState:
-        state, max_count = self._target.state, self._settings.max_count
-        if admitted.new_domain:
-            # The past speaks of another domain now; it may not outweigh the new one.
-            state = state.limited(self._prior_count)
-        elif len(observed) == 1 and len(admitted.images) == len(images):
-            return state.merge(observed[0].moments, len(images), max_count)
-        return self._observer.merge(admitted.images, state, max_count)
 
     def _commit(
         self, receipt_of: Callable[[Version], Receipt | None] = lambda _: None
@@ -324,7 +264,7 @@ class OnlineTarget:
             version=version,
             receipt=receipt,
         )
-        self._admission.restore(served.admission, self._calibration)
+        self._intake.restore(served.admission)
         self._reservoir.clear()
 
     def _write(self, **changes: Any) -> None:
@@ -348,16 +288,16 @@ class OnlineTarget:
             )
         return AdaptResult.model_validate(receipt.response)
 
-    def _result(self, received: int, admitted: _Admitted, state: OnlineState) -> AdaptResult:
+    def _result(self, received: int, taken: Taken) -> AdaptResult:
         return AdaptResult(
             target=self.name,
             received=received,
-            admitted=len(admitted.images),
-            held=self._admission.held,
-            refused=admitted.refused,
-            alarm=admitted.alarm,
-            new_domain=admitted.new_domain,
-            pending=state.pending,
+            admitted=len(taken.images),
+            held=taken.held,
+            refused=taken.refused,
+            alarm=taken.alarm,
+            new_domain=taken.new_domain,
+            pending=taken.state.pending,
             serving=self._target.serving,
         )
 

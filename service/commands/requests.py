@@ -171,7 +171,7 @@ def show_versions(info: TargetInfo) -> None:
             version.status,
             f"{version.count:.0f}",
             "" if information is None else f"{information:.3f}",
-            version.created_at,
+            version.created_at[:19],
             "served" if version.number == info.serving else escape(version.reason or ""),
         )
     console.print(table)

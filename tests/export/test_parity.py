@@ -8,7 +8,7 @@ from torch import nn
 from bundle import load_bundle
 from export import ExportError
 from export.graphs import Scaling
-from export.parity import BATCH, batches, check_predictions, torch_logits
+from export.parity import BATCH, batches, check_observations, check_predictions, torch_logits
 from tests.networks import SMALL, random_images, small_model
 
 IMAGES = random_images(SMALL, BATCH + 3)
@@ -39,7 +39,9 @@ def test_a_wrong_logit_is_refused(small_bundle: Path, error: float) -> None:
     bundle = load_bundle(small_bundle)
     expected = torch_logits(network(), IMAGES)
     expected[-1, 0] += error * np.abs(expected).max()
-    with pytest.raises(ExportError, match=f"disagrees with the torch model on {len(IMAGES)}"):
+    with pytest.raises(
+        ExportError, match=rf"^predict\.onnx disagrees with the torch model on {len(IMAGES)}"
+    ):
         check_predictions(expected, bundle.predict, bundle.predict_arrays, IMAGES)
 
 
@@ -58,3 +60,13 @@ def test_a_tie_is_no_disagreement(small_bundle: Path) -> None:
         head.bias.zero_()
     found = check_predictions(torch_logits(tied, IMAGES), bundle.predict, arrays, IMAGES)
     assert found["agreement"] == 0
+
+
+def test_observing_predicts_as_torch_does_and_a_wrong_graph_is_refused(small_bundle: Path) -> None:
+    bundle = load_bundle(small_bundle)
+    expected = torch_logits(network(), IMAGES)
+    arguments = bundle.observe, bundle.observe_arrays, bundle.target, IMAGES
+    assert check_observations(expected, *arguments)["observe_logit_error"] < 1e-5
+    expected[0, 0] += 1e-3 * np.abs(expected).max()
+    with pytest.raises(ExportError, match=r"^observe\.onnx disagrees"):
+        check_observations(expected, *arguments)

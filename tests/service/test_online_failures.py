@@ -46,7 +46,7 @@ def memory(target: OnlineTarget) -> tuple[Any, ...]:
         record.state.count,
         record.state.pending,
         record.admission,
-        target._admission.to_bytes(),
+        target._intake._admission.to_bytes(),
         target.models.predict(None, SEEN).probabilities.tobytes(),
     )
 
