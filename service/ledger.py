@@ -21,6 +21,8 @@ from service.state import OnlineState
 from service.tables import Base, EventRow, MetaRow, ReceiptRow, TargetRow, VersionRow
 
 SCHEMA = 1
+# A client that repeats a request does so soon; the ledger must not grow for ever.
+RECEIPTS_KEPT = 100_000
 
 
 class LedgerError(RuntimeError):
@@ -132,10 +134,15 @@ class Ledger:
             if receipt is not None:
                 same = ReceiptRow.target_id == target.id, ReceiptRow.key == receipt.key
                 session.execute(delete(ReceiptRow).where(*same))
-                session.add(ReceiptRow(target_id=target.id, **vars(receipt)))
-            if event is not None:
-                row = EventRow(target_id=target.id, at=now(), kind=event, detail=detail or {})
+                row = ReceiptRow(target_id=target.id, **vars(receipt))
                 session.add(row)
+                session.flush()
+                old = ReceiptRow.id <= row.id - RECEIPTS_KEPT
+                session.execute(delete(ReceiptRow).where(old))
+            if event is not None:
+                session.add(
+                    EventRow(target_id=target.id, at=now(), kind=event, detail=detail or {})
+                )
         return new
 
     def versions(self, target: Target) -> list[Version]:

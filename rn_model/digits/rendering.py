@@ -1,8 +1,7 @@
-"""Bitmaps of digits as a scanner of handwriting would count them, drawn from the points of font glyphs.
+"""Small grey images of digits, drawn from the points of font glyphs that were deformed first.
 
-The handwritten digits of scikit-learn were bitmaps of 32x32, size-normalised, of which blocks of 4x4
-were counted into 8x8 values from 0 to 16 (Alpaydin and Kaynak, 1998). The same is done here with glyphs
-that were deformed first; nothing else of the handwritten digits is used.
+Nothing of the handwritten digits is used: these are sharp where those are coarse, and drawn by another
+pen.
 """
 
 import math
@@ -16,7 +15,7 @@ from torch import Tensor
 from rn_model.digits.glyphs import glyph_points
 
 BITMAP = 32
-BLOCK = 4
+BLOCK = 2
 
 
 class Ranges(NamedTuple):
@@ -56,7 +55,7 @@ def render_digits(
         ranges: of the deformations.
 
     Returns:
-        Values ``(count, 8, 8)`` from 0 to 16 and classes ``(count,)``.
+        Grey images ``(count, 16, 16)``, ink bright, and classes ``(count,)``.
     """
     generator = torch.Generator().manual_seed(seed)
     ranges = ranges or Ranges()
@@ -72,7 +71,7 @@ def render_digits(
         along_line = bool(by_line[index])
         points = _deform(line if along_line else area, ranges, generator)
         radius = _uniform(ranges.pen if along_line else ranges.edge, generator)
-        images.append(_count_blocks(_stamp(points, radius)))
+        images.append(_grey(_stamp(points, radius)))
     return torch.stack(images).numpy(), labels.numpy()
 
 
@@ -116,6 +115,7 @@ def _stamp(points: Tensor, radius: float) -> Tensor:
     return (nearest <= radius).view(BITMAP, BITMAP)
 
 
-def _count_blocks(bitmap: Tensor) -> Tensor:
+def _grey(bitmap: Tensor) -> Tensor:
     side = BITMAP // BLOCK
-    return bitmap.view(side, BLOCK, side, BLOCK).sum(dim=(1, 3)).to(torch.uint8)
+    ink = bitmap.view(side, BLOCK, side, BLOCK).float().mean(dim=(1, 3))
+    return (255 * ink).round().to(torch.uint8)

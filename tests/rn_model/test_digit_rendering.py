@@ -6,10 +6,10 @@ from rn_model.digits.rendering import Ranges, render_digits
 STILL = Ranges(shear=(0, 0), rotation=(0, 0), aspect=(1, 1), wave=(0, 0), shift=(0, 0))
 
 
-def test_values_are_counts_of_blocks() -> None:
+def test_images_are_grey_from_paper_to_ink() -> None:
     values, labels = render_digits(40, seed=1)
-    assert values.shape == (40, 8, 8) and values.dtype == np.uint8
-    assert values.max() == 16 and values.min() == 0
+    assert values.shape == (40, 16, 16) and values.dtype == np.uint8
+    assert set(np.unique(values)) == {0, 64, 128, 191, 255}
     assert labels.shape == (40,) and labels.dtype == np.int64
 
 
@@ -27,10 +27,12 @@ def test_the_seed_decides() -> None:
 
 def test_digits_fill_the_height_and_sit_in_the_middle() -> None:
     values, _ = render_digits(60, seed=5, ranges=STILL)
-    assert (values[:, 0].max(axis=1) > 0).all() and (values[:, 7].max(axis=1) > 0).all()
+    assert (values[:, :2].max(axis=(1, 2)) > 0).all() and (
+        values[:, 14:].max(axis=(1, 2)) > 0
+    ).all()
     ink = values.astype(float).sum(axis=0)
-    middle = (ink.sum(axis=0) * np.arange(8)).sum() / ink.sum()
-    assert middle == pytest.approx(3.5, abs=0.5)
+    middle = (ink.sum(axis=0) * np.arange(16)).sum() / ink.sum()
+    assert middle == pytest.approx(7.5, abs=1.0)
 
 
 def test_a_wider_pen_leaves_more_ink() -> None:

@@ -153,6 +153,14 @@ def test_a_receipt_can_be_completed(ledger: Ledger) -> None:
     assert found is not None and found.response == {"committed": 1}
 
 
+def test_only_the_last_receipts_are_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.ledger.RECEIPTS_KEPT", 2)
+    target = open_target(ledger)
+    for key in "abc":
+        target = ledger.record(target, receipt=Receipt(key, "hash", {}))
+    assert [ledger.receipt(target, key) is not None for key in "abc"] == [False, True, True]
+
+
 def test_an_unknown_key_has_no_receipt(ledger: Ledger) -> None:
     assert ledger.receipt(open_target(ledger), "key") is None
 
