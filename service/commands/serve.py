@@ -53,9 +53,16 @@ def serve(
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; ends the program with one line if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named, because asyncio switches Nagle's algorithm off only for sockets that say they speak TCP;
+    # with it, every answer waits 40 ms for an acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        return listener
     except OSError as error:
+        listener.close()
         # The text goes on in brackets, and names the address once more.
         reason = (error.strerror or str(error)).partition(" (")[0]
         fail(f"cannot listen on {host}:{port}: {reason}")

@@ -1,6 +1,5 @@
 """The real application on a real socket, in this process."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import uvicorn
 
 from bundle import Pixels
 from service.app import create_app
+from service.commands.serve import listen
 from service.context import Context
 from service.settings import Settings
 from tests.service.pictures import NPY, npy
@@ -69,7 +69,7 @@ def settings_for(bundle: Path, folder: Path, **changes: Any) -> Settings:
 def serving(settings: Settings) -> Iterator[Service]:
     """Run the service; a request that comes before it is ready waits in the socket's backlog."""
     app = create_app(settings)
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

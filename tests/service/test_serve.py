@@ -98,3 +98,11 @@ def test_it_starts_and_says_where(bundle_path: Path, tmp_path: Path) -> None:
         assert process.stderr[-1].startswith(f"serving {bundle_path} on http://127.0.0.1:")
         process.terminate()
         assert process.exit_code() == 0
+
+
+def test_connections_are_known_as_tcp() -> None:
+    # Only then does asyncio switch Nagle's algorithm off, which delays every answer.
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()[:2]):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.proto == socket.IPPROTO_TCP
