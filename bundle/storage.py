@@ -1,12 +1,10 @@
 """Writes a bundle: whole or not at all."""
 
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from bundle.directory import write_directory
 from bundle.errors import BundleError
 from bundle.files import MANIFEST, MANIFEST_SUM
 from bundle.manifest import FileEntry, Manifest
@@ -48,50 +46,6 @@ def write_bundle(
         OSError: if the disk is full or not writable; what was there before is there again.
     """
     check_path(path, replace=replace)
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        temporary.chmod(0o755)
-        text = manifest.to_json()
-        digest = hashlib.sha256(text).hexdigest()
-        checksum = f"{digest}  {MANIFEST}\n".encode()
-        for name, content in {**contents, MANIFEST: text, MANIFEST_SUM: checksum}.items():
-            _write_durably(temporary / name, content)
-        _sync_directory(temporary)
-        _move_into_place(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def _move_into_place(temporary: Path, path: Path) -> None:
-    old = None
-    if path.exists():
-        old = path.rename(temporary.with_name(f"{temporary.name}.old"))
-    try:
-        temporary.rename(path)
-        _sync_directory(path.parent)
-    except BaseException:
-        if path.exists():
-            path.rename(temporary)
-        if old is not None:
-            old.rename(path)
-        raise
-    if old is not None:
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    text = manifest.to_json()
+    checksum = f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode()
+    write_directory(path, {**contents, MANIFEST: text, MANIFEST_SUM: checksum})

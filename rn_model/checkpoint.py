@@ -2,9 +2,6 @@
 
 import hashlib
 import io
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,9 +12,10 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
+from bundle.directory import write_directory
 from bundle.preprocessing import Pixels, Preprocessing
 from rn_model.convert import convert_reciprocal_norm
 from rn_model.functional import Similarity
@@ -146,18 +144,10 @@ def save_run(path: Path, run: Run, parts: Mapping[str, Run] | None = None) -> No
         ValueError: as :func:`check_destination`.
     """
     check_destination(path)
-    path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        new = staging / "new"
-        _write(new, run)
-        for name, part in (parts or {}).items():
-            _write(new / name, part)
-        _swap(new, path, staging / "old")
-        _sync(path.parent)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    contents = _contents(run)
+    for name, part in (parts or {}).items():
+        contents |= {f"{name}/{file}": content for file, content in _contents(part).items()}
+    write_directory(path, contents)
 
 
 def load_run(path: Path) -> Run:
@@ -224,38 +214,18 @@ def _make(record: RunRecord) -> nn.Module:
     )
 
 
-def _write(folder: Path, run: Run) -> None:
-    folder.mkdir()
-    weights = folder / WEIGHTS
+def _contents(run: Run) -> dict[str, bytes]:
+    """The files of a run's directory."""
     state = run.model.state_dict()
-    save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, weights)
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    weights = save({name: value.detach().cpu().contiguous() for name, value in state.items()})
+    digest = hashlib.sha256(weights).hexdigest()
     record = run.record.model_copy(update={"weights_sha256": digest})
-    (folder / RECORD).write_text(record.model_dump_json(indent=2) + "\n")
+    contents = {WEIGHTS: weights, RECORD: f"{record.model_dump_json(indent=2)}\n".encode()}
     if run.target is not None:
-        np.savez_compressed(folder / TARGET, images=run.target)
-    for item in (*folder.iterdir(), folder):
-        _sync(item)
-
-
-def _swap(new: Path, path: Path, old: Path) -> None:
-    if not path.exists():
-        new.rename(path)
-        return
-    path.rename(old)
-    try:
-        new.rename(path)
-    except BaseException:
-        old.rename(path)
-        raise
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        images = io.BytesIO()
+        np.savez_compressed(images, images=run.target)
+        contents[TARGET] = images.getvalue()
+    return contents
 
 
 def _is_empty_directory(path: Path) -> bool:

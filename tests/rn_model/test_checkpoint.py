@@ -104,7 +104,7 @@ def test_a_failed_save_leaves_the_old_run(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("rn_model.checkpoint.save_file", fail)
+        patch.setattr("rn_model.checkpoint.save", fail)
         with pytest.raises(OSError, match="disk full"):
             save_run(path, _run(2))
     assert torch.equal(load_run(path).model(X), _run(1).model(X))
@@ -116,11 +116,11 @@ def test_a_failed_swap_puts_the_old_run_back(
 ) -> None:
     path = tmp_path / "run"
     save_run(path, _run(1))
-    rename = Path.rename
+    rename, failures = Path.rename, iter([OSError("no permission")])
 
     def fail_on_the_new_one(self: Path, target: Path) -> Path:
-        if self.name == "new":
-            raise OSError("no permission")
+        if target == path and (error := next(failures, None)):
+            raise error
         return rename(self, target)
 
     with monkeypatch.context() as patch:
