@@ -2,10 +2,12 @@
 
 from rn_model.convert import convert_reciprocal_norm, revert_reciprocal_norm
 from rn_model.domain_norm import DomainNorm, domain_norms, set_branch
+from rn_model.population import estimate_moments
 from rn_model.reciprocal_norm import (
     ReciprocalNorm1d,
     ReciprocalNorm2d,
     ReciprocalNorm3d,
+    parameter_groups,
     project_gates,
 )
 from rn_model.splitting import domain_split
@@ -18,6 +20,8 @@ __all__ = [
     "convert_reciprocal_norm",
     "domain_norms",
     "domain_split",
+    "estimate_moments",
+    "parameter_groups",
     "project_gates",
     "revert_reciprocal_norm",
     "set_branch",

@@ -1,9 +1,11 @@
 """Layers of Reciprocal Normalization for inputs of two to five dimensions."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from rn_model.domain_norm import Domain, DomainNorm
+from rn_model.domain_norm import DOMAINS, Domain, DomainNorm
 from rn_model.functional import GATE_RANGE, Similarity, effective_moments
 from rn_model.moments import Moments
 
@@ -55,7 +57,7 @@ class _ReciprocalNorm(DomainNorm):
     @torch.no_grad()
     def project_gates(self) -> None:
         """Move every gate to its nearest value in [0.5, 1]."""
-        for domain in ("source", "target"):
+        for domain in DOMAINS:
             for gate in self.gates(domain):
                 gate.clamp_(*GATE_RANGE)
 
@@ -131,3 +133,21 @@ def project_gates(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, _ReciprocalNorm):
             module.project_gates()
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """The parameters of a model for an optimizer: gates without weight decay, all others with it.
+
+    Weight decay would pull the gates away from 1 although no gradient does.
+    """
+    gates = [
+        gate
+        for module in model.modules()
+        if isinstance(module, _ReciprocalNorm)
+        for domain in DOMAINS
+        for gate in module.gates(domain)
+    ]
+    known = {id(gate) for gate in gates}
+    others = [parameter for parameter in model.parameters() if id(parameter) not in known]
+    groups = [{"params": others, "weight_decay": weight_decay}]
+    return [*groups, {"params": gates, "weight_decay": 0.0}] if gates else groups

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from rn_model.augmentation import AffineBounds, random_affine
-from rn_model.domain_norm import domain_norms
 from rn_model.objectives import ConditionalDiscriminator, cdan_loss, mcc_loss, reversal_strength
-from rn_model.reciprocal_norm import project_gates
+from rn_model.reciprocal_norm import parameter_groups, project_gates
 from rn_model.splitting import domain_split
 from rn_model.tapping import classifier_input, final_linear
 
@@ -159,20 +158,9 @@ def _discriminator(model: nn.Module, config: TrainingConfig) -> nn.Module | None
 def _optimizer(
     model: nn.Module, discriminator: nn.Module | None, config: TrainingConfig
 ) -> tuple[torch.optim.Optimizer, CosineAnnealingLR]:
-    gates = [
-        gate
-        for _, layer in domain_norms(model)
-        for name, gate in layer.named_parameters(recurse=False)
-        if name.startswith("gate_")
-    ]
-    kept = {id(gate) for gate in gates}
-    others = [parameter for parameter in model.parameters() if id(parameter) not in kept]
+    groups = parameter_groups(model, config.weight_decay)
     if discriminator is not None:
-        others += discriminator.parameters()
-    # Weight decay would pull the gates from 1 although no gradient does.
-    groups = [{"params": others, "weight_decay": config.weight_decay}]
-    if gates:
-        groups.append({"params": gates, "weight_decay": 0.0})
+        groups[0]["params"] += discriminator.parameters()
     optimizer = torch.optim.SGD(
         groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0
     )

@@ -13,6 +13,7 @@ from rn_model import (
     ReciprocalNorm2d,
     ReciprocalNorm3d,
     domain_split,
+    parameter_groups,
     project_gates,
     set_branch,
 )
@@ -244,3 +245,16 @@ def test_what_a_layer_says_of_itself() -> None:
     assert "3, eps=1e-05, momentum=0.1, affine=True, branch=target" in repr(plain)
     special = ReciprocalNorm2d(3, correlation_scale=2.0, similarity="product")
     assert "correlation_scale=2.0, similarity=product" in repr(special)
+
+
+def test_gates_are_spared_weight_decay() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), ReciprocalNorm1d(4), nn.Linear(4, 2))
+    decayed, spared = parameter_groups(model, weight_decay=0.1)
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    assert sorted(names.pop(id(gate)) for gate in spared["params"]) == [
+        f"1.gate_{moment}_{domain}" for moment in ("mean", "var") for domain in ("source", "target")
+    ]
+    assert {id(parameter) for parameter in decayed["params"]} == set(names)
+    plain = parameter_groups(nn.Linear(3, 4), weight_decay=0.1)
+    assert len(plain) == 1
