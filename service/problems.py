@@ -142,5 +142,7 @@ def install_problem_handlers(app: FastAPI, refusals: Counter) -> None:
 
     @app.exception_handler(Exception)
     async def on_error(_: Request, __: Exception) -> JSONResponse:
-        # The server logs the exception itself.
-        return answer(500, ServiceError.title, "the service failed; its log says why")
+        # The server logs the exception itself, and closes the connection; a client that was not told
+        # would send its next request into it.
+        close = {"Connection": "close"}
+        return answer(500, ServiceError.title, "the service failed; its log says why", close)
