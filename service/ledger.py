@@ -90,6 +90,7 @@ class Ledger:
         frozen: bool | None = None,
         version: Version | None = None,
         receipt: Receipt | None = None,
+        forget_receipts: bool = False,
     ) -> Target:
         """Change a target in one transaction; what is None stays as it is.
 
@@ -100,6 +101,7 @@ class Ledger:
             state, admission, serving, frozen: new values.
             version: to add.
             receipt: to add; it takes the place of one with the same key.
+            forget_receipts: whether earlier answers are void, because the state goes back.
 
         Raises:
             LedgerConflict: if the target was changed since ``target`` was read.
@@ -131,6 +133,8 @@ class Ledger:
                 raise LedgerConflict(f"target {target.name!r} was changed by another process")
             if version is not None:
                 session.add(_version_row(target.id, version))
+            if forget_receipts:
+                session.execute(delete(ReceiptRow).where(ReceiptRow.target_id == target.id))
             if receipt is not None:
                 same = ReceiptRow.target_id == target.id, ReceiptRow.key == receipt.key
                 session.execute(delete(ReceiptRow).where(*same))

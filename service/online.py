@@ -122,6 +122,9 @@ class OnlineTarget:
     def promote(self, number: int, event: str = "promote") -> Version:
         """Serve a version, and go on adapting from it; what came after it stays in the ledger.
 
+        Idempotency keys are forgotten: what they stood for may not be in this state, and what is, is
+        known as a duplicate.
+
         Raises:
             NotFound: if there is no such version.
         """
@@ -133,6 +136,7 @@ class OnlineTarget:
             serving=number,
             state=version.state,
             admission=version.admission,
+            forget_receipts=True,
         )
         self._intake.restore(version.admission)
         self._reservoir.clear()

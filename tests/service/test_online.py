@@ -230,6 +230,18 @@ def test_a_replayed_key_gives_the_same_answer_and_counts_once(
         assert target.adapt(list(noise(8, 2)), Idempotency("two", "hash two")) == second
 
 
+def test_what_a_rollback_took_back_can_be_posted_again(bundle_path: Path, tmp_path: Path) -> None:
+    images, again = list(noise(8, 1)), Idempotency("one", "hash one")
+    with target_of(bundle_path, tmp_path, commit_every=8) as target:
+        assert target.adapt(images, again).serving == 1
+        target.rollback(None)
+        posted = target.adapt(images, again)
+        assert (posted.admitted, posted.serving) == (8, 2)
+        target.promote(1)
+        repeated = target.adapt(images, again)
+        assert (repeated.admitted, len(repeated.refused), repeated.serving) == (0, 8, 1)
+
+
 def test_frozen_means_frozen(bundle_path: Path, tmp_path: Path) -> None:
     with target_of(bundle_path, tmp_path) as target:
         target.adapt(list(noise(4)))
