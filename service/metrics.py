@@ -10,7 +10,14 @@ class Metrics:
     """All metrics of one application, in a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
+        self.build = Info(
+            "rn_service", "The bundle and the provider really used.", registry=self.registry
+        )
+        self._add_prediction(self.registry)
+        self._add_adaptation(self.registry)
+
+    def _add_prediction(self, registry: CollectorRegistry) -> None:
         self.stage_seconds = Histogram(
             "rn_predict_stage_seconds",
             "Time of a prediction request in each stage.",
@@ -39,6 +46,8 @@ class Metrics:
         self.queued = Gauge(
             "rn_queue_images", "Images that wait for prediction.", registry=registry
         )
+
+    def _add_adaptation(self, registry: CollectorRegistry) -> None:
         self.adapted = Counter(
             "rn_adapt_images_total",
             "Posted target images by verdict.",
@@ -74,9 +83,6 @@ class Metrics:
         )
         self.frozen = Gauge(
             "rn_frozen", "1 if adaptation is switched off.", ["target"], registry=registry
-        )
-        self.build = Info(
-            "rn_service", "The bundle and the provider really used.", registry=registry
         )
 
     def render(self) -> bytes:
