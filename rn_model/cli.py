@@ -59,7 +59,7 @@ def adapt(
         from rn_model.digits.run import save_outcome
         from rn_model.progress import ProgressLines
     except ModuleNotFoundError as error:
-        typer.echo(f"error: {error}; install reciprocal-norm[train] to adapt models", err=True)
+        typer.echo(f"rn adapt: {error}; install reciprocal-norm[train] to adapt models", err=True)
         raise typer.Exit(1) from error
 
     path = out or Path("runs") / example.value
@@ -73,7 +73,7 @@ def adapt(
         outcome = run_experiment(config, ProgressLines(console).start)
         save_outcome(path, outcome, config)
     except (OSError, ValueError) as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"rn adapt: {error}", err=True)
         raise typer.Exit(1) from error
     _print(console, outcome)
     console.print(f"Written to {path}", highlight=False, markup=False, soft_wrap=True)
