@@ -10,27 +10,29 @@ when the digits suddenly come from a camera of a third of the contrast on a grey
 """
 
 import argparse
+import copy
 import io
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from bench.serving import served
 from bundle.preprocessing import Pixels
 from export import BundleInfo, export_bundle
-from export.graphs import Scaling
 from rn_model import set_branch
 from rn_model.checkpoint import Run, load_run
 from rn_model.digits.data import target_images
 from rn_model.domain_norm import Domain
+from rn_model.evaluation import predict
+from rn_model.images import to_input
 from rn_model.population import estimate_moments
 from service.client import Client
 
@@ -135,19 +137,11 @@ def predictions(client: Client, files: Sequence[bytes]) -> NDArray[np.float64]:
 
 def offline_labels(run: Run, seen: Pixels, unseen: Pixels) -> NDArray[np.int64]:
     """Labels that the torch model gives with target statistics of the images ``seen``."""
-    scaling = Scaling(run.preprocessing)
-
-    def batches() -> Iterable[Tensor]:
-        for part in np.array_split(seen, max(1, len(seen) // 250)):
-            yield scaling(torch.from_numpy(part))
-
-    model = run.model
-    state = {key: value.clone() for key, value in model.state_dict().items()}
+    model = copy.deepcopy(run.model)
     set_branch(model, "target")
-    estimate_moments(model, batches, "target")
-    with torch.no_grad():
-        labels: NDArray[np.int64] = model(scaling(torch.from_numpy(unseen))).argmax(dim=1).numpy()
-    model.load_state_dict(state)
+    estimate_moments(model, partial(torch.split, to_input(seen, run.preprocessing), 250), "target")
+    probability = predict(model, to_input(unseen, run.preprocessing))
+    labels: NDArray[np.int64] = probability.argmax(dim=1).numpy()
     return labels
 
 

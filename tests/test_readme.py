@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.serving import free_port
 from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -64,7 +64,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     # The environment of this test run stands in for the one that `make` would build.
     (folder / ".venv").symlink_to(sys.prefix)
     (folder / ".venv" / "installed").touch()
-    port = _free_port()
+    port = free_port()
     environment = {**os.environ, "RN_PORT": str(port)}
     with (folder.parent / "make.log").open("wb") as log:
         process = subprocess.Popen(
@@ -128,13 +128,6 @@ def test_settings_are_listed(name: str) -> None:
     description = Settings.model_fields[name].description
     assert f"| `RN_{name.upper()}` |" in README
     assert f"| {description} |" in README
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -14,7 +14,7 @@ from rn_model.digits.data import PREPROCESSING, source_images, target_images
 from rn_model.digits.network import DigitNet
 from rn_model.domain_norm import domain_norms, set_branch
 from rn_model.evaluation import accuracy, predict, set_population_moments
-from rn_model.images import Images, normalize_unit, to_unit
+from rn_model.images import Images, normalize_unit, to_input, to_unit
 from rn_model.population import estimate_moments
 from rn_model.results import Row
 from rn_model.selection import choose, score_predictions
@@ -164,7 +164,7 @@ class _Models:
         model.eval()
         validation = self.data.validation
         set_branch(model, "source")
-        on_source = predict(model, normalize(to_unit(validation.pixels)))
+        on_source = predict(model, to_input(validation.pixels, PREPROCESSING))
         set_branch(model, "target")
         on_target = predict(model, normalize(self.target))
         scores = score_predictions(on_target)
