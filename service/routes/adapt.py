@@ -61,7 +61,7 @@ async def adapt(
     ]
     if not images:
         raise next(image for image in decoded if isinstance(image, ServiceError))
-    idempotency = _idempotency(idempotency_key, images)
+    idempotency = await context.decode(lambda: _idempotency(idempotency_key, images))
     result = await context.write(lambda: target.adapt(images, idempotency))
     result.received = len(decoded)
     in_request = [
@@ -74,5 +74,7 @@ async def adapt(
 def _idempotency(key: str | None, images: list[Pixels]) -> Idempotency | None:
     if key is None:
         return None
-    content = hashlib.sha256(b"".join(image.tobytes() for image in images))
+    content = hashlib.sha256()
+    for image in images:
+        content.update(image.tobytes())
     return Idempotency(key, content.hexdigest())
