@@ -1,4 +1,4 @@
-"""Writes a directory of files: whole or not at all."""
+"""Writes a directory of files, or one file: whole or not at all."""
 
 import os
 import shutil
@@ -30,6 +30,27 @@ def write_directory(path: Path, contents: Mapping[str, bytes]) -> None:
         _move_into_place(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that appears complete and durable, in the place of what was there, or not at all.
+
+    Raises:
+        OSError: if the disk is full or not writable; what was there before is there still.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        _sync_directory(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
         raise
 
 
