@@ -1,47 +1,17 @@
-"""Conditional adversarial alignment of the two domains, with entropy conditioning (CDAN+E)."""
+"""Conditional adversarial alignment of the two domains (CDAN), with entropy conditioning (CDAN+E)."""
+
+from collections.abc import Callable
+from typing import Annotated
 
 import torch
-import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
+from rn_model.objectives.base import Batch, Objective
+from rn_model.objectives.discriminator import DomainDiscriminator, domain_loss
 from rn_model.objectives.entropy import certainty_weight
-from rn_model.objectives.gradient_reversal import reverse_gradient
-
-
-class ConditionalDiscriminator(nn.Module):
-    """Tells the domains apart by features and predictions together.
-
-    Args:
-        num_features: D.
-        num_classes: K.
-        hidden: width of the two hidden layers.
-
-    Shape:
-        joint map ``(N, K * D)`` to ``(N,)``, logits of "is source".
-    """
-
-    def __init__(self, num_features: int, num_classes: int, hidden: int = 128) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(num_features * num_classes, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, 1),
-        )
-
-    def forward(self, joint: Tensor) -> Tensor:
-        logit: Tensor = self.layers(joint)
-        return logit.squeeze(1)
-
-
-def multilinear_map(features: Tensor, probability: Tensor) -> Tensor:
-    """The outer product of predictions and features, flattened (the paper's equation 5).
-
-    Shape:
-        ``(N, D)`` and ``(N, K)`` to ``(N, K * D)``.
-    """
-    return (probability.unsqueeze(2) * features.unsqueeze(1)).flatten(1)
+from rn_model.objectives.gradient_reversal import reversal_strength, reverse_gradient
+from rn_model.objectives.multilinear import MultilinearMap, multilinear_map
 
 
 def cdan_loss(
@@ -51,33 +21,73 @@ def cdan_loss(
     *,
     source: int,
     strength: float = 1.0,
+    entropy: bool = True,
+    joint_map: Callable[[Tensor, Tensor], Tensor] = multilinear_map,
 ) -> Tensor:
     """The discriminator's loss, with its gradient reversed where it enters the network.
 
-    Long et al., "Conditional Adversarial Domain Adaptation" (arXiv:1705.10667), equation 8: binary
-    cross-entropy of the joint maps, images weighted by certainty, the weights of each domain
-    normalised to sum to 1.
+    Long et al., "Conditional Adversarial Domain Adaptation" (arXiv:1705.10667), equations 7 and 8: binary
+    cross-entropy of the joint maps; with entropy conditioning, images are weighted by certainty and
+    the weights of each domain normalised to sum to 1.
 
     Args:
-        discriminator: maps ``(N, K * D)`` to logits ``(N,)`` of "is source".
+        discriminator: maps joint maps ``(N, J)`` to logits ``(N,)`` of "is source".
         features: ``(N, D)``, source images first.
         logits: ``(N, K)``.
         source: how many images are source; the others are target.
         strength: factor of the reversed gradient.
+        entropy: whether images are weighted by certainty (CDAN+E, equation 8) or not (CDAN, equation 7).
+        joint_map: of features and probabilities; by default ``(N, K * D)``, their outer product.
 
     Returns:
         A scalar, the mean of both domains' losses.
+
+    Raises:
+        ValueError: if a domain is missing.
     """
-    if not 0 < source < len(features):
-        raise ValueError(f"{source} source images of {len(features)}: both domains must be there")
-    joint = multilinear_map(features, torch.softmax(logits, dim=1))
+    joint = joint_map(features, torch.softmax(logits, dim=1))
     domain_logit = discriminator(reverse_gradient(joint, strength))
-    is_source = torch.zeros_like(domain_logit)
-    is_source[:source] = 1
-    loss = F.binary_cross_entropy_with_logits(domain_logit, is_source, reduction="none")
-    weighted = certainty_weight(logits) * loss
-    weight = certainty_weight(logits)
-    return (
-        weighted[:source].sum() / weight[:source].sum()
-        + weighted[source:].sum() / weight[source:].sum()
-    ) / 2
+    return domain_loss(domain_logit, source, certainty_weight(logits) if entropy else None)
+
+
+class CDAN(Objective):
+    """:func:`cdan_loss` without entropy conditioning, with a discriminator and joint map of its own.
+
+    Args:
+        num_features: D.
+        num_classes: K.
+        hidden: width of the discriminator's two hidden layers.
+        map_size: length of the randomized joint map, used where ``K * D`` exceeds 4096.
+    """
+
+    scheduled = True
+    entropy = False
+
+    def __init__(
+        self,
+        num_features: int,
+        num_classes: int,
+        *,
+        hidden: Annotated[int, Field(ge=1)] = 1024,
+        map_size: Annotated[int, Field(ge=1)] = 1024,
+    ) -> None:
+        super().__init__()
+        self.joint_map = MultilinearMap(num_features, num_classes, map_size)
+        self.discriminator = DomainDiscriminator(self.joint_map.out_features, hidden)
+
+    def loss(self, batch: Batch) -> Tensor:
+        return cdan_loss(
+            self.discriminator,
+            batch.features,
+            batch.logits,
+            source=batch.source,
+            strength=reversal_strength(batch.progress),
+            entropy=self.entropy,
+            joint_map=self.joint_map,
+        )
+
+
+class EntropyCDAN(CDAN):
+    """:class:`CDAN` with entropy conditioning: CDAN+E."""
+
+    entropy = True

@@ -1,8 +1,12 @@
 """Minimum Class Confusion."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from rn_model.objectives.base import Batch, Objective
 from rn_model.objectives.entropy import certainty_weight
 
 
@@ -24,9 +28,23 @@ def mcc_loss(logits: Tensor, temperature: float = 2.5) -> Tensor:
     if logits.dim() != 2 or logits.shape[0] == 0:
         raise ValueError(f"expected logits (N, K) of at least one image, got {tuple(logits.shape)}")
     scaled = logits / temperature
-    probability = torch.softmax(scaled, dim=1)
-    weight = certainty_weight(scaled)
-    weight = len(weight) * weight / weight.sum()
-    confusion = probability.T @ (weight.unsqueeze(1) * probability)
-    confusion = confusion / confusion.sum(dim=1, keepdim=True)
-    return (confusion.sum() - confusion.trace()) / logits.shape[1]
+    log_probability = torch.log_softmax(scaled, dim=1)
+    # Row j of the normalised correlation is the mean prediction, image i weighted by w_i Y_ij over its sum.
+    # As a softmax over images it stays finite for a class that underflows in all of them.
+    share = torch.softmax(log_probability + certainty_weight(scaled).log().unsqueeze(1), dim=0)
+    return (share * (1 - log_probability.exp())).sum() / logits.shape[1]
+
+
+class MCC(Objective):
+    """:func:`mcc_loss` of the target images.
+
+    Args:
+        temperature: of the softmax.
+    """
+
+    def __init__(self, *, temperature: Annotated[float, Field(gt=0)] = 2.5) -> None:
+        super().__init__()
+        self.temperature = temperature
+
+    def loss(self, batch: Batch) -> Tensor:
+        return mcc_loss(batch.target_logits, self.temperature)

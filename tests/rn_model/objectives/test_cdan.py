@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rn_model.objectives import ConditionalDiscriminator, cdan_loss, multilinear_map
+from rn_model.objectives import (
+    CDAN,
+    ConditionalDiscriminator,
+    EntropyCDAN,
+    MultilinearMap,
+    cdan_loss,
+    domain_loss,
+    reversal_strength,
+)
+from tests.rn_model.objectives.numerics import make_batch
 
 SOURCE, IMAGES, FEATURES, CLASSES = 2, 5, 3, 4
 
@@ -52,6 +61,28 @@ def _by_the_formula(
     source = sum(w * loss for w, loss in zip(weights[:SOURCE], losses[:SOURCE], strict=True))
     target = sum(w * loss for w, loss in zip(weights[SOURCE:], losses[SOURCE:], strict=True))
     return (source / sum(weights[:SOURCE]) + target / sum(weights[SOURCE:])) / 2
+
+
+@pytest.mark.parametrize("entropy", [True, False])
+def test_only_entropy_conditioning_weights_images(entropy: bool) -> None:
+    features, logits = _inputs()
+    weights = _weights(logits.tolist()) if entropy else [1.0] * IMAGES
+    discriminator = _Linear()
+    numbers: list[float] = discriminator.weight.tolist()
+    expected = _by_the_formula(features.tolist(), logits.tolist(), numbers, weights)
+    loss = cdan_loss(discriminator, features, logits, source=SOURCE, entropy=entropy)
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_other_joint_maps_take_the_place_of_the_outer_product() -> None:
+    torch.manual_seed(0)
+    joint_map = MultilinearMap(100, 50, size=FEATURES * CLASSES)
+    features, logits = torch.randn(IMAGES, 100).double(), torch.randn(IMAGES, 50).double()
+    with torch.no_grad():
+        domain_logit = _Linear()(joint_map(features, torch.softmax(logits, dim=1)))
+    expected = domain_loss(domain_logit, SOURCE)
+    loss = cdan_loss(_Linear(), features, logits, source=SOURCE, entropy=False, joint_map=joint_map)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
 
 
 def _slopes(rows: list[list[float]], others: tuple[list[list[float]], ...], first: bool) -> Tensor:
@@ -109,11 +140,6 @@ def test_gradient_into_the_discriminator_is_not() -> None:
         assert discriminator.weight.grad[k].item() == pytest.approx(slope, abs=1e-9)
 
 
-def test_multilinear_map_is_every_product() -> None:
-    joint = multilinear_map(torch.tensor([[2.0, 3.0]]), torch.tensor([[0.1, 0.2, 0.7]]))
-    torch.testing.assert_close(joint, torch.tensor([[0.2, 0.3, 0.4, 0.6, 1.4, 2.1]]))
-
-
 def test_discriminator_gives_one_logit_an_image() -> None:
     discriminator = ConditionalDiscriminator(FEATURES, CLASSES, hidden=8)
     assert discriminator(torch.zeros(IMAGES, FEATURES * CLASSES)).shape == (IMAGES,)
@@ -123,3 +149,24 @@ def test_discriminator_gives_one_logit_an_image() -> None:
 def test_needs_both_domains(source: int) -> None:
     with pytest.raises(ValueError, match="both domains"):
         cdan_loss(_Linear(), *_inputs(), source=source)
+
+
+@pytest.mark.parametrize(("kind", "entropy"), [(CDAN, False), (EntropyCDAN, True)])
+def test_objective_reverses_by_progress(kind: type[CDAN], entropy: bool) -> None:
+    torch.manual_seed(0)
+    objective = kind(6, 5, hidden=7).double()
+    batch = make_batch(3, 4, progress=0.2, double=True)
+    expected = cdan_loss(
+        objective.discriminator,
+        batch.features,
+        batch.logits,
+        source=3,
+        strength=reversal_strength(0.2),
+        entropy=entropy,
+    )
+    loss = objective(batch)
+    assert loss.item() == expected.item()
+    for value in (batch.features, batch.logits):
+        (found,) = torch.autograd.grad(loss, value, retain_graph=True)
+        (wanted,) = torch.autograd.grad(expected, value, retain_graph=True)
+        torch.testing.assert_close(found, wanted)

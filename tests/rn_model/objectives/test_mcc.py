@@ -88,3 +88,13 @@ def test_lies_between_0_and_1_and_ignores_the_order_of_images(
 def test_refuses_what_is_not_a_batch_of_logits(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="at least one image"):
         mcc_loss(torch.zeros(shape))
+
+
+def test_a_class_that_no_image_can_have_takes_its_limit() -> None:
+    rare = torch.tensor([[0.0, 1.0, -50.0], [1.0, 0.0, -49.0]], dtype=torch.float64)
+    never = torch.tensor([[0.0, 1.0, -5e4], [1.0, 0.0, -5e4 + 1]], dtype=torch.float64)
+    never.requires_grad_()
+    loss = mcc_loss(never, 1.0)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == pytest.approx(mcc_loss(rare, 1.0).item(), abs=1e-12)
+    assert never.grad is not None and torch.isfinite(never.grad).all()
