@@ -35,7 +35,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 runs/digits/run.json: | $(VENV)/installed
-	$(BIN)/rn adapt digits --out runs/digits
+	$(BIN)/rn adapt printed-digits --threads 1 --out runs/digits
 
 $(EXAMPLE)/manifest.json: runs/digits/run.json
 	$(BIN)/rn export runs/digits --out $(EXAMPLE) --replace

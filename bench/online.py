@@ -31,7 +31,6 @@ from rn_model import set_branch
 from rn_model.checkpoint import Run, load_run
 from rn_model.digits.data import target_images
 from rn_model.domain_norm import Domain
-from rn_model.evaluation import predict
 from rn_model.images import to_input
 from rn_model.population import estimate_moments
 from service.client import Client
@@ -140,8 +139,9 @@ def offline_labels(run: Run, seen: Pixels, unseen: Pixels) -> NDArray[np.int64]:
     model = copy.deepcopy(run.model)
     set_branch(model, "target")
     estimate_moments(model, partial(torch.split, to_input(seen, run.preprocessing), 250), "target")
-    probability = predict(model, to_input(unseen, run.preprocessing))
-    labels: NDArray[np.int64] = probability.argmax(dim=1).numpy()
+    with torch.no_grad():
+        logits = model(to_input(unseen, run.preprocessing))
+    labels: NDArray[np.int64] = logits.argmax(dim=1).numpy()
     return labels
 
 

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from bundle.preprocessing import Preprocessing
 from export.sites import NormSite
-from rn_model.convert import replace_modules
+from rn_model.affine import Affine
 from rn_model.domain_norm import Domain, DomainNorm, Observation, other_domain
-from rn_model.functional import Affine, scale_and_shift
+from rn_model.modules import replace_modules
 from rn_model.moments import Moments
 
 DOMAIN: Domain = "target"
@@ -119,8 +119,8 @@ class CompensateGraph(nn.Module):
         affine: list[Affine] = []
         for site, layer in self._places:
             own = Moments(mean[site.slice], variance[site.slice])
-            effective = layer.effective(DOMAIN, own, layer.running(other_domain(DOMAIN)))
-            affine.append(scale_and_shift(effective, layer.weight, layer.bias, layer.eps))
+            other = layer.running(other_domain(DOMAIN))
+            affine.append(layer.affine_map(DOMAIN, own, other).fold())
         return torch.cat([a.scale for a in affine]), torch.cat([a.shift for a in affine])
 
 

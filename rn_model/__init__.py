@@ -2,27 +2,35 @@
 
 from rn_model.convert import convert_reciprocal_norm, revert_reciprocal_norm
 from rn_model.domain_norm import DomainNorm, domain_norms, set_branch
+from rn_model.normalizations import (
+    Normalization,
+    convert_normalization,
+    parameter_groups,
+    project_parameters,
+)
 from rn_model.population import estimate_moments
 from rn_model.reciprocal_norm import (
     ReciprocalNorm1d,
     ReciprocalNorm2d,
     ReciprocalNorm3d,
-    parameter_groups,
     project_gates,
 )
 from rn_model.splitting import domain_split
 
 __all__ = [
     "DomainNorm",
+    "Normalization",
     "ReciprocalNorm1d",
     "ReciprocalNorm2d",
     "ReciprocalNorm3d",
+    "convert_normalization",
     "convert_reciprocal_norm",
     "domain_norms",
     "domain_split",
     "estimate_moments",
     "parameter_groups",
     "project_gates",
+    "project_parameters",
     "revert_reciprocal_norm",
     "set_branch",
 ]

@@ -15,25 +15,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from bundle.directory import write_directory
+from bundle.directory import write_directory, write_file
 from bundle.preprocessing import Pixels, Preprocessing
-from rn_model.convert import convert_reciprocal_norm
-from rn_model.functional import Similarity
+from rn_model.normalizations import Normalization, convert_normalization
 from rn_model.results import Row
 
 WEIGHTS = "model.safetensors"
 RECORD = "run.json"
 TARGET = "target.npz"
-
-
-class Normalization(BaseModel):
-    """What the network's BatchNorm layers are converted to."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["reciprocal"] = "reciprocal"
-    correlation_scale: float = 1.0
-    similarity: Similarity = "squared"
 
 
 class RunRecord(BaseModel):
@@ -150,6 +139,16 @@ def save_run(path: Path, run: Run, parts: Mapping[str, Run] | None = None) -> No
     write_directory(path, contents)
 
 
+def write_run(path: Path, run: Run) -> None:
+    """Write a run's files into a directory that has others; each file whole or not at all.
+
+    The record comes last. It holds the hash of the weights: files of two runs do not pass for one.
+    """
+    contents = _contents(run)
+    for name in sorted(contents, key=lambda name: name == RECORD):
+        write_file(path / name, contents[name])
+
+
 def load_run(path: Path) -> Run:
     """Read a run's directory.
 
@@ -207,11 +206,7 @@ def _make(record: RunRecord) -> nn.Module:
         raise ValueError(f"cannot make the network {record.factory}: {_line(error)}") from error
     if not isinstance(model, nn.Module):
         raise ValueError(f"{record.factory} made a {type(model).__name__}, not a network")
-    return convert_reciprocal_norm(
-        model,
-        correlation_scale=record.normalization.correlation_scale,
-        similarity=record.normalization.similarity,
-    )
+    return convert_normalization(model, record.normalization)
 
 
 def _contents(run: Run) -> dict[str, bytes]:

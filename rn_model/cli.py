@@ -1,110 +1,176 @@
 """The command ``rn adapt``."""
 
-from enum import StrEnum
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rn_model.digits.experiment import ExperimentConfig, Outcome
+    from rn_model.engine.config import RunConfig
+    from rn_model.engine.result import Result
 
-
-class Example(StrEnum):
-    """What can be adapted out of the box."""
-
-    digits = "digits"
-
-
-class ObjectiveName(StrEnum):
-    """What unlabeled target images are trained on, beside their statistics."""
-
-    mcc = "mcc"
-    cdan = "cdan"
-    both = "mcc+cdan"
+_INTERRUPTED = 130
 
 
 def adapt(
-    example: Annotated[
-        Example, typer.Argument(help="Printed digits to handwritten ones.")
-    ] = Example.digits,
+    config: Annotated[
+        str, typer.Argument(help="A recipe (printed-digits needs no data) or a YAML file.")
+    ] = "printed-digits",
     out: Annotated[
-        Path | None, typer.Option(help="Directory of the run; runs/EXAMPLE if not given.")
+        Path | None, typer.Option(help="Directory of the run; runs/NAME if not given.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps of each adaptation.")] = 300,
-    source_steps: Annotated[
-        int, typer.Option(min=1, help="Optimizer steps on the source alone, before.")
-    ] = 400,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Labelled domain of a recipe; may be given again.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Domain of a recipe to adapt to.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of a recipe's images.")] = None,
+    normalization: Annotated[
+        str | None, typer.Option(help="rn, bn, adabn, autodial, dsbn or transnorm.")
+    ] = None,
     objective: Annotated[
-        list[ObjectiveName],
-        typer.Option(help="What unlabeled target images are trained on; may be given again."),
-    ] = [ObjectiveName.mcc, ObjectiveName.both],  # noqa: B006
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU.")] = 1,
+        list[str] | None, typer.Option(help="Such as mcc; may be given again; none for none.")
+    ] = None,
+    backbone: Annotated[str | None, typer.Option(help="Such as timm:resnet50.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a local file.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps on both domains.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any setting by its name: training.batch_size=24."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Of the CPU; 0 for torch's choice.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT stopped.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check images and settings, print them, train nothing."),
+    ] = False,
 ) -> None:
     """Adapt a model from labelled images of one domain to unlabeled ones of another.
 
-    Trains the example with and without Reciprocal Normalization, chooses a model by scores that need
-    no target label, and writes it to a directory that `rn export` takes.
+    Trains on the source, then on both domains, keeps the network with the best scores that need no
+    target label, estimates the target's statistics, and writes a directory that `rn export` takes.
+    Several GPUs: `torchrun --nproc-per-node N --no-python rn adapt ...`.
     """
-    # torch and the data take seconds to import: not before the command runs.
+    # torch takes seconds to import: not before the command runs.
     try:
-        import torch
         from rich.console import Console
 
-        from rn_model.checkpoint import check_destination
-        from rn_model.digits.experiment import run_experiment
-        from rn_model.digits.run import save_outcome
-        from rn_model.progress import ProgressLines
+        from rn_model.engine.configuration import load_config
+        from rn_model.engine.errors import Interrupted, LocalError
     except ModuleNotFoundError as error:
-        typer.echo(f"rn adapt: {error}; install reciprocal-norm[train] to adapt models", err=True)
-        raise typer.Exit(1) from error
-
-    path = out or Path("runs") / example.value
-    console = Console()
-    # The networks are small: more threads gain little, and beside other work they wait for one another.
-    torch.set_num_threads(threads)
-    config = _config(seed, steps, source_steps, objective)
+        _fail(f"{error}; install reciprocal-norm[train] to adapt models", error)
+    first = os.environ.get("RANK", "0") == "0"
     try:
-        check_destination(path)
-        console.print("Rendering printed digits (source), reading handwritten ones (target) ...")
-        outcome = run_experiment(config, ProgressLines(console).start)
-        save_outcome(path, outcome, config)
+        overrides = _overrides(
+            settings,
+            {
+                "normalization.kind": normalization,
+                "objectives": _objectives(objective),
+                "backbone.name": backbone,
+                "backbone.weights": None if weights is None else str(weights.absolute()),
+                "training.steps": steps,
+                "seed": seed,
+                "device": device,
+            },
+        )
+        loaded, base = load_config(
+            config, sources=source or (), target=target, data=data, overrides=overrides
+        )
+        path = out or Path("runs") / Path(config).stem
+        console = Console()
+        if dry_run:
+            _describe(loaded, base, console)
+            return
+        result = _train(loaded, base, path, threads, resume, console if first else None)
     except (OSError, ValueError) as error:
-        typer.echo(f"rn adapt: {error}", err=True)
-        raise typer.Exit(1) from error
-    _print(console, outcome)
-    console.print(f"Written to {path}", highlight=False, markup=False, soft_wrap=True)
+        _fail(str(error), error, silent=not (first or isinstance(error, LocalError)))
+    except Interrupted as error:
+        if first:
+            typer.echo(f"rn adapt: {error}; go on with --resume", err=True)
+        raise typer.Exit(_INTERRUPTED) from error
+    except KeyboardInterrupt as error:
+        if first:
+            typer.echo(
+                "rn adapt: stopped at once; --resume goes on at the last checkpoint", err=True
+            )
+        raise typer.Exit(_INTERRUPTED) from error
+    if first:
+        _print(console, result, path)
 
 
-def _print(console: "Console", outcome: "Outcome") -> None:
+def _train(
+    config: "RunConfig",
+    base: Path,
+    path: Path,
+    threads: int,
+    resume: bool,
+    console: "Console | None",
+) -> "Result":
+    import torch
+
+    from rn_model.engine.run import train
+    from rn_model.report import write_report
+
+    if threads:
+        torch.set_num_threads(threads)
+    result = train(config, path, base=base, resume=resume, console=console)
+    if console is not None:
+        write_report(path)
+    return result
+
+
+def _describe(config: "RunConfig", base: Path, console: "Console") -> None:
+    import yaml
+
+    from rn_model.data import open_task
+
+    task = open_task(config.task, config.preprocessing, base=base)
+    console.print(
+        yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), markup=False, end=""
+    )
+    for images in (
+        *task.sources,
+        task.validation,
+        task.target,
+        *([task.test] if task.test else []),
+    ):
+        console.print(f"# {images.name}: {len(images):,} images", markup=False, highlight=False)
+
+
+def _print(console: "Console", result: "Result", path: Path) -> None:
     from rn_model.results import results_table
 
-    console.print()
-    console.print(results_table(outcome.rows, outcome.chosen))
+    console.print(results_table([*([result.before] if result.before else []), result.row()], ""))
     console.print(
-        f"\n* Chosen: {outcome.chosen}, by information and nuclear norm of the predictions on unlabeled"
-        " target images, with source accuracy as a floor."
-        f"\nTarget accuracy is on the {len(outcome.data.target):,} images that were adapted to."
-        " Their labels were used to report it, and for nothing else.",
+        f"\nKept: step {result.chosen_step} of {result.steps}, by information and nuclear norm of the"
+        " predictions on unlabeled target images, with source accuracy as a floor."
+        "\nTarget labels, where there are any, were used to report accuracy, and for nothing else."
+        f"\nWritten to {path}: rn export {path} --out BUNDLE makes a bundle of it, and"
+        f" {path / 'report.html'} shows it.",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
 
 
-def _config(
-    seed: int, steps: int, source_steps: int, objective: list[ObjectiveName]
-) -> "ExperimentConfig":
-    from dataclasses import replace
+def _overrides(settings: list[str] | None, flags: dict[str, Any]) -> dict[str, Any]:
+    from rn_model.engine.configuration import parse_override
 
-    from rn_model.digits.experiment import ExperimentConfig
+    given = {name: value for name, value in flags.items() if value is not None}
+    return given | dict(parse_override(text) for text in settings or ())
 
-    config = ExperimentConfig().with_seed(seed)
-    return replace(
-        config,
-        training=replace(config.training, steps=steps),
-        objectives=tuple(name.value for name in objective),
-        source_training=replace(config.source_training, steps=source_steps),
-    )
+
+def _objectives(names: list[str] | None) -> list[dict[str, str]] | None:
+    if names is None:
+        return None
+    return [{"name": name} for name in names if name != "none"]
+
+
+def _fail(line: str, error: Exception, *, silent: bool = False) -> "Any":
+    if not silent:
+        typer.echo(f"rn adapt: {line}", err=True)
+    raise typer.Exit(1) from error

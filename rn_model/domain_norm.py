@@ -1,19 +1,26 @@
 """What every domain-specific normalization shares: raw moments of both domains and ways to run.
 
-A subclass says how a domain's effective moments come from the raw ones. Everything else, the split
-of a training batch, running statistics, the branch in evaluation and observation of unlabeled
-batches, is here.
+A subclass says what map a domain's raw moments and the other's make. Everything else, the split of a
+training batch, running statistics, the branch in evaluation and observation of unlabeled batches, is
+here.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
-from rn_model.functional import Affine, normalize, scale_and_shift
+from rn_model.affine import Affine, CenteredAffine, standardization
+from rn_model.distributed import join_moments
+from rn_model.domain_affine import (
+    Coefficients,
+    RawMoments,
+    normalize_domains,
+    statistics_dtype,
+)
 from rn_model.moments import Moments, batch_moments, merge_moments, weighted_moments
 
 Domain = Literal["source", "target"]
@@ -25,6 +32,13 @@ class Split(NamedTuple):
 
     source: int
     target: int
+
+
+class TrainingSplit(NamedTuple):
+    """The split of this process's batch, and that of the batches of all processes joined."""
+
+    own: Split
+    joint: Split
 
 
 @dataclass
@@ -55,17 +69,30 @@ class DomainNorm(nn.Module, ABC):
 
     Attributes:
         normalization: name of the method, the same for every number of dimensions.
+        unbiased: whether a batch is normalized by its unbiased variance. The running variance always
+            averages unbiased ones, as BatchNorm's does.
+        split: of this process's training batch, and ``joint_split`` of those of all processes joined;
+            set by :func:`rn_model.domain_split`.
 
     Args:
         num_features: number of channels C.
         eps: added to the variance.
-        momentum: weight of a new batch in the running moments; None for a cumulative average.
+        momentum: weight of a new batch in the running moments; None for an average over all images.
         affine: whether ``weight`` and ``bias``, each ``(C,)``, follow the normalization.
+
+    Shape:
+        input and output ``(N, C, *)`` with up to three trailing dimensions.
+
+    Raises:
+        ValueError: in training, if a domain that has images has fewer than 2 values per channel, or
+            the split does not add up to the batch.
+        RuntimeError: in training without a split.
     """
 
     _version = 1
 
     normalization: ClassVar[str]
+    unbiased: ClassVar[bool] = False
 
     num_images_source: Tensor
     num_images_target: Tensor
@@ -89,6 +116,7 @@ class DomainNorm(nn.Module, ABC):
         self.affine = affine
         self.branch: Domain = "target"
         self.split: Split | None = None
+        self.joint_split: Split | None = None
         self.observation: Observation | None = None
         if affine:
             self.weight = nn.Parameter(torch.ones(num_features, device=device, dtype=dtype))
@@ -109,11 +137,50 @@ class DomainNorm(nn.Module, ABC):
         self.register_buffer("num_batches_tracked", tracked)
 
     @abstractmethod
-    def effective(self, domain: Domain, own: Moments, other: Moments) -> Moments:
-        """The moments that normalize ``domain``, from its raw moments and the other domain's."""
+    def effective(
+        self, domain: Domain, own: Moments, other: Moments, coefficients: Coefficients
+    ) -> Moments:
+        """The moments that normalize ``domain``, from its raw moments and the other domain's.
 
-    @abstractmethod
-    def _check_input_dim(self, x: Tensor) -> None: ...
+        Args:
+            coefficients: of the layer, by name, as :meth:`coefficients` gives them.
+        """
+
+    def affine_map(
+        self,
+        domain: Domain,
+        own: Moments,
+        other: Moments,
+        coefficients: Coefficients | None = None,
+    ) -> CenteredAffine:
+        """What the layer does to an input of ``domain``, given raw moments of both domains.
+
+        Training, evaluation, observation and export all come here. A pure function of its arguments,
+        with the layer's own coefficients as the default.
+        """
+        values = self.coefficients() if coefficients is None else coefficients
+        effective = self.effective(domain, own, other, values)
+        return standardization(effective, values.get("weight"), values.get("bias"), self.eps)
+
+    def affine_maps(
+        self, source: Moments, target: Moments, coefficients: Coefficients
+    ) -> tuple[CenteredAffine, CenteredAffine]:
+        """:meth:`affine_map` of both domains."""
+        return (
+            self.affine_map("source", source, target, coefficients),
+            self.affine_map("target", target, source, coefficients),
+        )
+
+    def coefficients(self) -> dict[str, Tensor]:
+        """What the map depends on beside raw moments, by name: the layer's parameters."""
+        return dict(self.named_parameters(recurse=False))
+
+    def gate_parameters(self) -> list[nn.Parameter]:
+        """Parameters that live in a range and take no weight decay."""
+        return []
+
+    def project_parameters(self) -> None:
+        """Move every parameter that lives in a range to its nearest value there."""
 
     def running(self, domain: Domain) -> Moments:
         """The raw running moments of a domain (the buffers themselves)."""
@@ -132,12 +199,12 @@ class DomainNorm(nn.Module, ABC):
     def effective_moments(self, domain: Domain | None = None) -> Moments:
         """The effective moments of a branch in evaluation, default the current one."""
         domain = domain or self.branch
-        own, other = self.running(domain), self.running(other_domain(domain))
-        return self.effective(domain, own.full_precision(), other.full_precision())
+        own, other = (self.running(d).full_precision() for d in (domain, other_domain(domain)))
+        return self.effective(domain, own, other, self.coefficients())
 
     def scale_and_shift(self, domain: Domain | None = None) -> Affine:
         """What the layer does in evaluation, as one affine map per channel."""
-        return scale_and_shift(self.effective_moments(domain), self.weight, self.bias, self.eps)
+        return self._running_map(domain or self.branch).fold()
 
     def forward(self, x: Tensor) -> Tensor:
         self._check_input_dim(x)
@@ -147,20 +214,26 @@ class DomainNorm(nn.Module, ABC):
             return self._forward_training(x)
         if self.observation is not None:
             return self._forward_observing(x, self.observation)
-        return normalize(x, self.effective_moments(), self.weight, self.bias, self.eps)
+        return self._running_map(self.branch)(x)
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        if not 2 <= x.dim() <= 5:
+            raise ValueError(f"expected a 2- to 5-dimensional input, got {x.dim()} dimensions")
+
+    def _running_map(self, domain: Domain) -> CenteredAffine:
+        own, other = (self.running(d).full_precision() for d in (domain, other_domain(domain)))
+        return self.affine_map(domain, own, other)
 
     def _forward_training(self, x: Tensor) -> Tensor:
-        parts = self._split_batch(x)
-        raw = {domain: batch_moments(part) for domain, part in parts.items()}
-        outputs = []
-        for domain, part in parts.items():
-            effective = self.effective(domain, raw[domain], raw[other_domain(domain)])
-            outputs.append(normalize(part, effective, self.weight, self.bias, self.eps))
-        self._update_running(raw, {domain: part.shape[0] for domain, part in parts.items()})
-        return torch.cat(outputs)
+        own, joint = self._check_split(x)
+        raw = self._raw_moments(x, own, joint)
+        coefficients = self._batch_coefficients(joint)
+        y = normalize_domains(x, own.source, raw, self.affine_maps, coefficients)
+        self._update_running(raw, joint)
+        return y
 
-    def _split_batch(self, x: Tensor) -> dict[Domain, Tensor]:
-        if self.split is None:
+    def _check_split(self, x: Tensor) -> tuple[Split, Split]:
+        if self.split is None or self.joint_split is None:
             raise RuntimeError(
                 f"{type(self).__name__} is in training mode and was not told which images are source"
                 " and which are target: wrap the forward pass in"
@@ -171,27 +244,53 @@ class DomainNorm(nn.Module, ABC):
                 f"the split says {self.split.source} source + {self.split.target} target images,"
                 f" the batch has {x.shape[0]}"
             )
-        source, target = torch.split(x, list(self.split))
-        parts: dict[Domain, Tensor] = {"source": source, "target": target}
-        for domain, part in parts.items():
-            values = part.numel() // self.num_features
-            if values < 2:
+        for domain, images in zip(DOMAINS, self.joint_split, strict=True):
+            if images * x.shape[2:].numel() == 1:
                 raise ValueError(
-                    f"cannot estimate a {domain} variance from {values} value per channel:"
-                    f" training needs at least 2 {domain} images here, the split gives"
-                    f" {part.shape[0]}"
+                    f"cannot estimate a {domain} variance from 1 value per channel:"
+                    f" training needs at least 2 {domain} images here (or none), the split gives 1"
                 )
-        return parts
+        return self.split, self.joint_split
 
     @torch.no_grad()
-    def _update_running(self, raw: Mapping[Domain, Moments], counts: Mapping[Domain, int]) -> None:
+    def _raw_moments(self, x: Tensor, own: Split, joint: Split) -> tuple[RawMoments, RawMoments]:
+        size = x.shape[2:].numel()
+        absent = Moments(*torch.zeros(2, x.shape[1], device=x.device, dtype=statistics_dtype(x)))
+        batch = join_moments(
+            [
+                (batch_moments(part) if len(part) else absent, len(part) * size)
+                for part in torch.split(x, list(own))
+            ]
+        )
+        source, target = (
+            self._normalizing(domain, moments, images * size)
+            for domain, moments, images in zip(DOMAINS, batch, joint, strict=True)
+        )
+        return source, target
+
+    def _normalizing(self, domain: Domain, batch: Moments, values: int) -> RawMoments:
+        """Of a domain without a value in the batch, the running moments stand in."""
+        if values == 0:
+            # A copy: the layer may run again before the backward pass, and update its buffers.
+            running = Moments(*(m.to(batch.mean.dtype, copy=True) for m in self.running(domain)))
+            return RawMoments(running, 0, 0)
+        raw = RawMoments(batch, values, 0)
+        return RawMoments(raw.unbiased(), values, 1) if self.unbiased else raw
+
+    def _batch_coefficients(self, joint: Split) -> dict[str, Tensor]:
+        """:meth:`coefficients` for a training batch of so many images of each domain."""
+        return self.coefficients()
+
+    @torch.no_grad()
+    def _update_running(self, raw: tuple[RawMoments, RawMoments], joint: Split) -> None:
         self.num_batches_tracked.add_(1)
-        momentum = self.momentum
-        share = self.num_batches_tracked.reciprocal() if momentum is None else momentum
-        for domain, moments in raw.items():
-            for buffer, new in zip(self.running(domain), moments, strict=True):
+        for domain, batch, images in zip(DOMAINS, raw, joint, strict=True):
+            if batch.values == 0:
+                continue
+            seen = getattr(self, f"num_images_{domain}").add_(images)
+            share = images / seen if self.momentum is None else self.momentum
+            for buffer, new in zip(self.running(domain), batch.unbiased(), strict=True):
                 buffer.add_(share * (new.to(buffer.dtype) - buffer))
-            getattr(self, f"num_images_{domain}").add_(counts[domain])
 
     def _forward_observing(self, x: Tensor, observation: Observation) -> Tensor:
         domain = observation.domain
@@ -205,8 +304,7 @@ class DomainNorm(nn.Module, ABC):
         )
         observation.batch = batch
         other = self.running(other_domain(domain)).full_precision()
-        effective = self.effective(domain, merged, other)
-        return normalize(x, effective, self.weight, self.bias, self.eps)
+        return self.affine_map(domain, merged, other)(x)
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
@@ -218,10 +316,14 @@ class DomainNorm(nn.Module, ABC):
                 value = state_dict.pop(prefix + moment)
                 for domain in DOMAINS:
                     state_dict[f"{prefix}{moment}_{domain}"] = value
+            self._complete_batch_norm(state_dict, prefix)
             for name, value in self.state_dict().items():
                 if name not in ("weight", "bias"):
                     state_dict.setdefault(prefix + name, value)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _complete_batch_norm(self, state_dict: dict[str, Any], prefix: str) -> None:
+        """Add to a BatchNorm's state what follows from it and is not this layer's default."""
 
     def extra_repr(self) -> str:
         return (

@@ -1,36 +1,44 @@
 """The equations of Reciprocal Normalization as pure functions.
 
 Source: Huang et al., "Reciprocal Normalization for Domain Adaptation", arXiv:2112.10474.
-Reciprocal Compensation (RC) is the paper's section 3.2, Reciprocal Aggregation (RA) section 3.3.
-A moment is a vector ``(C,)``; ``own`` belongs to the domain that is normalized, ``other`` to the
-other one.
+Reciprocal Compensation (RC) is the paper's section 3.2, a kernel regression of one domain's moments on
+the other's; Reciprocal Aggregation (RA) is section 3.3. A moment is a vector ``(C,)``, or several of
+them ``(*, C)``; ``own`` belongs to the domain that is normalized, ``other`` to the other one.
 """
 
 from contextlib import nullcontext
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
-
-from rn_model.moments import Moments
+from torch.autograd.function import once_differentiable
 
 Similarity = Literal["squared", "absolute", "product"]
 
-GATE_RANGE = (0.5, 1.0)
 
-
-def group_width(channels: int) -> int:
+def group_width(channels: int, groups: int | None = None) -> int:
     """Consecutive channels that share one row of the correlation.
 
     1 below 512 channels, else ``channels // 512``; where that does not divide ``channels``, the
     largest divisor below it.
+
+    Args:
+        channels: C.
+        groups: number of rows instead; where it does not divide C, the largest divisor below it.
     """
     if channels < 1:
         raise ValueError(f"channels must be at least 1, not {channels}")
-    width = max(1, channels // 512)
-    while channels % width:
-        width -= 1
-    return width
+    if groups is not None:
+        if groups < 1:
+            raise ValueError(f"groups must be at least 1, not {groups}")
+        return channels // _largest_divisor(channels, min(groups, channels))
+    return _largest_divisor(channels, max(1, channels // 512))
+
+
+def _largest_divisor(number: int, bound: int) -> int:
+    while number % bound:
+        bound -= 1
+    return bound
 
 
 def correlation(
@@ -39,6 +47,7 @@ def correlation(
     *,
     scale: float = 1.0,
     similarity: Similarity = "squared",
+    groups: int | None = None,
 ) -> Tensor:
     """How much every group of the own domain resembles every group of the other: RC's softmax.
 
@@ -47,26 +56,17 @@ def correlation(
     difference, or the product.
 
     Args:
-        own, other: one moment of each domain, ``(C,)``.
+        own, other: moments of each domain, ``(*, C)``.
         scale: 1 in the paper. Larger values make the rows sharper.
+        groups: as of :func:`group_width`.
 
     Returns:
-        ``(C / g, C / g)`` with rows that sum to 1, ``g = group_width(C)``.
+        ``(*, C / g, C / g)`` with rows that sum to 1, ``g = group_width(C, groups)``.
     """
-    width = group_width(own.numel())
-    rows = own.view(-1, width).mean(dim=1).unsqueeze(1)
-    columns = other.view(-1, width).mean(dim=1).unsqueeze(0)
-    if similarity == "squared":
-        score = -(rows - columns).square()
-    elif similarity == "absolute":
-        score = -(rows - columns).abs()
-    elif similarity == "product":
-        score = rows * columns
-    else:
-        raise ValueError(
-            f"similarity must be 'squared', 'absolute' or 'product', not {similarity!r}"
-        )
-    return torch.softmax(scale * score, dim=1)
+    width = group_width(own.shape[-1], groups)
+    rows = _grouped(own, width).mean(dim=-1).unsqueeze(-1)
+    columns = _grouped(other, width).mean(dim=-1).unsqueeze(-2)
+    return _softmax(rows, columns, scale, similarity)[0]
 
 
 def compensate(
@@ -75,93 +75,112 @@ def compensate(
     *,
     scale: float = 1.0,
     similarity: Similarity = "squared",
+    groups: int | None = None,
 ) -> Tensor:
-    """Reciprocal Compensation of one moment: the other domain's, seen through the correlation.
+    """Reciprocal Compensation of moments: the other domain's, seen through the correlation.
 
-    ``cm_d = P_d mu_d'``, the rows of ``P_d`` acting on the groups of ``mu_d'``.
+    ``cm_d = P_d mu_d'``, the rows of ``P_d`` acting on the groups of ``mu_d'``. Differentiable once.
 
     Returns:
-        ``(C,)``, the counterpart of ``own`` made of the other domain's values.
+        ``(*, C)``, the counterpart of ``own`` made of the other domain's values.
     """
-    probabilities = correlation(own, other, scale=scale, similarity=similarity)
-    groups = other.view(probabilities.shape[1], -1).to(probabilities.dtype)
-    device = own.device.type
-    # Autocast would run the product, alone of all steps, in half precision.
-    autocast = torch.is_autocast_enabled(device)
-    with torch.autocast(device, enabled=False) if autocast else nullcontext():
-        return (probabilities @ groups).reshape(-1)
+    width = group_width(own.shape[-1], groups)
+    keys = _grouped(own, width).mean(dim=-1)
+    values = _grouped(other, width)
+    if torch.is_grad_enabled() and (own.requires_grad or other.requires_grad):
+        found: Tensor = _Regression.apply(keys, values, scale, similarity)  # type: ignore[no-untyped-call]
+    else:
+        found = _regress(keys, values, scale, similarity)[0]
+    return torch.flatten(found, -2)
 
 
-def project_gate(gate: Tensor) -> Tensor:
-    """The gate's nearest value in [0.5, 1], with the gradient passed straight through.
+def project_gate(gate: Tensor, floor: float = 0.5) -> Tensor:
+    """The gate's nearest value in [floor, 1], with the gradient passed straight through.
 
-    A variance gate outside of the range could make a variance negative.
+    A variance gate outside of [0, 1] could make a variance negative.
     """
-    return gate.clamp(*GATE_RANGE).detach() + (gate - gate.detach())
+    return gate.clamp(floor, 1.0).detach() + (gate - gate.detach())
 
 
-def aggregate(own: Tensor, compensation: Tensor, gate: Tensor) -> Tensor:
-    """Reciprocal Aggregation: ``gate * own + (1 - gate) * compensation``, with the gate in [0.5, 1]."""
-    inside = project_gate(gate)
+def aggregate(own: Tensor, compensation: Tensor, gate: Tensor, floor: float = 0.5) -> Tensor:
+    """Reciprocal Aggregation: ``gate * own + (1 - gate) * compensation``, gates held in [floor, 1]."""
+    inside = project_gate(gate, floor)
     return inside * own + (1 - inside) * compensation
 
 
-def effective_moments(
-    own: Moments,
-    other: Moments,
-    gate_mean: Tensor,
-    gate_var: Tensor,
-    *,
-    scale: float = 1.0,
-    similarity: Similarity = "squared",
-) -> Moments:
-    """The moments that normalize a domain: RC and RA applied to its mean and to its variance."""
-    mean = compensate(own.mean, other.mean, scale=scale, similarity=similarity)
-    variance = compensate(own.variance, other.variance, scale=scale, similarity=similarity)
-    return Moments(
-        aggregate(own.mean, mean, gate_mean), aggregate(own.variance, variance, gate_var)
-    )
+def _grouped(moments: Tensor, width: int) -> Tensor:
+    return moments.reshape(*moments.shape[:-1], -1, width)
 
 
-class Affine(NamedTuple):
-    """A per-channel map ``y = scale * x + shift``, each of shape ``(C,)``."""
+def _softmax(
+    rows: Tensor, columns: Tensor, scale: float, similarity: Similarity
+) -> tuple[Tensor, Tensor | None]:
+    """The correlation, and by what the score's derivative is made (None for the product)."""
+    if similarity == "product":
+        return torch.softmax(rows * columns * scale, dim=-1), None
+    if similarity not in ("squared", "absolute"):
+        raise ValueError(
+            f"similarity must be 'squared', 'absolute' or 'product', not {similarity!r}"
+        )
+    difference = rows - columns
+    distance = difference.square() if similarity == "squared" else difference.abs()
+    return torch.softmax(distance.mul_(-scale), dim=-1), difference
 
-    scale: Tensor
-    shift: Tensor
+
+def _regress(
+    keys: Tensor, values: Tensor, scale: float, similarity: Similarity
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    columns = values.mean(dim=-1).unsqueeze(-2)
+    probability, difference = _softmax(keys.unsqueeze(-1), columns, scale, similarity)
+    return _times(probability, values), probability, difference
 
 
-def scale_and_shift(
-    moments: Moments, weight: Tensor | None, bias: Tensor | None, eps: float
-) -> Affine:
-    """The affine map that a normalization by fixed moments is.
+def _times(matrix: Tensor, columns: Tensor) -> Tensor:
+    """``matrix @ columns`` of a few columns, in the form that the kernels are fast in.
 
-    ``scale = weight / sqrt(variance + eps)``, ``shift = bias - scale * mean``.
+    Never in the half precision that autocast would choose.
     """
-    scale = torch.rsqrt(moments.variance + eps)
-    if weight is not None:
-        scale = scale * weight
-    shift = -scale * moments.mean
-    if bias is not None:
-        shift = shift + bias
-    return Affine(scale, shift)
+    device = matrix.device.type
+    autocast = torch.is_autocast_enabled(device)
+    with torch.autocast(device, enabled=False) if autocast else nullcontext():
+        return (columns.mT.contiguous() @ matrix.mT).mT
 
 
-def normalize(
-    x: Tensor, moments: Moments, weight: Tensor | None, bias: Tensor | None, eps: float
-) -> Tensor:
-    """``weight * (x - mean) / sqrt(variance + eps) + bias`` per channel, in the dtype of ``x``.
+class _Regression(torch.autograd.Function):
+    """``out_i = sum_j P_ij V_j`` with ``P_ij = softmax_j(score(k_i, mean(V_j)))``, (*, G) and (*, G, w).
 
-    The mean is subtracted before scaling, so that no digits are lost where it is large beside the
-    standard deviation.
-
-    Args:
-        x: activations ``(N, C, *)``.
+    Written out because autograd would go some ten times more over matrices of ``G * G`` numbers.
     """
-    shape = [1, -1] + [1] * (x.dim() - 2)
-    scale = torch.rsqrt(moments.variance + eps)
-    if weight is not None:
-        scale = scale * weight
-    y = (x - moments.mean.view(shape)) * scale.view(shape)
-    if bias is not None:
-        y = y + bias.view(shape)
-    return y.to(x.dtype)
+
+    @staticmethod
+    def forward(
+        ctx: Any, keys: Tensor, values: Tensor, scale: float, similarity: Similarity
+    ) -> Tensor:
+        out, probability, difference = _regress(keys, values, scale, similarity)
+        ctx.scale, ctx.similarity = scale, similarity
+        ctx.save_for_backward(keys, values, out, probability, difference)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        keys, values, out, probability, difference = ctx.saved_tensors
+        # Of the score: P_ij g_i (V_j - out_i), from a common origin, to lose no digits.
+        origin = values.mean(dim=-2, keepdim=True)
+        rest = (gradient * (out - origin)).sum(dim=-1, keepdim=True)
+        centered = (values - origin).mT
+        single = values.shape[-1] == 1  # where a broadcast product is faster than that of matrices
+        of_out = gradient * centered if single else gradient @ centered
+        of_score = of_out.sub_(rest).mul_(probability)
+        if difference is None:
+            of_keys = _times(of_score, values.mean(dim=-1, keepdim=True)).squeeze(-1)
+            of_columns = _times(of_score.mT, keys.unsqueeze(-1)).squeeze(-1)
+            factor = ctx.scale
+        else:
+            squared = ctx.similarity == "squared"
+            of_score.mul_(difference if squared else difference.sign())
+            of_keys, of_columns = of_score.sum(dim=-1), -of_score.sum(dim=-2)
+            factor = -2 * ctx.scale if squared else -ctx.scale
+        of_values = _times(probability.mT, gradient)
+        of_values += (factor / values.shape[-1] * of_columns).unsqueeze(-1)
+        return factor * of_keys, of_values, None, None

@@ -25,9 +25,9 @@ class Images:
         return len(self.pixels)
 
 
-def to_unit(pixels: Pixels) -> Tensor:
+def to_unit(pixels: Pixels | Tensor) -> Tensor:
     """Pixels ``(N, H, W, C)`` as floats from 0 to 1, ``(N, C, H, W)``."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255).contiguous()
+    return torch.as_tensor(pixels).permute(0, 3, 1, 2).float().div(255).contiguous()
 
 
 def normalize_unit(x: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -37,6 +37,6 @@ def normalize_unit(x: Tensor, preprocessing: Preprocessing) -> Tensor:
     return (x - mean) / std
 
 
-def to_input(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
+def to_input(pixels: Pixels | Tensor, preprocessing: Preprocessing) -> Tensor:
     """Pixels ``(N, H, W, C)`` as the input of a network, ``(N, C, H, W)``."""
     return normalize_unit(to_unit(pixels), preprocessing)

@@ -21,23 +21,27 @@ class Moments(NamedTuple):
         """In float32, if these are in less."""
         return Moments(_full_precision(self.mean), _full_precision(self.variance))
 
+    def double(self) -> "Moments":
+        """In float64."""
+        return Moments(self.mean.double(), self.variance.double())
+
 
 def _full_precision(x: Tensor) -> Tensor:
     """Moments of half-precision activations overflow or lose digits, so they are taken in float32."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-def batch_moments(x: Tensor, *, unbiased: bool = True) -> Moments:
-    """Moments over the batch and all trailing dimensions.
+@torch.no_grad()
+def batch_moments(x: Tensor) -> Moments:
+    """Population moments over the batch and all trailing dimensions, without gradient.
 
     Args:
-        x: activations ``(N, C, *)``.
-        unbiased: divide the squared deviations by ``M - 1`` (as Reciprocal Normalization does in
-            training, arXiv:2112.10474, section 3) instead of ``M``, with ``M`` values a channel.
+        x: activations ``(N, C, *)``, at least one value a channel.
     """
-    values = _full_precision(x)
-    dims = [0, *range(2, x.dim())]
-    variance, mean = torch.var_mean(values, dim=dims, correction=1 if unbiased else 0)
+    # With statistics of its own to update, the kernel accumulates half precision in float32.
+    own = x.dtype in (torch.float16, torch.bfloat16)
+    running = x.new_zeros(2, x.shape[1], dtype=torch.float32) if own else (None, None)
+    mean, variance = torch.batch_norm_update_stats(x, running[0], running[1], 0.0)
     return Moments(mean, variance)
 
 
@@ -59,6 +63,20 @@ def weighted_moments(x: Tensor, image_weight: Tensor) -> Moments:
     return Moments(mean, (share * deviation).sum(dim=0))
 
 
+def mix_moments(one: Moments, other: Moments, share: Tensor | float) -> Moments:
+    """Moments of the mixture of two distributions, in which ``other`` has ``share``.
+
+    ``share = 0`` is exactly ``one``, ``share = 1`` exactly ``other``, however large the one left out.
+    """
+    mean = (1 - share) * one.mean + share * other.mean
+    variance = (
+        (1 - share) * one.variance
+        + share * other.variance
+        + share * (1 - share) * (other.mean - one.mean).square()
+    )
+    return Moments(mean, variance)
+
+
 def merge_moments(
     prior: Moments, prior_count: Tensor | float, batch: Moments, count: Tensor | float
 ) -> Moments:
@@ -72,10 +90,4 @@ def merge_moments(
     n = torch.as_tensor(prior_count, dtype=like.dtype, device=like.device)
     m = torch.as_tensor(count, dtype=like.dtype, device=like.device)
     share = m / (n + m).clamp_min(torch.finfo(like.dtype).tiny)
-    delta = batch.mean - prior.mean
-    # Not prior.mean + share * delta: with a share of 1, no digit of the prior may be left.
-    mean = (1 - share) * prior.mean + share * batch.mean
-    variance = (
-        (1 - share) * prior.variance + share * batch.variance + share * (1 - share) * delta.square()
-    )
-    return Moments(mean, variance)
+    return mix_moments(prior, batch, share)

@@ -14,20 +14,21 @@ class Row(BaseModel):
 
     Attributes:
         name: of the model.
-        oracle_target_accuracy: on the target's labels; reported, and used for nothing.
+        oracle_target_accuracy: on the target's labels; reported, and used for nothing;
+            None where there are no labels.
         source_accuracy: on labelled source images not seen in training, through the source branch.
         information, nuclear_norm: label-free scores of the target predictions, 0 to 1.
-        seconds: that making this model took.
+        seconds: that making this model took; None if it was not measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    oracle_target_accuracy: float
+    oracle_target_accuracy: float | None
     source_accuracy: float
     information: float
     nuclear_norm: float
-    seconds: float
+    seconds: float | None
 
     def candidate(self) -> Candidate:
         """What the choice among models may see of this row."""
@@ -42,10 +43,10 @@ def results_table(rows: Sequence[Row], chosen: str) -> Table:
     for row in rows:
         table.add_row(
             f"{row.name} *" if row.name == chosen else row.name,
-            f"{row.oracle_target_accuracy:.1%}",
+            "-" if row.oracle_target_accuracy is None else f"{row.oracle_target_accuracy:.1%}",
             f"{row.source_accuracy:.1%}",
             f"{row.information:.3f}",
             f"{row.nuclear_norm:.3f}",
-            f"{row.seconds:.1f} s",
+            "-" if row.seconds is None else f"{row.seconds:.1f} s",
         )
     return table

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
+from rn_model.distributed import all_gather, world_size
 from rn_model.domain_norm import Split, domain_norms
 
 
@@ -12,8 +15,10 @@ from rn_model.domain_norm import Split, domain_norms
 def domain_split(model: nn.Module, *, source: int, target: int) -> Iterator[None]:
     """Within the block, a training batch is ``source`` source images followed by ``target`` target ones.
 
-    The sizes may differ and be odd. With activation checkpointing, keep the backward pass in the block
-    too: it runs the layers again.
+    The sizes may differ, be odd, or be 0: then the running moments of the missing domain stand in for
+    its batch's. In a distributed training the sizes are those of this process's batch; moments are
+    those of all processes' batches joined, and every process has to enter the block. With activation
+    checkpointing, keep the backward pass in the block too: it runs the layers again.
 
     Raises:
         ValueError: if a size is negative or no image is left.
@@ -21,11 +26,19 @@ def domain_split(model: nn.Module, *, source: int, target: int) -> Iterator[None
     if source < 0 or target < 0 or source + target == 0:
         raise ValueError(f"cannot split a batch into {source} source and {target} target images")
     layers = [layer for _, layer in domain_norms(model)]
-    before = [layer.split for layer in layers]
+    before = [(layer.split, layer.joint_split) for layer in layers]
+    joint = Split(*all_gather(_on_device_of(model, source, target)).sum(dim=0).tolist())
     for layer in layers:
-        layer.split = Split(source, target)
+        layer.split, layer.joint_split = Split(source, target), joint
     try:
         yield
     finally:
-        for layer, split in zip(layers, before, strict=True):
-            layer.split = split
+        for layer, splits in zip(layers, before, strict=True):
+            layer.split, layer.joint_split = splits
+
+
+def _on_device_of(model: nn.Module, source: int, target: int) -> Tensor:
+    """Counts as the processes exchange them, where their tensors are."""
+    first = next(chain(model.parameters(), model.buffers()), None)
+    device = first.device if first is not None and world_size() > 1 else None
+    return torch.tensor([source, target], device=device)

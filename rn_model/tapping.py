@@ -21,10 +21,16 @@ def final_linear(model: nn.Module) -> nn.Linear:
     Raises:
         ValueError: if there is none.
     """
-    layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    if not layers:
-        raise ValueError("the network has no linear layer that could be its classifier")
-    return layers[-1]
+    return _final(model)[1]
+
+
+def final_linear_name(model: nn.Module) -> str:
+    """Where the classifier is in a network: ``""`` if the network is nothing but it.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    return _final(model)[0]
 
 
 @contextmanager
@@ -40,3 +46,10 @@ def classifier_input(model: nn.Module) -> Iterator[Tap]:
         yield tap
     finally:
         handle.remove()
+
+
+def _final(model: nn.Module) -> tuple[str, nn.Linear]:
+    layers = [(name, part) for name, part in model.named_modules() if isinstance(part, nn.Linear)]
+    if not layers:
+        raise ValueError("the network has no linear layer that could be its classifier")
+    return layers[-1]

@@ -32,6 +32,18 @@ def adapt(context: typer.Context) -> None:
 
 
 @app.command(context_settings=_PASS_ON, add_help_option=False)
+def compare(context: typer.Context) -> None:
+    """Train a grid of normalizations and objectives, and tabulate it."""
+    _run_extension("compare", context.args)
+
+
+@app.command(context_settings=_PASS_ON, add_help_option=False)
+def report(context: typer.Context) -> None:
+    """Write the page that shows a training."""
+    _run_extension("report", context.args)
+
+
+@app.command(context_settings=_PASS_ON, add_help_option=False)
 def export(context: typer.Context) -> None:
     """Fold an adapted model into a bundle."""
     _run_extension("export", context.args)

@@ -3,9 +3,29 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from export import export_bundle
 from tests.networks import SMALL, WIDE, random_images, small_model, wide_model
+
+torch.set_num_threads(1)
+
+
+def _declare_vision_operators() -> torch.library.Library:
+    """The operators without which torchvision cannot be imported where it has no binary for this torch.
+
+    None of them is ever run here.
+    """
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(  # type: ignore[no-untyped-call]
+                f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
+    return library
+
+
+VISION_OPERATORS = _declare_vision_operators()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from bundle import Pixels, Preprocessing
 from export import BundleInfo
-from rn_model import ReciprocalNorm1d, ReciprocalNorm2d, convert_reciprocal_norm, domain_norms
+from rn_model import convert_reciprocal_norm, domain_norms
 from rn_model.domain_norm import DOMAINS
 
 SMALL = BundleInfo(
@@ -98,15 +98,14 @@ def shake(model: nn.Module, seed: int = 0) -> None:
 
     with torch.no_grad():
         for _, layer in domain_norms(model):
-            assert isinstance(layer, ReciprocalNorm1d | ReciprocalNorm2d)
             uniform(layer.weight, 0.5, 2.0)
             uniform(layer.bias, -1.0, 1.0)
             for number, domain in enumerate(DOMAINS):
                 uniform(layer.running(domain).mean, -1.0, 1.0)
                 uniform(layer.running(domain).variance, 0.5, 2.0)
                 getattr(layer, f"num_images_{domain}").fill_(100 + number)
-                for gate in layer.gates(domain):
-                    uniform(gate, 0.5, 1.0)
+            for gate in layer.gate_parameters():
+                uniform(gate, 0.5, 1.0)
 
 
 def small_model() -> SmallNet:

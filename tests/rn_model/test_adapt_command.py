@@ -1,175 +1,165 @@
+import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import torch
 import typer
-from rich.console import Console
+import yaml
+from click.testing import Result
 from typer.testing import CliRunner
 
-from bench.digits import summary_table
-from rn_model.checkpoint import Run, load_run
+import rn_model
+from bundle import Preprocessing, load_bundle
+from export.cli import export
+from rn_model.checkpoint import load_run
 from rn_model.cli import adapt
-from rn_model.digits import experiment
-from rn_model.digits.data import PREPROCESSING, target_images
-from rn_model.digits.experiment import Data, ExperimentConfig, Outcome, load_data, run_experiment
-from rn_model.domain_norm import domain_norms, set_branch
-from rn_model.evaluation import accuracy, predict
-from rn_model.images import Images, to_input
-from rn_model.results import Row
+from rn_model.data import TaskConfig, open_task
+from rn_model.recipes import recipe_names
+from tests.rn_model.engine.running import tiny, trained
 
-runner = CliRunner()
+FEW = [
+    *("--set", "task.source.0.count=60", "--set", "task.validation.count=30"),
+    *("--set", "task.target.draw={count: 60}", "--set", "backbone.arguments.width=4"),
+    *("--set", "training.source_steps=2", "--set", "training.batch_size=12", "--steps", "2"),
+    *("--set", "task.target.name=digits", "--device", "cpu"),
+]
+
 app = typer.Typer()
-app.command()(adapt)
-
-COUNT = 100
-
-
-def _small() -> ExperimentConfig:
-    config = ExperimentConfig(source_count=COUNT, validation_count=30)
-    return replace(
-        config,
-        training=replace(config.training, steps=4, batch_size=16),
-        source_training=replace(config.source_training, steps=8, batch_size=16),
-    )
+app.command("adapt")(adapt)
+app.command("export")(export)
 
 
-def _few_images(config: ExperimentConfig) -> Data:
-    data = load_data(_small())
-    target = data.target
-    return replace(data, target=Images(target.pixels[:COUNT], target.labels[:COUNT]))
+def _invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _written(folder: Path, **changes: object) -> str:
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump(tiny(folder, **changes)))
+    return str(path)
+
+
+def _refused(arguments: Sequence[str]) -> str:
+    result = _invoke("adapt", *arguments)
+    assert result.exit_code == 1, result.output
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("rn adapt: ")
+    return lines[0].removeprefix("rn adapt: ")
 
 
 @pytest.fixture(scope="module")
-def outcome() -> Outcome:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiment, "load_data", _few_images)
-        return run_experiment(_small())
-
-
-@pytest.fixture(scope="module")
-def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The recipe that needs no data, in small: what the command printed, and its directory."""
     path = tmp_path_factory.mktemp("adapt") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiment, "load_data", _few_images)
-        arguments = ["digits", "--out", str(path), "--steps", "3", "--source-steps", "3"]
-        result = runner.invoke(app, [*arguments, "--objective", "mcc+cdan"])
+    result = _invoke("adapt", "printed-digits", "--out", str(path), *FEW)
     assert result.exit_code == 0, result.output
     return result.output, path
 
 
-def test_every_model_is_a_row(outcome: Outcome) -> None:
-    names = [row.name for row in outcome.rows]
-    expected = ["source only", "AdaBN", "RN", "RN + mcc", "RN + mcc+cdan"]
-    assert names == expected == list(outcome.models)
-    assert outcome.chosen in names
-
-
-def test_a_models_target_branch_is_its_row(outcome: Outcome) -> None:
-    target = outcome.data.target
-    inputs = to_input(target.pixels, PREPROCESSING)
-    for row in outcome.rows:
-        probability = predict(outcome.models[row.name], inputs)
-        measured = accuracy(probability, torch.from_numpy(target.labels))
-        assert measured == row.oracle_target_accuracy
-
-
-def test_source_only_knows_no_target_image(outcome: Outcome) -> None:
-    for _, layer in domain_norms(outcome.models["source only"]):
-        assert torch.equal(layer.running("source").mean, layer.running("target").mean)
-        assert torch.equal(layer.running("source").variance, layer.running("target").variance)
-        assert (int(layer.num_images_source), int(layer.num_images_target)) == (COUNT, 0)
-
-
-def test_adabn_changes_statistics_alone(outcome: Outcome) -> None:
-    source_only, adabn = outcome.models["source only"], outcome.models["AdaBN"]
-    for name, parameter in source_only.named_parameters():
-        assert torch.equal(parameter, adabn.get_parameter(name))
-    for _, layer in domain_norms(adabn):
-        assert int(layer.num_images_target) == COUNT
-        assert not torch.equal(layer.running("source").mean, layer.running("target").mean)
-
-
-def test_target_labels_change_nothing_but_the_report(
-    outcome: Outcome, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = outcome.data.target
-    last = outcome.models["RN + mcc"]
-    predicted = predict(last, to_input(target.pixels, PREPROCESSING)).argmax(dim=1).numpy()
-    relabelled = replace(outcome.data, target=Images(target.pixels, predicted))
-    monkeypatch.setattr(experiment, "load_data", lambda config: relabelled)
-    other = run_experiment(_small())
-    assert other.chosen == outcome.chosen
-    for name, model in outcome.models.items():
-        for key, value in model.state_dict().items():
-            assert torch.equal(value, other.models[name].state_dict()[key])
-    assert other.rows[-1].oracle_target_accuracy == 1 > outcome.rows[-1].oracle_target_accuracy
-
-
-def test_the_command_saves_what_it_chose(command: tuple[str, Path]) -> None:
-    output, path = command
-    run: Run = load_run(path)
-    assert f"* Chosen: {run.record.model}," in output
+def test_a_recipe_by_its_name(recipe: tuple[str, Path]) -> None:
+    output, path = recipe
+    run = load_run(path)
     assert run.classes == [str(digit) for digit in range(10)]
-    assert run.preprocessing == PREPROCESSING
-    assert run.config["objectives"] == ["mcc+cdan"]
-    assert set(load_run(path / "source_only").record.fingerprints) == {"source"}
-    set_branch(run.model, "target")
-    inputs = to_input(target_images().pixels[:COUNT], PREPROCESSING)
-    labels = torch.from_numpy(target_images().labels[:COUNT])
-    assert accuracy(predict(run.model, inputs), labels) == run.metrics.oracle_target_accuracy
-
-
-def test_the_command_prints_an_honest_table(command: tuple[str, Path]) -> None:
-    output, path = command
+    assert run.record.normalization.kind == "rn"
+    assert run.target is not None and len(run.target) == 60
+    assert {"report.html", "history.jsonl", "tensorboard"} <= {p.name for p in path.iterdir()}
     # The table keeps to 80 columns: no title is broken into lines.
-    for name in ("source only", "AdaBN", "RN", "RN + mcc+cdan", "target accuracy"):
-        assert name in " ".join(output.split())
-    assert "labels were used to report it, and for nothing else" in output
-    assert str(path) in output
+    assert re.search(r"^rn\+mcc ", output, re.MULTILINE)
+    assert "target accuracy" in output and "source only" in output
+    assert (
+        "labels, where there are any, were used to report accuracy, and for nothing else" in output
+    )
+    assert f"rn export {path} --out BUNDLE" in output
 
 
-def test_a_directory_with_other_things_is_refused_before_training(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").touch()
-    result = runner.invoke(app, ["--out", str(tmp_path)])
-    assert result.exit_code == 1
-    assert "is not the directory of a run" in result.output
-    assert "Training" not in result.output
+def test_what_was_adapted_is_exported_and_predicts_the_same(
+    recipe: tuple[str, Path], tmp_path: Path
+) -> None:
+    _, path = recipe
+    result = _invoke("export", str(path), "--out", str(tmp_path / "bundle"))
+    assert result.exit_code == 0, result.output
+    bundle = load_bundle(tmp_path / "bundle")
+    assert bundle.manifest.classes == load_run(path).classes
+
+
+def test_a_file_of_ones_own_and_flags_that_change_it(tmp_path: Path) -> None:
+    name = _written(tmp_path, task__source={"path": "source.npz"})
+    out = tmp_path / "run"
+    flags = ["--normalization", "dsbn", "--objective", "bnm", "--objective", "mcc", "--seed", "4"]
+    flags += ["--steps", "3", "--set", "training.source_steps=1", "--threads", "1"]
+    result = _invoke("adapt", name, "--out", str(out), *flags)
+    assert result.exit_code == 0, result.output
+    found = json.loads((out / "result.json").read_text())
+    assert (found["normalization"]["kind"], found["objectives"]) == ("dsbn", ["bnm", "mcc"])
+    assert (found["seed"], found["steps"]) == (4, 3)
+    assert "dsbn+bnm+mcc" in result.output
+
+
+def test_dry_run_prints_the_settings_and_trains_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = _invoke(
+        "adapt", _written(tmp_path), "--out", str(out), "--dry-run", "--objective", "none"
+    )
+    assert result.exit_code == 0, result.output
+    printed = yaml.safe_load(result.output)
+    assert printed["training"]["steps"] == 6 and printed["objectives"] == []
+    task = open_task(
+        TaskConfig.model_validate(printed["task"]),
+        Preprocessing.model_validate(printed["preprocessing"]),
+    )
+    assert f"# {task.target.name}: 47 images" in result.output
+    assert not out.exists()
+
+
+def test_dry_run_looks_at_the_images(tmp_path: Path) -> None:
+    name = _written(tmp_path, task__target={"path": "nowhere"})
+    assert _refused([name, "--dry-run"]) == f"there is no folder {tmp_path / 'nowhere'}"
+
+
+def test_help_names_every_flag() -> None:
+    result = _invoke("adapt", "--help")
+    assert result.exit_code == 0
+    for flag in ("--out", "--source", "--target", "--data", "--set", "--resume", "--dry-run"):
+        assert flag in result.output
+
+
+def test_what_is_refused_is_one_line(tmp_path: Path) -> None:
+    name, out = _written(tmp_path), ["--out", str(tmp_path / "run")]
+    for recipe_name in recipe_names():
+        assert recipe_name in _refused(["nowhere"])
+    assert "--set takes NAME=VALUE" in _refused([name, "--set", "steps"])
+    assert "did you mean training?" in _refused([name, "--set", "trainin.steps=1"])
+    assert "normalization.kind: Input should be 'bn'" in _refused([name, "--normalization", "in"])
+    assert "is no recipe with domains" in _refused([name, "--target", "other"])
+    assert "choose among" in _refused(["printed-digits", "--target", "other"])
+    assert "there is no folder" in _refused([name, *out, "--set", "task.source.path=nowhere"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_taken_directory_is_refused_before_training(tmp_path: Path) -> None:
+    name, out = _written(tmp_path), tmp_path / "run"
+    out.mkdir()
+    (out / "notes.txt").touch()
+    assert "is not the directory of a run" in _refused([name, "--out", str(out)])
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
+def test_a_run_is_resumed_with_its_own_settings_only(tmp_path: Path) -> None:
+    name, out = _written(tmp_path), tmp_path / "run"
+    trained(tiny(tmp_path), out)
+    assert "holds a run: resume it" in _refused([name, "--out", str(out)])
+    message = _refused([name, "--out", str(out), "--resume", "--steps", "7"])
+    assert message.endswith("training.steps was 6 and is 7")
 
 
 def test_the_command_itself_imports_neither_torch_nor_the_data() -> None:
     code = (
         "import sys, types; sys.modules['rn_model'] = package = types.ModuleType('rn_model');"
-        f"package.__path__ = [{str(Path(experiment.__file__).parents[1])!r}];"
+        f"package.__path__ = [{str(Path(rn_model.__file__).parent)!r}];"
         "import rn_model.cli; heavy = {'torch', 'sklearn', 'matplotlib'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_bench_gives_mean_deviation_and_the_least() -> None:
-    def row(accuracy: float) -> Row:
-        return Row(
-            name="RN",
-            oracle_target_accuracy=accuracy,
-            source_accuracy=1,
-            information=0.5,
-            nuclear_norm=0.5,
-            seconds=2,
-        )
-
-    console = Console(width=120)
-    with console.capture() as capture:
-        console.print(summary_table([[row(0.8)], [row(0.9)]]))
-    assert "85.0 +- 7.1" in capture.get() and "80.0" in capture.get()

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from torch import Tensor, nn
 from bundle.preprocessing import Preprocessing
 from rn_model.checkpoint import Run, RunRecord, fingerprint, load_run, save_run
 from rn_model.convert import convert_reciprocal_norm
+from rn_model.domain_norm import DOMAINS, set_branch
+from rn_model.normalizations import Normalization, NormalizationName, convert_normalization
 from rn_model.results import Row
+from tests.networks import shake
 
 X = torch.linspace(-1, 1, 30).view(10, 3)
 
@@ -78,6 +82,21 @@ def test_a_run_comes_back_as_it_went(tmp_path: Path) -> None:
         assert loaded.metrics == saved.metrics
         assert loaded.record.seed == 7
     assert not torch.equal(run.model(X), part.model(X))
+
+
+@pytest.mark.parametrize("kind", get_args(NormalizationName))
+def test_every_normalization_comes_back(tmp_path: Path, kind: NormalizationName) -> None:
+    normalization = Normalization(kind=kind, correlation_scale=2.0, groups=2)
+    model = convert_normalization(Factory(width=4), normalization)
+    shake(model)
+    record = _record().model_copy(update={"normalization": normalization})
+    save_run(tmp_path / "run", Run(model.eval(), record))
+    loaded = load_run(tmp_path / "run")
+    assert loaded.record.normalization == normalization
+    for branch in DOMAINS:
+        set_branch(model, branch)
+        set_branch(loaded.model, branch)
+        assert torch.equal(loaded.model(X), model(X))
 
 
 def test_loading_leaves_the_random_state_alone(tmp_path: Path) -> None:

@@ -159,7 +159,12 @@ class OwnForward(nn.BatchNorm2d):
 
 
 @pytest.mark.parametrize(
-    "norm", [nn.BatchNorm2d(3, track_running_stats=False), nn.SyncBatchNorm(3), OwnForward(3)]
+    "norm",
+    [
+        nn.BatchNorm2d(3, track_running_stats=False),
+        nn.InstanceNorm2d(3, track_running_stats=True),
+        OwnForward(3),
+    ],
 )
 def test_what_cannot_be_converted_is_named_and_left(norm: nn.Module) -> None:
     model = nn.Sequential(nn.Conv2d(1, 3, 1), nn.Sequential(norm), nn.BatchNorm2d(3))

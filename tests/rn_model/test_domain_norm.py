@@ -75,17 +75,17 @@ def test_a_split_that_does_not_add_up_is_refused() -> None:
         layer(torch.zeros(4, 3, 1, 1))
 
 
-@pytest.mark.parametrize(("source", "target"), [(1, 3), (3, 1), (4, 0)])
+@pytest.mark.parametrize(("source", "target"), [(1, 3), (3, 1), (1, 0)])
 def test_one_sample_of_a_domain_is_refused(source: int, target: int) -> None:
-    domain, images = min(("source", source), ("target", target), key=lambda pair: pair[1])
+    domain = "source" if source == 1 else "target"
     layer = ReciprocalNorm1d(3)
     with (
         domain_split(layer, source=source, target=target),
         pytest.raises(
-            ValueError, match=f"at least 2 {domain} images here, the split gives {images}"
+            ValueError, match=f"at least 2 {domain} images here \\(or none\\), the split gives 1"
         ),
     ):
-        layer(torch.zeros(4, 3))
+        layer(torch.zeros(source + target, 3))
     assert int(layer.num_batches_tracked) == 0
 
 

@@ -10,13 +10,9 @@ from rn_model.functional import (
     aggregate,
     compensate,
     correlation,
-    effective_moments,
     group_width,
-    normalize,
     project_gate,
-    scale_and_shift,
 )
-from rn_model.moments import Moments
 from tests.rn_model import reference
 
 # Below the first group, at it, with divisors and without (1030 = 2 * 5 * 103, 1031 is prime).
@@ -37,9 +33,19 @@ def test_group_width(channels: int, width: int) -> None:
     assert group_width(channels) == width == reference.width(channels)
 
 
-def test_group_width_needs_a_channel() -> None:
-    with pytest.raises(ValueError, match="at least 1, not 0"):
+@pytest.mark.parametrize(
+    ("channels", "groups", "width"),
+    [(12, 1, 12), (12, 4, 3), (12, 5, 3), (12, 12, 1), (12, 99, 1), (7, 3, 7), (1024, 1024, 1)],
+)
+def test_group_width_of_a_given_number_of_groups(channels: int, groups: int, width: int) -> None:
+    assert group_width(channels, groups) == width
+
+
+def test_group_width_needs_a_channel_and_a_group() -> None:
+    with pytest.raises(ValueError, match="channels must be at least 1, not 0"):
         group_width(0)
+    with pytest.raises(ValueError, match="groups must be at least 1, not 0"):
+        group_width(4, 0)
 
 
 @settings(max_examples=25, deadline=None)
@@ -71,19 +77,12 @@ def test_an_unknown_similarity_is_refused() -> None:
         correlation(torch.zeros(2), torch.zeros(2), similarity="cosine")  # type: ignore[arg-type]
 
 
-@given(channels=st.sampled_from([3, 1030]), seed=seeds)
-@settings(max_examples=10, deadline=None)
-def test_effective_moments(channels: int, seed: int) -> None:
-    own, other, gate_mean, gate_var = vectors(channels, seed, 4)
-    gate_mean, gate_var = gate_mean.sigmoid() / 2 + 0.5, gate_var.sigmoid() / 2 + 0.5
-    own_var, other_var = own.square() + 0.1, other.square() + 0.1
-    found = effective_moments(Moments(own, own_var), Moments(other, other_var), gate_mean, gate_var)
-    for result, mine, theirs, gate in (
-        (found.mean, own, other, gate_mean),
-        (found.variance, own_var, other_var, gate_var),
-    ):
-        expected = reference.aggregation(mine.numpy(), theirs.numpy(), gate.numpy())
-        np.testing.assert_allclose(result.numpy(), expected, 1e-9, 1e-12)
+def test_several_moments_at_once_are_each_by_itself() -> None:
+    own, other = (torch.stack(vectors(1030, seed, 3)) for seed in (0, 1))
+    found = compensate(own, other, groups=103)
+    for mine, theirs, row in zip(own, other, found, strict=True):
+        torch.testing.assert_close(row, compensate(mine, theirs, groups=103))
+    assert not torch.allclose(found, compensate(own, other))
 
 
 @pytest.mark.parametrize("gate", [-1e8, -3.0, 0.2, 0.5, 0.77, 1.0, 1.7, 1e8])
@@ -93,6 +92,7 @@ def test_a_gate_acts_as_its_nearest_value_in_range(gate: float) -> None:
     assert torch.equal(inside, raw.detach().clamp(0.5, 1.0))
     (gradient,) = torch.autograd.grad(inside.sum(), raw)
     assert torch.equal(gradient, torch.ones(2))
+    assert torch.equal(project_gate(raw, 0.0), raw.detach().clamp(0.0, 1.0))
     own, other = torch.tensor([1e-3, 2.0]), torch.tensor([50.0, 7.0])
     assert (aggregate(own, compensate(own, other), raw) > 0).all()
 
@@ -102,32 +102,39 @@ def test_a_gate_of_one_leaves_the_moment_as_it_is() -> None:
     assert torch.equal(aggregate(own, compensate(own, other), torch.ones(64)), own)
 
 
-def test_gradients() -> None:
-    own, other, gate, weight, bias = (v.requires_grad_() for v in vectors(4, 0, 5))
-    x = torch.randn(3, 4, 2, dtype=torch.float64, requires_grad=True)
+@pytest.mark.parametrize("groups", [None, 2, 1])
+@pytest.mark.parametrize("similarity", ["squared", "absolute", "product"])
+def test_gradients(similarity: Similarity, groups: int | None) -> None:
+    own, other = (torch.stack(vectors(6, seed)).requires_grad_() for seed in (0, 1))
 
-    def forward(own: Tensor, other: Tensor, gate: Tensor, *rest: Tensor) -> Tensor:
-        inside = gate.sigmoid() / 2 + 0.5
-        one = Moments(own, own.square() + 0.5)
-        two = Moments(other, other.square() + 0.5)
-        moments = effective_moments(one, two, inside, inside, scale=0.7)
-        return normalize(rest[0], moments, rest[1], rest[2], 1e-5)
+    def forward(own: Tensor, other: Tensor) -> Tensor:
+        return compensate(own, other, scale=0.7, similarity=similarity, groups=groups)
 
-    assert torch.autograd.gradcheck(forward, (own, other, gate, x, weight, bias))
+    assert torch.autograd.gradcheck(forward, (own, other))
 
 
-@pytest.mark.parametrize("affine", [True, False])
-def test_scale_and_shift_is_the_normalization(affine: bool) -> None:
-    mean, variance, weight, bias = vectors(5, 3, 4)
-    moments = Moments(mean, variance.square())
-    gamma, beta = (weight, bias) if affine else (None, None)
-    x = torch.randn(7, 5, 2, 3, dtype=torch.float64)
-    scale, shift = (v.view(1, -1, 1, 1) for v in scale_and_shift(moments, gamma, beta, 1e-3))
-    torch.testing.assert_close(scale * x + shift, normalize(x, moments, gamma, beta, 1e-3))
+@pytest.mark.parametrize("channels", [512, 1024, 2050])
+@pytest.mark.parametrize("similarity", ["squared", "absolute", "product"])
+def test_single_precision_gives_the_digits_that_it_has(
+    similarity: Similarity, channels: int
+) -> None:
+    exact = [v.abs().requires_grad_() for v in vectors(channels, 0)]
+    single = [v.detach().float().requires_grad_() for v in exact]
+    results = []
+    for own, other in (exact, single):
+        out = compensate(own, other, similarity=similarity)
+        results.append([out, *torch.autograd.grad(out, (own, other), torch.cos(out))])
+    for found, expected in zip(results[1], results[0], strict=True):
+        error = (found.double() - expected).abs().max()
+        assert error < 1e-5 * expected.abs().max()
 
 
-def test_normalization_keeps_its_digits_where_the_mean_is_large() -> None:
-    x = torch.randn(64, 1, generator=torch.Generator().manual_seed(0)) + 30_000
-    moments = Moments(torch.tensor([30_000.0]), torch.tensor([1.3]))
-    exact = normalize(x.double(), Moments(*(v.double() for v in moments)), None, None, 1e-5)
-    assert (normalize(x, moments, None, None, 1e-5) - exact).abs().max() < 1e-5
+def test_nothing_of_it_is_differentiated_where_no_gradient_is_wanted() -> None:
+    own, other = vectors(6, 0)
+    expected = compensate(own, other)
+    assert not expected.requires_grad
+    with torch.no_grad():
+        assert torch.equal(compensate(own.requires_grad_(), other), expected)
+    found = compensate(own, other)
+    assert found.requires_grad
+    assert torch.equal(found, expected)

@@ -29,11 +29,15 @@ def assert_same(found: Moments, mean: ArrayLike, variance: ArrayLike, rtol: floa
     np.testing.assert_allclose(found.variance.numpy(), np.asarray(variance), rtol, atol=1e-9)
 
 
-@pytest.mark.parametrize("unbiased", [True, False])
-@given(images=st.integers(2, 6), trailing=shapes, seed=seeds)
-def test_batch_moments(unbiased: bool, images: int, trailing: Shape, seed: int) -> None:
+@given(images=st.integers(1, 6), trailing=shapes, seed=seeds)
+def test_batch_moments(images: int, trailing: Shape, seed: int) -> None:
     x = activations(images, trailing, seed)
-    assert_same(batch_moments(x, unbiased=unbiased), *numpy_moments(x, int(unbiased)))
+    assert_same(batch_moments(x), *numpy_moments(x, 0))
+    if x.dim() == 4:
+        assert_same(
+            batch_moments(x.contiguous(memory_format=torch.channels_last)), *numpy_moments(x, 0)
+        )
+    assert_same(batch_moments(x.mT if x.dim() > 3 else x), *numpy_moments(x, 0))
 
 
 @given(weights=st.lists(st.integers(0, 3), min_size=1, max_size=6), trailing=shapes, seed=seeds)
@@ -59,7 +63,7 @@ def test_weighted_moments_keep_their_digits_far_from_zero() -> None:
 def test_moments_of_half_precision_are_taken_in_float32(dtype: torch.dtype) -> None:
     x = torch.full((4, 1, 100), 300.0, dtype=dtype)
     x[0] = 0
-    for found in (batch_moments(x, unbiased=False), weighted_moments(x, torch.ones(4))):
+    for found in (batch_moments(x), weighted_moments(x, torch.ones(4))):
         assert found.mean.dtype == found.variance.dtype == torch.float32
         assert_same(found, [225.0], [16875.0], rtol=1e-5)  # squares of 300 overflow float16
 
@@ -69,9 +73,7 @@ def test_merging_gives_the_moments_of_the_union(
     sizes: tuple[int, int], trailing: Shape, seed: int
 ) -> None:
     one, two = (activations(size, trailing, seed + i) for i, size in enumerate(sizes))
-    merged = merge_moments(
-        batch_moments(one, unbiased=False), sizes[0], batch_moments(two, unbiased=False), sizes[1]
-    )
+    merged = merge_moments(batch_moments(one), sizes[0], batch_moments(two), sizes[1])
     assert_same(merged, *numpy_moments(torch.cat([one, two]), 0))
 
 
@@ -80,7 +82,7 @@ counts = st.floats(0.1, 1e4)
 
 @given(counts=st.tuples(counts, counts, counts), seed=seeds)
 def test_merging_is_associative(counts: tuple[float, float, float], seed: int) -> None:
-    parts = [batch_moments(activations(5, (), seed + i), unbiased=False) for i in range(3)]
+    parts = [batch_moments(activations(5, (), seed + i)) for i in range(3)]
     a, b, c = counts
     left = merge_moments(merge_moments(parts[0], a, parts[1], b), a + b, parts[2], c)
     right = merge_moments(parts[0], a, merge_moments(parts[1], b, parts[2], c), b + c)
@@ -89,9 +91,7 @@ def test_merging_is_associative(counts: tuple[float, float, float], seed: int) -
 
 @given(count=counts, seed=seeds)
 def test_an_infinite_prior_is_kept_and_an_empty_one_dropped(count: float, seed: int) -> None:
-    prior, batch = (
-        batch_moments(activations(5, (), seed + i).float() * 10**i, unbiased=False) for i in (3, 0)
-    )
+    prior, batch = (batch_moments(activations(5, (), seed + i).float() * 10**i) for i in (3, 0))
     for kept, prior_count in ((prior, float("inf")), (prior, 1e30), (batch, 0.0)):
         merged = merge_moments(prior, prior_count, batch, count)
         assert torch.equal(merged.mean, kept.mean)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from rn_model import (
 )
 from rn_model.domain_norm import DOMAINS, Domain, Observation
 from rn_model.functional import Similarity
+from rn_model.moments import Moments
 from tests.networks import shake
 from tests.rn_model import reference
 
@@ -204,7 +206,9 @@ def test_half_precision_follows_float32(dtype: torch.dtype, half_layer: bool, mo
         with domain_split(layer, source=2, target=4):
             results.append(layer(values))
     assert results[0].dtype == dtype
-    assert torch.equal(results[0], results[1].to(dtype))
+    torch.testing.assert_close(
+        results[0], results[1].to(dtype), rtol=torch.finfo(dtype).eps, atol=0
+    )
 
 
 def test_autocast_does_not_touch_the_moments() -> None:
@@ -258,3 +262,98 @@ def test_gates_are_spared_weight_decay() -> None:
     assert {id(parameter) for parameter in decayed["params"]} == set(names)
     plain = parameter_groups(nn.Linear(3, 4), weight_decay=0.1)
     assert len(plain) == 1
+
+
+def trained_layer(**options: Any) -> ReciprocalNorm2d:
+    layer = ReciprocalNorm2d(6, dtype=torch.float64, **options)
+    shake(layer)
+    return layer
+
+
+def raw_moments() -> tuple[Moments, Moments]:
+    values = torch.rand(4, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64) + 0.5
+    return Moments(values[0], values[1]), Moments(values[2], values[3])
+
+
+def test_without_compensation_the_other_domain_is_taken_as_it_is() -> None:
+    layer = trained_layer(compensation=False)
+    own, other = raw_moments()
+    found = layer.effective("target", own, other, layer.coefficients())
+    for moment, gate, mine, theirs in zip(found, layer.gates("target"), own, other, strict=True):
+        torch.testing.assert_close(moment, gate * mine + (1 - gate) * theirs)
+
+
+def test_without_aggregation_half_of_either_is_taken() -> None:
+    layer = ReciprocalNorm2d(6, dtype=torch.float64, aggregation=False, gate_floor=0.8)
+    assert not any(gate.requires_grad for gate in layer.gate_parameters())
+    project_gates(layer)
+    own, other = raw_moments()
+    found = layer.effective("source", own, other, layer.coefficients())
+    for moment, mine, theirs in zip(found, own, other, strict=True):
+        expected = reference.compensation(mine.numpy(), theirs.numpy())
+        np.testing.assert_allclose(moment.detach().numpy(), (mine.numpy() + expected) / 2)
+    with domain_split(layer, source=2, target=2):
+        layer(torch.randn(4, 6, 2, 2, dtype=torch.float64)).sum().backward()
+    assert all(gate.grad is None for gate in layer.gate_parameters())
+
+
+def test_a_lower_floor_lets_gates_fall() -> None:
+    layer = trained_layer(gate_floor=0.0)
+    with torch.no_grad():
+        for gate in layer.gate_parameters():
+            gate.fill_(0.0)
+    project_gates(layer)
+    own, other = raw_moments()
+    found = layer.effective("source", own, other, layer.coefficients())
+    expected = reference.compensation(own.variance.numpy(), other.variance.numpy())
+    np.testing.assert_allclose(found.variance.detach().numpy(), expected)
+    with pytest.raises(ValueError, match=r"gate_floor must be from 0 to 1, not -0\.1"):
+        ReciprocalNorm2d(6, gate_floor=-0.1)
+
+
+def test_groups_share_a_row() -> None:
+    layer = trained_layer(groups=2)
+    own, other = raw_moments()
+    found = layer.effective("source", own, other, layer.coefficients())
+    for moment, gate, mine, theirs in zip(found, layer.gates("source"), own, other, strict=True):
+        rows, columns = mine.view(2, 3), theirs.view(2, 3)
+        score = -((rows.mean(1)[:, None] - columns.mean(1)[None, :]) ** 2)
+        compensated = (score.softmax(1) @ columns).flatten()
+        torch.testing.assert_close(moment, gate * mine + (1 - gate) * compensated)
+
+
+@pytest.mark.parametrize("options", [{"compensation": False}, {"groups": 2}, {"gate_floor": 0.0}])
+def test_options_train_as_autograd_says(options: dict[str, Any]) -> None:
+    layer = trained_layer(**options)
+    x = torch.randn(7, 6, 2, 2, dtype=torch.float64, requires_grad=True)
+    with domain_split(layer, source=3, target=4):
+        y = layer(x)
+    parts = torch.split(x, [3, 4])
+    moments = [Moments(p.mean((0, 2, 3)), p.var((0, 2, 3), correction=1)) for p in parts]
+    maps = layer.affine_maps(moments[0], moments[1], layer.coefficients())
+    expected = torch.cat([affine(part) for affine, part in zip(maps, parts, strict=True)])
+    torch.testing.assert_close(y, expected)
+    direction = torch.cos(expected.detach() * 3)
+    wanted = [x, *layer.parameters()]
+    torch.testing.assert_close(
+        torch.autograd.grad(y, wanted, direction),
+        torch.autograd.grad(expected, wanted, direction),
+    )
+
+
+def test_only_the_input_is_kept_for_the_backward_pass() -> None:
+    layer = ReciprocalNorm2d(600)
+    x = torch.randn(4, 600, 2, 2, requires_grad=True)
+    kept: list[Tensor] = []
+
+    def keep(value: Tensor) -> Tensor:
+        kept.append(value)
+        return value
+
+    with (
+        domain_split(layer, source=2, target=2),
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value),
+    ):
+        layer(x)
+    parameters = {p.data_ptr() for p in layer.parameters()}
+    assert [t.shape for t in kept if t.data_ptr() not in parameters] == [x.shape]

@@ -1,0 +1,179 @@
+"""What a training step costs with each normalization, beside one with torch's BatchNorm.
+
+    python -m bench.step_cost --device cpu --network resnet50 --size 64 --batch 36
+
+All networks take their steps in turn in one process, so that whatever else the machine does meets all of
+them alike. A step is forward, backward and SGD on ``batch`` source images and as many target ones,
+joined; BatchNorm normalizes them as one batch. Printed are the median and the quartiles of the ratio of
+step times, on the CPU those of the process on all processors, and the ratio of memory: on a GPU of the
+peak that a step allocates, on the CPU of the bytes that autograd keeps for the backward pass, parameters
+left out.
+"""
+
+import argparse
+import copy
+import statistics
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rn_model.normalizations import (
+    Normalization,
+    NormalizationName,
+    convert_normalization,
+    parameter_groups,
+    project_parameters,
+)
+from rn_model.splitting import domain_split
+
+CLASSES = 31
+
+
+@dataclass
+class Contestant:
+    """A network that takes its turns, and what was measured of it.
+
+    Attributes:
+        memory: bytes.
+        seconds: of each step.
+    """
+
+    name: str
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    split: bool
+    memory: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Of a batch whose first half is labelled source."""
+        half = len(labels)
+        split: AbstractContextManager[None] = (
+            domain_split(self.model, source=half, target=half) if self.split else nullcontext()
+        )
+        with split:
+            logits = self.model(images)
+        certainty: Tensor = logits[half:].softmax(1).square().mean()
+        return F.cross_entropy(logits[:half], labels) - certainty
+
+    def step(self, images: Tensor, labels: Tensor) -> None:
+        """Forward, backward and an update."""
+        loss = self.loss(images, labels)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        project_parameters(self.model)
+
+
+def make_network(name: str) -> nn.Module:
+    """A network of timm with random weights, float ``(N, 3, H, W)`` to logits."""
+    # Where torchvision has no binary for this torch, it can be imported only if these are declared.
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    for operator in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, operator):
+            library.define(  # type: ignore[no-untyped-call]
+                f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
+    import timm
+
+    network: nn.Module = timm.create_model(name, num_classes=CLASSES)
+    return network
+
+
+def contestants(network: str, device: str, channels_last: bool) -> list[Contestant]:
+    """BatchNorm first, then each kind, all with the same weights."""
+    torch.manual_seed(0)
+    plain = make_network(network).train()
+    found = []
+    for kind in (None, *get_args(NormalizationName)):
+        model = copy.deepcopy(plain)
+        if kind is not None:
+            convert_normalization(model, Normalization(kind=kind))
+        model.to(device)
+        if channels_last:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        groups = parameter_groups(model, weight_decay=5e-4)
+        optimizer = torch.optim.SGD(groups, lr=1e-3, momentum=0.9)
+        found.append(Contestant(kind or "BatchNorm", model, optimizer, kind is not None))
+    return found
+
+
+def measure(everyone: list[Contestant], images: Tensor, labels: Tensor, repeats: int) -> None:
+    """Fill in what each contestant takes, after one step to warm up."""
+    for contestant in everyone:
+        contestant.step(images, labels)
+        contestant.memory = _memory(contestant, images, labels)
+    for repeat in range(repeats):
+        # Backwards every other time, so that a drift of the machine's speed cancels.
+        for contestant in everyone[:: 1 if repeat % 2 else -1]:
+            begin = _now(images.device)
+            contestant.step(images, labels)
+            contestant.seconds.append(_now(images.device) - begin)
+
+
+def _memory(contestant: Contestant, images: Tensor, labels: Tensor) -> int:
+    if images.is_cuda:
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        contestant.step(images, labels)
+        return torch.cuda.max_memory_allocated() - before
+    parameters = {p.untyped_storage().data_ptr() for p in contestant.model.parameters()}
+    kept: dict[int, Tensor] = {}
+
+    def pack(x: Tensor) -> Tensor:
+        kept[x.untyped_storage().data_ptr()] = x
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        loss = contestant.loss(images, labels)
+    found = [x.untyped_storage() for pointer, x in kept.items() if pointer not in parameters]
+    del loss
+    return sum(storage.nbytes() for storage in found)
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    return time.process_time()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="What a training step costs.")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--network", default="resnet50", help="name of a model of timm")
+    parser.add_argument("--size", type=int, default=64, help="height and width of the images")
+    parser.add_argument("--batch", type=int, default=36, help="images of each domain")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int, help="of the CPU")
+    parser.add_argument("--channels-last", action="store_true")
+    given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    device = torch.device(given.device)
+    images = torch.randn(2 * given.batch, 3, given.size, given.size, device=device)
+    if given.channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(CLASSES, (given.batch,), device=device)
+    everyone = contestants(given.network, given.device, given.channels_last)
+    measure(everyone, images, labels, given.repeats)
+    reference = everyone[0]
+    memory = "peak allocated" if device.type == "cuda" else "kept for backward"
+    print(f"{reference.name}: {statistics.median(reference.seconds):.3f} s a step")
+    for one in everyone[1:]:
+        ratios = [a / b for a, b in zip(one.seconds, reference.seconds, strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        print(
+            f"{one.name:<10} time {middle:.3f} ({low:.3f} to {high:.3f}),"
+            f" memory {one.memory / reference.memory:.3f} ({memory})"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Networks that users bring themselves."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor, nn
+
+from rn_model.backbones.config import BackboneConfig
+from rn_model.backbones.extractor import Extractor, Size, drop_classifier, one_line, output_of
+from rn_model.tapping import final_linear, final_linear_name
+
+_CHANNELS = ("channels", "in_channels", "in_chans", "num_channels")
+
+
+def make_own(config: BackboneConfig, num_classes: int, channels: int) -> tuple[nn.Module, bool]:
+    """Call what the user named.
+
+    It gets ``num_classes`` and the number of channels (as ``channels``, ``in_channels``, ``in_chans`` or
+    ``num_channels``) if it takes arguments of these names and they are not given.
+
+    Returns:
+        The network, and whether it is a whole classifier.
+
+    Raises:
+        ValueError: if it cannot be found or called, or makes no network.
+    """
+    maker = _find(config)
+    given: dict[str, Any] = dict(config.arguments)
+    try:
+        taken = inspect.signature(maker).parameters
+        if "num_classes" in taken:
+            given.setdefault("num_classes", num_classes)
+        for name in _CHANNELS:
+            if name in taken:
+                given.setdefault(name, channels)
+        network = maker(**given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"cannot make the network {config.name}: {one_line(error)}") from error
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"{config.name} made a {type(network).__name__}, not a network")
+    return network, "num_classes" in given
+
+
+def check_classifier(network: nn.Module, name: str, num_classes: int) -> None:
+    """Make sure that a network is a classifier.
+
+    Raises:
+        ValueError: if its last linear layer does not have one output for every class.
+    """
+    size = final_linear(network).out_features
+    if size != num_classes:
+        where = final_linear_name(network) or "itself"
+        raise ValueError(
+            f"the last linear layer of {name}, {where}, must have an output for each of the "
+            f"{num_classes} classes, not {size}"
+        )
+
+
+def own_features(network: nn.Module, channels: int, size: Size | None = None) -> Extractor:
+    """The features of a network: without a linear layer, if there is one, that makes its output."""
+    if not any(isinstance(module, nn.Linear) for module in network.modules()):
+        return Extractor(network)
+    made: list[Tensor] = []
+    handle = final_linear(network).register_forward_hook(lambda _, __, y: made.append(y))
+    try:
+        output = output_of(network, channels, size)
+    finally:
+        handle.remove()
+    if made and made[-1] is output:
+        return drop_classifier(network)
+    return Extractor(network)
+
+
+def _find(config: BackboneConfig) -> Callable[..., Any]:
+    try:
+        found = getattr(_module(config.module), config.model)
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise ValueError(f"cannot find the network {config.name}: {one_line(error)}") from error
+    if not callable(found):
+        raise ValueError(f"{config.name} is not callable: name what makes a network")
+    return found  # type: ignore[no-any-return]
+
+
+def _module(where: str) -> ModuleType:
+    if not where.endswith(".py"):
+        return import_module(where)
+    path = Path(where).resolve()
+    if not path.is_file():
+        raise ImportError(f"there is no file {path}")
+    name = f"backbone_{path.stem}"
+    spec = spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # classes of the module are looked up here, when they are pickled
+    spec.loader.exec_module(module)
+    return module

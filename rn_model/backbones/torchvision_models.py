@@ -1,0 +1,36 @@
+"""Networks of the library torchvision."""
+
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+from rn_model.backbones.extractor import Extractor, drop_classifier, import_library, one_line
+from rn_model.backbones.input import adapt_input
+
+# Two of its models have classifiers half way too, and return several tensors in training.
+_AUXILIARY = ("aux1", "aux2", "AuxLogits")
+_WITH_AUXILIARY = ("googlenet", "inception_v3")
+
+
+def torchvision_extractor(name: str, arguments: dict[str, Any], channels: int) -> Extractor:
+    """A classifier of torchvision, with random weights and without its last linear layer.
+
+    Raises:
+        ValueError: if the library is missing, knows no such model, or refuses the arguments.
+    """
+    models = import_library("torchvision").models
+    # Only classifiers: its other models download the weights of their backbone unless told not to.
+    known = models.list_models(module=models)
+    if name not in known:
+        near = ", ".join(get_close_matches(name, known)) or "none"
+        raise ValueError(f"torchvision has no classifier {name!r}; of similar name: {near}")
+    auxiliary = name in _WITH_AUXILIARY
+    if auxiliary:
+        arguments = {"init_weights": True} | arguments | {"aux_logits": False}
+    try:
+        model = models.get_model(name, weights=None, **arguments)
+        extractor = drop_classifier(model)
+        adapt_input(model, channels)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"torchvision cannot make {name}: {one_line(error)}") from error
+    return replace(extractor, heads=(*extractor.heads, *_AUXILIARY)) if auxiliary else extractor

@@ -1,0 +1,105 @@
+"""Networks of the library transformers."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor, nn
+
+from rn_model.backbones.extractor import Extractor, import_library, one_line
+from rn_model.backbones.input import adapt_input
+
+# Of a configuration: what does not make another network, or what the library fills in itself.
+_DROPPED = {
+    "_name_or_path",
+    "architectures",
+    "dtype",
+    "id2label",
+    "label2id",
+    "model_type",
+    "num_channels",
+    "problem_type",
+    "stage_names",
+    "torch_dtype",
+    "transformers_version",
+}
+
+
+class Pooled(nn.Module):
+    """The pooled features of a model that returns several things: ``(N, C, H, W)`` to ``(N, F)``."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        output = self.model(pixel_values=x)
+        pooled: Tensor | None = getattr(output, "pooler_output", None)
+        if pooled is None:
+            last: Tensor = output.last_hidden_state
+            return last.mean((2, 3)) if last.dim() == 4 else last.mean(1)
+        return pooled.flatten(1)
+
+
+def transformers_extractor(name: str, arguments: dict[str, Any], channels: int) -> Extractor:
+    """A model of transformers, with random weights and without classifier.
+
+    Args:
+        name: a local folder with ``config.json``, or the name of a class of configurations.
+        arguments: of the configuration.
+        channels: of the images.
+
+    Raises:
+        ValueError: if the library is missing, or there is no such folder, class or argument.
+    """
+    library = import_library("transformers")
+    made = _configuration(library, name, arguments)
+    if hasattr(made, "num_channels"):
+        made.num_channels = channels
+    try:
+        model = library.AutoModel.from_config(made, dtype=torch.float32)
+        adapt_input(model, channels)
+    except (ImportError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise ValueError(f"transformers cannot make {name}: {one_line(error)}") from error
+    return Extractor(Pooled(model), ("classifier",), f"{model.base_model_prefix}.", model)
+
+
+def portable_name(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, JsonValue]]:
+    """Class of configurations and arguments that make the same network, without any folder.
+
+    Raises:
+        ValueError: as :func:`transformers_extractor`.
+    """
+    made = _configuration(import_library("transformers"), name, arguments)
+    values = made.to_diff_dict()
+    return type(made).__name__, {k: v for k, v in values.items() if k not in _DROPPED}
+
+
+def _configuration(library: Any, name: str, arguments: dict[str, Any]) -> Any:
+    folder = Path(name)
+    if (folder / "config.json").is_file():
+        # A folder may name code of its own, which is not run.
+        load = library.AutoConfig.from_pretrained
+        options = {"local_files_only": True, "trust_remote_code": False}
+        try:
+            made = load(folder, **options)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(f"{folder / 'config.json'}: {one_line(error)}") from error
+    else:
+        kind = getattr(library, name, None) if name.isidentifier() else None
+        if not isinstance(kind, type) or not issubclass(kind, library.PreTrainedConfig):
+            raise ValueError(
+                f"transformers:{name} is neither a folder with config.json nor a class of "
+                "configurations, such as transformers:ResNetConfig"
+            )
+        if name.startswith("Timm"):
+            raise ValueError(f"transformers:{name} stands for models of timm: name timm:NAME")
+        made = kind()
+    unknown = [key for key in arguments if not hasattr(made, key)]
+    if unknown:
+        raise ValueError(f"{type(made).__name__} has no argument {', '.join(unknown)}")
+    try:
+        return type(made).from_dict(made.to_diff_dict() | arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{type(made).__name__}: {one_line(error)}") from error

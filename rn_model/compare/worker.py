@@ -1,0 +1,106 @@
+"""A process that trains one job after another: ``python -m rn_model.compare.worker``.
+
+It reads a job from each line of its standard input and answers with a line each, both JSON, and ends
+with its input. SIGINT and SIGTERM stop it after the step it is in.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
+
+from rn_model.compare.planning import Job
+
+
+def order(job: Job, out: Path, *, report: bool, keep_checkpoints: bool) -> str:
+    """A job as a line.
+
+    Args:
+        job: the training.
+        out: folder of the grid.
+        report: whether a page is written that shows the run.
+        keep_checkpoints: whether the checkpoint of a finished run stays.
+    """
+    return json.dumps(
+        {
+            "kind": job.kind,
+            "config": job.config.model_dump(mode="json"),
+            "base": str(job.base),
+            "out": str((out / job.path).absolute()),
+            "report": report,
+            "keep_checkpoints": keep_checkpoints,
+        }
+    )
+
+
+def main() -> None:
+    """Work until there is nothing more to do."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a library prints must not be taken for an answer
+    try:
+        import torch
+
+        # Many small trainings at once are faster with a thread each.
+        torch.set_num_threads(1)
+        _answer(answers, {"status": "ready"})
+        for line in sys.stdin:
+            _answer(answers, _work(json.loads(line)))
+    except (KeyboardInterrupt, BrokenPipeError):
+        os._exit(130)
+
+
+def _work(order: dict[str, Any]) -> dict[str, str]:
+    from rn_model.engine.errors import Interrupted
+
+    try:
+        _train(order)
+    except (Interrupted, KeyboardInterrupt) as error:
+        return {"status": "interrupted", "line": str(error)}
+    except ValueError as error:
+        return {"status": "failed", "line": _one_line(error)}
+    except Exception as error:
+        traceback.print_exc()
+        return {"status": "failed", "line": f"{type(error).__name__}: {_one_line(error)}"}
+    return {"status": "done", "line": ""}
+
+
+def _train(order: dict[str, Any]) -> None:
+    from rn_model.engine.checkpointing import FILE
+    from rn_model.engine.config import RunConfig
+    from rn_model.engine.run import train, train_source
+
+    config = RunConfig.model_validate(order["config"])
+    base, out = Path(order["base"]), Path(order["out"])
+    if order["kind"] == "source":
+        train_source(config, out, base=base, resume=True)
+    else:
+        train(config, out, base=base, resume=True, tensorboard=False)
+        if order["report"]:
+            from rn_model.report import write_report
+
+            write_report(out)
+    if not order["keep_checkpoints"]:
+        (out / FILE).unlink(missing_ok=True)
+
+
+def _answer(answers: TextIO, answer: dict[str, str]) -> None:
+    answers.write(f"{json.dumps(answer)}\n")
+    answers.flush()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+if __name__ == "__main__":
+    main()

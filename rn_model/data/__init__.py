@@ -1,0 +1,30 @@
+"""The images of a task: where they are, how they are read, and random views of them."""
+
+from rn_model.data.augmentation import (
+    Augmentation,
+    AugmentationConfig,
+    load_preprocessing,
+    make_augmentation,
+)
+from rn_model.data.config import DatasetConfig, Draw, TaskConfig
+from rn_model.data.errors import DataError
+from rn_model.data.opening import open_dataset
+from rn_model.data.sets import ImageSet, JoinedSet, PictureSet
+from rn_model.data.task import Task, open_task
+
+__all__ = [
+    "Augmentation",
+    "AugmentationConfig",
+    "DataError",
+    "DatasetConfig",
+    "Draw",
+    "ImageSet",
+    "JoinedSet",
+    "PictureSet",
+    "Task",
+    "TaskConfig",
+    "load_preprocessing",
+    "make_augmentation",
+    "open_dataset",
+    "open_task",
+]

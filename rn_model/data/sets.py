@@ -1,0 +1,166 @@
+"""Sets of images, read by number through the preprocessing contract."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.preprocessing import Pixels, Preprocessing
+from rn_model.data.cache import PixelCache
+
+Indices = NDArray[np.int64]
+
+
+class ImageSet(Protocol):
+    """Images of one domain; can be pickled, and read in several processes at once."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes; None without labels."""
+
+    @property
+    def labels(self) -> Indices | None:
+        """Classes ``(N,)`` by their place in ``classes``; None if they are not known."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the images' names and sizes, or of their pixels, and of the labels."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: Sequence[int]) -> Pixels:
+        """Preprocessed images ``(n, H, W, C)``, uint8.
+
+        Raises:
+            DataError: naming an image that cannot be read.
+        """
+
+    def through(self, preprocessing: Preprocessing) -> "ImageSet":
+        """The same images by another contract."""
+
+
+class Pictures(Protocol):
+    """Where images lie, before preprocessing."""
+
+    def __len__(self) -> int: ...
+
+    def pixels(self, index: int, preprocessing: Preprocessing) -> Pixels:
+        """One image ``(H, W, C)`` by the contract."""
+
+    def describe(self, indices: Indices) -> "hashlib._Hash":
+        """A SHA-256 that differs if these images do."""
+
+
+@dataclass(frozen=True, eq=False)
+class PictureSet:
+    """Some of a number of pictures, with their classes.
+
+    Attributes:
+        name: for people.
+        pictures: where they lie.
+        indices: which of them, ``(N,)``.
+        labels: classes ``(N,)``, if known.
+        classes: names of the classes, if known.
+        preprocessing: the contract.
+        cache: keeps what was read, by place in ``pictures``; None for nothing.
+    """
+
+    name: str
+    pictures: Pictures
+    indices: Indices
+    labels: Indices | None
+    classes: tuple[str, ...] | None
+    preprocessing: Preprocessing
+    cache: PixelCache | None = None
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """See :class:`ImageSet`."""
+        digest = self.pictures.describe(self.indices)
+        if self.labels is not None:
+            digest.update(self.labels.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    def read(self, indices: Sequence[int]) -> Pixels:
+        """See :class:`ImageSet`."""
+        pixels = np.empty((len(indices), *self.preprocessing.shape), dtype=np.uint8)
+        for place, index in enumerate(indices):
+            pixels[place] = self._pixels(int(self.indices[index]))
+        return pixels
+
+    def through(self, preprocessing: Preprocessing) -> "PictureSet":
+        """See :class:`ImageSet`."""
+        if preprocessing == self.preprocessing:
+            return self
+        cache = self.cache and PixelCache(len(self.pictures), preprocessing.shape)
+        return replace(self, preprocessing=preprocessing, cache=cache)
+
+    def take(self, places: Indices) -> Self:
+        """Some of the images; what is kept in memory is shared."""
+        labels = None if self.labels is None else self.labels[places]
+        return replace(self, indices=self.indices[places], labels=labels)
+
+    def _pixels(self, index: int) -> Pixels:
+        if self.cache is None:
+            return self.pictures.pixels(index, self.preprocessing)
+        pixels = self.cache.get(index)
+        if pixels is None:
+            pixels = self.pictures.pixels(index, self.preprocessing)
+            self.cache.put(index, pixels)
+        return pixels
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedSet:
+    """Labelled sets with the same classes, one after another."""
+
+    parts: tuple[ImageSet, ...]
+
+    @property
+    def name(self) -> str:
+        """See :class:`ImageSet`."""
+        return " + ".join(part.name for part in self.parts)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """See :class:`ImageSet`."""
+        return self.parts[0].classes
+
+    @cached_property
+    def labels(self) -> Indices | None:
+        """See :class:`ImageSet`."""
+        known = [part.labels for part in self.parts if part.labels is not None]
+        return np.concatenate(known) if len(known) == len(self.parts) else None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """See :class:`ImageSet`."""
+        return hashlib.sha256("".join(p.fingerprint for p in self.parts).encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def read(self, indices: Sequence[int]) -> Pixels:
+        """See :class:`ImageSet`."""
+        begins = np.cumsum([0, *map(len, self.parts)])
+        owners = np.searchsorted(begins, indices, side="right") - 1
+        read = [
+            self.parts[owner].read([int(index - begins[owner])])
+            for index, owner in zip(indices, owners, strict=True)
+        ]
+        return np.concatenate(read) if read else self.parts[0].read([])
+
+    def through(self, preprocessing: Preprocessing) -> "JoinedSet":
+        """See :class:`ImageSet`."""
+        return JoinedSet(tuple(part.through(preprocessing) for part in self.parts))

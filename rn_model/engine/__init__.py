@@ -1,0 +1,1 @@
+"""Trains a network on a labelled source and an unlabeled target: configuration, loop, checkpoints."""

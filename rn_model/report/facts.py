@@ -1,0 +1,187 @@
+"""What a run is, in words: the head of its page."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+from rn_model.report.reading import Entry, RunFiles
+
+UNKNOWN = "—"
+_PLACES = ("name", "built_in", "path", "list")
+
+
+class Fact(NamedTuple):
+    """A thing that is known, and its name."""
+
+    name: str
+    value: str
+
+
+class Score(NamedTuple):
+    """A number of the head.
+
+    Attributes:
+        name: of the number.
+        value: to read.
+        remark: what it was measured on.
+    """
+
+    name: str
+    value: str
+    remark: str
+
+
+def title(files: RunFiles) -> str:
+    """The name of the run; of its directory, where it has none."""
+    name = files.result.get("name") or files.config.get("name") or files.path.resolve().name
+    return str(name)
+
+
+def class_names(files: RunFiles) -> list[str]:
+    """Names of the classes in the order of the network's outputs; none where they are not known."""
+    for holder in (files.result, files.record, _mapping(files.config.get("task"))):
+        classes = holder.get("classes")
+        if isinstance(classes, list) and classes:
+            return [str(name) for name in classes]
+    return []
+
+
+def facts(files: RunFiles) -> list[Fact]:
+    """What was trained, and how."""
+    config, result = files.config, files.result
+    task = _mapping(config.get("task"))
+    objectives = result.get("objectives", config.get("objectives"))
+    backbone = _mapping(config.get("backbone"))
+    found = [
+        ("Source", _datasets(task.get("source"))),
+        ("Target", _datasets(task.get("target"))),
+        ("Test", _datasets(task.get("test"))),
+        ("Classes", str(len(class_names(files)) or "")),
+        ("Normalization", _normalization(result.get("normalization", config.get("normalization")))),
+        ("Objectives", _objectives(objectives)),
+        ("Backbone", str(backbone.get("name") or files.record.get("factory") or "")),
+        ("Seed", str(result.get("seed", config.get("seed", "")))),
+        ("Time", duration(result.get("seconds"))),
+    ]
+    return [Fact(name, value) for name, value in found if value]
+
+
+def label_free_scores(result: Entry) -> list[Score]:
+    """The numbers that need no label of the target."""
+    scores = result.get("scores")
+    if isinstance(scores, Mapping):
+        information, nuclear_norm = scores.get("information"), scores.get("nuclear_norm")
+    elif isinstance(scores, Sequence) and len(scores) == 2:  # a named tuple as JSON
+        information, nuclear_norm = scores
+    else:
+        information = nuclear_norm = None
+    found = [
+        Score("Information", decimal(information), "label-free, target"),
+        Score("Nuclear norm", decimal(nuclear_norm), "label-free, target"),
+        Score("Source accuracy", percent(result.get("source_accuracy")), "held-out source images"),
+    ]
+    return [score for score in found if score.value]
+
+
+def oracles(result: Entry) -> list[Score]:
+    """The numbers that were measured with labels of the target."""
+    found = [
+        Score(
+            "Target accuracy",
+            percent(result.get("oracle_target_accuracy")),
+            "network that was kept",
+        ),
+        Score(
+            "Best evaluation",
+            percent(result.get("oracle_best_accuracy")),
+            "had labels chosen the step",
+        ),
+        Score("Test accuracy", percent(result.get("test_accuracy")), "labelled test set"),
+    ]
+    return [score for score in found if score.value]
+
+
+def progress(files: RunFiles) -> str:
+    """How far a run came that has no result; nothing of a finished one."""
+    if files.result:
+        return ""
+    entries = files.training or files.evaluations
+    if not entries:
+        return "This run is not finished. Nothing of its training has been recorded."
+    last = entries[-1]
+    stage = "training on the source" if last["stage"] == "source" else "the adaptation"
+    steps = f" of {last['steps']:,}" if isinstance(last.get("steps"), int) else ""
+    return (
+        f"This run is not finished: the last record is of step {last['step']:,}{steps} of {stage}."
+    )
+
+
+def percent(value: object) -> str:
+    """A share as per cent; nothing for what is no number."""
+    if not isinstance(value, int | float):
+        return ""
+    return f"{value:.1%}" if math.isfinite(value) else UNKNOWN
+
+
+def decimal(value: object) -> str:
+    """Three decimal places; nothing for what is no number."""
+    if not isinstance(value, int | float):
+        return ""
+    return f"{value:.3f}" if math.isfinite(value) else UNKNOWN
+
+
+def duration(seconds: object) -> str:
+    """Hours, minutes and seconds, as many as matter."""
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def _datasets(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(filter(None, (_datasets(part) for part in value)))
+    if not isinstance(value, Mapping):
+        return str(value) if isinstance(value, str) else ""
+    text = next((str(value[key]) for key in _PLACES if value.get(key)), "")
+    # Of ".../amazon/images", the last part alone tells no domain from another.
+    place = "/".join(PurePath(text).parts[-2:]) if "/" in text else text
+    return f"{place} {value.get('split') or ''}".strip()
+
+
+def _normalization(value: object) -> str:
+    if not isinstance(value, Mapping):
+        return str(value or "")
+    usual = {"kind", "correlation_scale", "similarity", "compensation", "aggregation", "gate_floor"}
+    defaults: dict[str, Any] = {
+        "correlation_scale": 1.0,
+        "similarity": "squared",
+        "compensation": True,
+        "aggregation": True,
+        "gate_floor": 0.5,
+    }
+    kind = str(value.get("kind", ""))
+    changed = [
+        f"{key} {value[key]}" for key in defaults if value.get(key, defaults[key]) != defaults[key]
+    ]
+    changed += [
+        f"{key} {value[key]}" for key in value if key not in usual and value[key] is not None
+    ]
+    return f"{kind} ({', '.join(changed)})" if changed else kind
+
+
+def _objectives(value: object) -> str:
+    if not isinstance(value, list):
+        return ""
+    names = [
+        str(part.get("name", "?")) if isinstance(part, Mapping) else str(part) for part in value
+    ]
+    return " + ".join(names) or "source only"
+
+
+def _mapping(value: object) -> Entry:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,77 @@
+"""Networks as users bring them."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Maps(nn.Module):
+    """Features ``(N, 6, h, w)`` of images with any number of channels."""
+
+    def __init__(self, in_channels: int = 3) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, 6, 3, stride=4)
+        self.norm = nn.BatchNorm2d(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.norm(self.conv(x)))
+
+
+class OldClassifier(nn.Module):
+    """A classifier into ten classes, which its makers did not let one choose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps = Maps()
+        self.hidden = nn.Linear(6, 5)
+        self.fc = nn.Linear(5, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(torch.relu(self.hidden(self.maps(x).mean((2, 3)))))  # type: ignore[no-any-return]
+
+
+class Embedding(nn.Module):
+    """Features ``(N, 5)`` whose last linear layer is not the last thing that happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps = Maps()
+        self.hidden = nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.hidden(self.maps(x).mean((2, 3))))
+
+
+class Whole(nn.Module):
+    """A whole classifier."""
+
+    def __init__(self, num_classes: int, channels: int, width: int = 4) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, width, 3)
+        self.norm = nn.BatchNorm2d(width)
+        self.fc = nn.Linear(width, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.norm(self.conv(x)).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def wrong_size(num_classes: int) -> nn.Module:
+    """A classifier with one output too many."""
+    return Whole(num_classes + 1, 3)
+
+
+def fixed_size() -> nn.Module:
+    """Features of images of 10x12 pixels and no others."""
+    return nn.Sequential(Maps(), nn.Flatten(), nn.Linear(6 * 2 * 3, 7), nn.BatchNorm1d(7))
+
+
+def without_norm() -> nn.Module:
+    """Features without BatchNorm."""
+    return nn.Conv2d(3, 2, 3)
+
+
+def not_a_network() -> str:
+    """Something else."""
+    return "network"
+
+
+CONSTANT = 3

@@ -1,0 +1,65 @@
+"""A small network at which something happens to the process in the middle of a training."""
+
+import itertools
+import os
+import resource
+import signal
+
+from torch import Tensor, nn
+
+STRIKES = "TEST_STRIKES"
+_passes = itertools.count(1)
+
+
+class StrikingNet(nn.Module):
+    """One convolution and one hidden layer, each with a norm; takes ``(N, 1, H, W)``.
+
+    The variable ``TEST_STRIKES`` says what happens in which of the process's training passes, counted
+    from 1: ``5:SIGINT`` sends a signal, ``5:PARENT`` SIGTERM to what started the first of several
+    processes, ``5:FSIZE=1000`` lets no file grow beyond 1000 bytes.
+    """
+
+    def __init__(self, num_classes: int, width: int = 4) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, width, 3, stride=2, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.hidden = nn.Linear(width, 2 * width)
+        self.hidden_norm = nn.BatchNorm1d(2 * width)
+        self.classifier = nn.Linear(2 * width, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            _strike(next(_passes))
+        x = self.norm(self.conv(x)).relu().mean((2, 3))
+        logits: Tensor = self.classifier(self.hidden_norm(self.hidden(x)).relu())
+        return logits
+
+
+class PlainNet(nn.Module):
+    """One convolution, and a norm that has no effect; takes ``(N, 1, H, W)``."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(1)
+        self.conv = nn.Conv2d(1, 4, 3)
+        self.classifier = nn.Linear(4, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x + 0 * self.norm(x)).relu()
+        logits: Tensor = self.classifier(x.mean((2, 3)))
+        return logits
+
+
+def _strike(number: int) -> None:
+    for planned in os.environ.get(STRIKES, "").split():
+        place, _, what = planned.partition(":")
+        if int(place) != number:
+            continue
+        if what.startswith("FSIZE="):
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (int(what.partition("=")[2]), hard))
+        elif what == "PARENT":
+            if os.environ["RANK"] == "0":
+                os.kill(os.getppid(), signal.SIGTERM)
+        else:
+            os.kill(os.getpid(), signal.Signals[what])

@@ -1,0 +1,36 @@
+import os
+import signal
+import threading
+
+import pytest
+import torch
+
+from rn_model.engine.interruption import Interruption
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_noted_and_the_second_stops(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with Interruption() as interruption:
+        assert not interruption.due(CPU)
+        os.kill(os.getpid(), number)
+        assert interruption.due(CPU)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+    assert signal.getsignal(number) == before
+
+
+def test_other_threads_leave_signals_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen: list[object] = []
+
+    def enter() -> None:
+        with Interruption() as interruption:
+            seen.extend([signal.getsignal(signal.SIGINT), interruption.due(CPU)])
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [before, False]
