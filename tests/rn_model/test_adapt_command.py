@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import rn_model
 from bundle import Preprocessing, load_bundle
@@ -82,7 +81,7 @@ def test_what_was_adapted_is_exported_and_predicts_the_same(
     result = _invoke("export", str(path), "--out", str(tmp_path / "bundle"))
     assert result.exit_code == 0, result.output
     bundle = load_bundle(tmp_path / "bundle")
-    assert bundle.manifest.classes == load_run(path).classes
+    assert list(bundle.manifest.classes) == load_run(path).classes
 
 
 def test_a_file_of_ones_own_and_flags_that_change_it(tmp_path: Path) -> None:
