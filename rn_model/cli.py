@@ -130,7 +130,10 @@ def _describe(config: "RunConfig", base: Path, console: "Console") -> None:
 
     task = open_task(config.task, config.preprocessing, base=base)
     console.print(
-        yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), markup=False, end=""
+        yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
+        markup=False,
+        end="",
+        soft_wrap=True,
     )
     for images in (
         *task.sources,
@@ -138,7 +141,12 @@ def _describe(config: "RunConfig", base: Path, console: "Console") -> None:
         task.target,
         *([task.test] if task.test else []),
     ):
-        console.print(f"# {images.name}: {len(images):,} images", markup=False, highlight=False)
+        console.print(
+            f"# {images.name}: {len(images):,} images",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _print(console: "Console", result: "Result", path: Path) -> None:

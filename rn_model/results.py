@@ -37,7 +37,8 @@ class Row(BaseModel):
 
 def results_table(rows: Sequence[Row], chosen: str) -> Table:
     """The rows for people to read; the chosen one is marked with a star."""
-    table = Table("model", box=None, pad_edge=False, collapse_padding=True)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column("model", no_wrap=True)
     for title in ("target accuracy", "source accuracy", "information", "nuclear norm", "time"):
         table.add_column(title, justify="right")
     for row in rows:

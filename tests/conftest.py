@@ -1,5 +1,6 @@
 """Bundles that take seconds to export, made once for all tests that only read them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from export import export_bundle
 from tests.networks import SMALL, WIDE, random_images, small_model, wide_model
 
 torch.set_num_threads(1)
+# Processes that tests start add up in the same order as this one, and do not fight over processors.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def _declare_vision_operators() -> torch.library.Library:

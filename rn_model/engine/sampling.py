@@ -82,20 +82,15 @@ class StepSampler(Sampler[list[int]]):
         indices: list[int] = []
         sets = len(self._orders)
         for number, (order, offset) in enumerate(zip(self._orders, self._offsets, strict=True)):
-            # What does not divide is handed to another set with every step.
-            size = (self._batch_size + (number + step) % sets) // sets
-            before = _drawn(self._batch_size, number, sets, step)
-            indices += [offset + index for index in order.slice(before, before + size)]
+            drawn = [_drawn(self._batch_size, number, sets, n) for n in (step, step + 1)]
+            indices += [offset + index for index in order.slice(*drawn)]
         return indices
 
 
 def _drawn(batch_size: int, number: int, sets: int, step: int) -> int:
-    """How many images of a set the batches before this step had."""
-    rounds, rest = divmod(step, sets)
-    # Over ``sets`` steps a set contributes batch_size images exactly.
-    return rounds * batch_size + sum(
-        (batch_size + (number + earlier) % sets) // sets for earlier in range(rest)
-    )
+    """How many images of a set the batches before this step had; over all sets within 1 of each other."""
+    size, rest = divmod(batch_size, sets)
+    return step * size + (number + step * rest) // sets
 
 
 def combine(*numbers: int) -> int:

@@ -23,7 +23,7 @@ FEW = [
     *("--set", "task.source.0.count=60", "--set", "task.validation.count=30"),
     *("--set", "task.target.draw={count: 60}", "--set", "backbone.arguments.width=4"),
     *("--set", "training.source_steps=2", "--set", "training.batch_size=12", "--steps", "2"),
-    *("--set", "task.target.name=digits", "--device", "cpu"),
+    *("--objective", "mcc", "--device", "cpu"),
 ]
 
 app = typer.Typer()
@@ -66,7 +66,7 @@ def test_a_recipe_by_its_name(recipe: tuple[str, Path]) -> None:
     assert run.target is not None and len(run.target) == 60
     assert {"report.html", "history.jsonl", "tensorboard"} <= {p.name for p in path.iterdir()}
     # The table keeps to 80 columns: no title is broken into lines.
-    assert re.search(r"^rn\+mcc ", output, re.MULTILINE)
+    assert re.search(r"^rn\+mcc\+cdan\+e ", output, re.MULTILINE)
     assert "target accuracy" in output and "source only" in output
     assert (
         "labels, where there are any, were used to report accuracy, and for nothing else" in output
