@@ -38,7 +38,8 @@ class Row(BaseModel):
 def results_table(rows: Sequence[Row], chosen: str) -> Table:
     """The rows for people to read; the chosen one is marked with a star."""
     table = Table(box=None, pad_edge=False, collapse_padding=True)
-    table.add_column("model", no_wrap=True)
+    names = [len(row.name) + 2 * (row.name == chosen) for row in rows]
+    table.add_column("model", no_wrap=True, min_width=max(names, default=0))
     for title in ("target accuracy", "source accuracy", "information", "nuclear norm", "time"):
         table.add_column(title, justify="right")
     for row in rows:
