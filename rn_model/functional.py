@@ -117,14 +117,18 @@ def _softmax(
 ) -> tuple[Tensor, Tensor | None]:
     """The correlation, and by what the score's derivative is made (None for the product)."""
     if similarity == "product":
-        return torch.softmax(rows * columns * scale, dim=-1), None
+        return torch.softmax(rows * (columns * scale), dim=-1), None
     if similarity not in ("squared", "absolute"):
         raise ValueError(
             f"similarity must be 'squared', 'absolute' or 'product', not {similarity!r}"
         )
     difference = rows - columns
-    distance = difference.square() if similarity == "squared" else difference.abs()
-    return torch.softmax(distance.mul_(-scale), dim=-1), difference
+    if similarity == "squared":
+        zero = difference.new_zeros(())  # one pass in the place of two
+        score = torch.addcmul(zero, difference, difference, value=-scale)
+    else:
+        score = difference.abs().mul_(-scale)
+    return torch.softmax(score, dim=-1), difference
 
 
 def _regress(
@@ -149,7 +153,10 @@ def _times(matrix: Tensor, columns: Tensor) -> Tensor:
 class _Regression(torch.autograd.Function):
     """``out_i = sum_j P_ij V_j`` with ``P_ij = softmax_j(score(k_i, mean(V_j)))``, (*, G) and (*, G, w).
 
-    Written out because autograd would go some ten times more over matrices of ``G * G`` numbers.
+    Written out because autograd would go some ten times more over matrices of ``G * G`` numbers. The
+    gradient of a score is ``P_ij g_i (V_j - out_i)``, that of a key the sum of these over a row or a
+    column, each times the score's derivative ``D_ij``. So ``T = P * D`` and its products with a few
+    columns are all that it takes.
     """
 
     @staticmethod
@@ -165,22 +172,24 @@ class _Regression(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         keys, values, out, probability, difference = ctx.saved_tensors
-        # Of the score: P_ij g_i (V_j - out_i), from a common origin, to lose no digits.
+        # From a common origin, to lose no digits.
         origin = values.mean(dim=-2, keepdim=True)
-        rest = (gradient * (out - origin)).sum(dim=-1, keepdim=True)
-        centered = (values - origin).mT
-        single = values.shape[-1] == 1  # where a broadcast product is faster than that of matrices
-        of_out = gradient * centered if single else gradient @ centered
-        of_score = of_out.sub_(rest).mul_(probability)
+        near, rest = values - origin, (gradient * (out - origin)).sum(dim=-1, keepdim=True)
+        columns = torch.cat((gradient, rest), dim=-1)
         if difference is None:
-            of_keys = _times(of_score, values.mean(dim=-1, keepdim=True)).squeeze(-1)
-            of_columns = _times(of_score.mT, keys.unsqueeze(-1)).squeeze(-1)
             factor = ctx.scale
+            by_rows = probability * values.mean(dim=-1).unsqueeze(-2)
+            by_columns, columns = probability, columns * keys.unsqueeze(-1)
         else:
             squared = ctx.similarity == "squared"
-            of_score.mul_(difference if squared else difference.sign())
-            of_keys, of_columns = of_score.sum(dim=-1), -of_score.sum(dim=-2)
             factor = -2 * ctx.scale if squared else -ctx.scale
+            by_rows = by_columns = probability * (difference if squared else difference.sign())
+        across = _times(by_rows, torch.cat((near, torch.ones_like(rest)), dim=-1))
+        down = _times(by_columns.mT, columns)
+        width = near.shape[-1]
+        of_keys = (gradient * across[..., :width]).sum(-1) - (rest * across[..., width:]).sum(-1)
+        of_columns = (near * down[..., :width]).sum(-1) - down[..., width]
+        sign = 1 if difference is None else -1  # the derivative by the column's key
         of_values = _times(probability.mT, gradient)
-        of_values += (factor / values.shape[-1] * of_columns).unsqueeze(-1)
+        of_values += (sign * factor / width * of_columns).unsqueeze(-1)
         return factor * of_keys, of_values, None, None
