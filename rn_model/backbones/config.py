@@ -79,7 +79,8 @@ class BackboneConfig(BaseModel):
     def weights_file(self) -> Path | None:
         """The file of pretrained weights; None if the network starts from random ones."""
         if self.weights is None and self.library == "transformers":
-            for file in ("model.safetensors", "pytorch_model.bin"):
+            names = ("model.safetensors", "pytorch_model.bin")
+            for file in (*names, *(f"{name}.index.json" for name in names)):
                 if (Path(self.model) / file).is_file():
                     return Path(self.model) / file
         return self.weights

@@ -1,5 +1,6 @@
 """Puts pretrained weights from a local file into a network."""
 
+import json
 import pickle
 import re
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ from rn_model.tapping import final_linear_name
 
 State = dict[str, Tensor]
 
+INDEX_SUFFIX = ".index.json"
+
 _NESTS = ("state_dict", "model")
 _WRAPPERS = ("module.", "_orig_mod.")
 # Files of torchvision's DenseNets still carry names from before submodules could not have a dot in theirs.
@@ -25,11 +28,15 @@ _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
 def read_weights(path: Path) -> State:
     """Read a state dict, which may lie under ``state_dict`` or ``model`` and be that of a wrapper.
 
+    An index ``*.index.json`` of several files stands for all of them.
+
     Raises:
         ValueError: if there is no such file, or it holds something else.
     """
     if not path.is_file():
         raise ValueError(f"there is no file of weights {path}")
+    if path.name.endswith(INDEX_SUFFIX):
+        return _read_parts(path)
     try:
         state: Any = (
             load_file(path)
@@ -52,6 +59,22 @@ def read_weights(path: Path) -> State:
         if all(name.startswith(wrapper) for name in state):
             state = {name.removeprefix(wrapper): value for name, value in state.items()}
     return {_OLD_DENSENET.sub(r"\1\2.", name): value for name, value in state.items()}
+
+
+def _read_parts(index: Path) -> State:
+    try:
+        names = set(json.loads(index.read_text())["weight_map"].values())
+        inside = all(Path(name).name == name for name in names)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{index} is no index of files of weights: it has no weight_map"
+        ) from error
+    if not inside:
+        raise ValueError(f"{index} names files in other folders than its own")
+    state: State = {}
+    for name in sorted(names):
+        state |= read_weights(index.parent / name)
+    return state
 
 
 def load_features(

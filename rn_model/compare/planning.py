@@ -11,7 +11,7 @@ import yaml
 from rn_model.compare.config import SOURCE, GridConfig, TaskEntry
 from rn_model.data import DatasetConfig, TaskConfig, open_task
 from rn_model.engine.config import RunConfig, TrainingConfig
-from rn_model.engine.configuration import read_mapping, validate
+from rn_model.engine.configuration import read_mapping, set_value, validate
 from rn_model.engine.errors import TrainingError
 from rn_model.engine.folder import CONFIG, claim
 from rn_model.engine.result import FILE as RESULT
@@ -81,7 +81,7 @@ def plan_jobs(
     for task in grid.tasks:
         raw, folder = _expand(grid, task, base, data)
         for name, value in {**grid.set, **task.set}.items():
-            _put(raw, name, value)
+            set_value(raw, name, value)
         sources: dict[int, Job] = {}
         starts: dict[int, Path | None] = {}
         for seed in grid.seeds:
@@ -149,7 +149,7 @@ def _cells(
         normalization, objective = normalizations[key.normalization], objectives[key.objective]
         own = copy.deepcopy(raw)
         for name, value in {**normalization.set, **objective.set}.items():
-            _put(own, name, value)
+            set_value(own, name, value)
         own |= {
             "name": f"{key.task} {key.normalization} {key.objective}",
             "normalization": normalization.normalization(),
@@ -194,13 +194,3 @@ def _expand(
 def _read(name: str, base: Path) -> tuple[dict[str, Any], Path]:
     own = base / Path(name).expanduser()
     return read_mapping(str(own) if own.is_file() else name)
-
-
-def _put(raw: dict[str, Any], name: str, value: Any) -> None:
-    """Set a value by its dotted name."""
-    *parents, last = name.split(".")
-    for parent in parents:
-        inner = raw.get(parent)
-        raw[parent] = dict(inner) if isinstance(inner, Mapping) else {}
-        raw = raw[parent]
-    raw[last] = value

@@ -45,7 +45,7 @@ def load_config(
             f"{name} is no recipe with domains: give its source, target and data in its task"
         )
     for key, value in (overrides or {}).items():
-        _set(raw, key, value)
+        set_value(raw, key, value)
     return validate(raw, name), base
 
 
@@ -114,7 +114,12 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise TrainingError(f"--set {key}: {value!r} is not YAML") from error
 
 
-def _set(raw: dict[str, Any], key: str, value: Any) -> None:
+def set_value(raw: dict[str, Any], key: str, value: Any) -> None:
+    """Set a value of a configuration by its dotted name; what is on the way is copied, not changed.
+
+    Raises:
+        TrainingError: if there is no such place.
+    """
     *parents, last = key.split(".")
     place: Any = raw
     for number, parent in enumerate(parents):

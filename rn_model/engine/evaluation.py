@@ -7,6 +7,7 @@ from torch import nn
 
 from rn_model.data import ImageSet, Task
 from rn_model.domain_norm import Domain
+from rn_model.engine.errors import TrainingError
 from rn_model.engine.prediction import Predictions, Reader, predict, spread
 from rn_model.selection import Candidate, score_predictions
 
@@ -51,10 +52,19 @@ def measure(
         reader: of the images.
         most: images of each set, evenly spread.
         whole_test: whether all images of a test set are predicted nevertheless.
+
+    Raises:
+        TrainingError: if a prediction is not finite.
     """
 
     def predicted(images: ImageSet, branch: Domain, most: int) -> Predictions:
-        return predict(network, images, spread(len(images), most), reader, branch)
+        found = predict(network, images, spread(len(images), most), reader, branch)
+        if not bool(found.probability.isfinite().all()):
+            raise TrainingError(
+                f"the network's predictions of {branch} images are not finite: its weights or"
+                " statistics overflowed; try a lower learning rate, or mixed precision off"
+            )
+        return found
 
     source = predicted(task.validation, "source", most)
     target = predicted(task.target, "target", most)

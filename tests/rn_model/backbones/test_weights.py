@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,39 @@ def test_safetensors_are_read(tmp_path: Path) -> None:
     save_file(state, tmp_path / "weights.safetensors")
     read = read_weights(tmp_path / "weights.safetensors")
     assert all(torch.equal(read[name], value) for name, value in state.items())
+
+
+def _save_in_parts(folder: Path, state: dict[str, Tensor]) -> Path:
+    """Every tensor in a file of its own."""
+    files = {name: f"part-{number}.safetensors" for number, name in enumerate(state)}
+    for name, file in files.items():
+        save_file({name: state[name]}, folder / file)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": files}))
+    return index
+
+
+def test_weights_in_several_files_are_read_by_their_index(tmp_path: Path) -> None:
+    state = _state(own_networks.Maps())
+    read = read_weights(_save_in_parts(tmp_path, state))
+    assert set(read) == set(state)
+    assert all(torch.equal(read[name], value) for name, value in state.items())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", "no weight_map"),
+        ("{", "no weight_map"),
+        ('{"weight_map": {"a": "../other.safetensors"}}', "other folders"),
+        ('{"weight_map": {"a": "absent.safetensors"}}', "absent.safetensors"),
+    ],
+)
+def test_a_wrong_index_of_weights_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_weights(index)
 
 
 def test_old_names_of_densenets_are_read(tmp_path: Path) -> None:

@@ -49,6 +49,17 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
     assert not (out / RESULT).exists()
 
 
+def test_an_evaluation_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    raw = tiny(tmp_path, training__learning_rate=1e30, training__source_rate=1e-30)
+    raw["training"]["evaluate_every"] = 1
+    finished = rn_adapt(raw, out)
+    _assert_one_line(finished)
+    assert "predictions of source images are not finite" in finished.errors
+    assert "lower learning rate" in finished.errors
+    assert not (out / RESULT).exists()
+
+
 # What no file may outgrow from the adaptation's second step on, and which does so first.
 @pytest.mark.parametrize(("limit", "file"), [(1500, "history.jsonl"), (9000, "checkpoint.pt")])
 def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
