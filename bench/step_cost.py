@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.networks import make_network
 from rn_model.normalizations import (
     Normalization,
     NormalizationName,
@@ -70,25 +71,10 @@ class Contestant:
         project_parameters(self.model)
 
 
-def make_network(name: str) -> nn.Module:
-    """A network of timm with random weights, float ``(N, 3, H, W)`` to logits."""
-    # Where torchvision has no binary for this torch, it can be imported only if these are declared.
-    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
-    for operator in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, operator):
-            library.define(  # type: ignore[no-untyped-call]
-                f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-            )
-    import timm
-
-    network: nn.Module = timm.create_model(name, num_classes=CLASSES)
-    return network
-
-
 def contestants(network: str, device: str, channels_last: bool) -> list[Contestant]:
     """BatchNorm first, then each kind, all with the same weights."""
     torch.manual_seed(0)
-    plain = make_network(network).train()
+    plain = make_network(network, CLASSES).train()
     found = []
     for kind in (None, *get_args(NormalizationName)):
         model = copy.deepcopy(plain)
