@@ -57,8 +57,9 @@ def claim_lines(grid: GridConfig, findings: Sequence[Finding]) -> list[str]:
     """Each claim with the numbers that it stands or falls with."""
     tasks = [task.name for task in grid.tasks]
     lines = [_against_published(grid, findings, task) for task in PUBLISHED if task in tasks]
-    for name in (entry.name for entry in grid.normalizations):
-        if name != _METHOD:
+    rivals = [entry.name for entry in grid.normalizations if entry.name != _METHOD]
+    if any(entry.name == _OBJECTIVE for entry in grid.objectives):
+        for name in rivals:
             lines.append(_against_rival(grid, findings, name))
     return lines
 
@@ -128,18 +129,25 @@ def measure(
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder with MNIST.npz and USPS.npz.")],
-    out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs/claim"),
+    grid_name: Annotated[
+        str, typer.Option("--grid", help="claim, or claim-full: SHOT on the full sets, more steps.")
+    ] = "claim",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the runs; default runs/ and the grid's name.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at once.")] = 2,
     seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 5,
     only: Annotated[str, typer.Option(help="Part of the path of the runs to train.")] = "",
 ) -> None:
     """Train the grid, resuming where it stopped, and say which claims hold."""
     console = Console(width=160)
+    folder = out or Path("runs") / grid_name
     grid, findings = measure(
-        "claim", out, data=data, jobs=jobs, seeds=seeds, only=only, console=console
+        grid_name, folder, data=data, jobs=jobs, seeds=seeds, only=only, console=console
     )
     console.print(as_rich(published_table()))
-    console.print(as_rich(differences_table(grid, findings, _METHOD, _OBJECTIVE)))
+    for objective in grid.objectives:
+        console.print(as_rich(differences_table(grid, findings, _METHOD, objective.name)))
     console.print(
         "\nA difference holds if it is greater than twice its standard error over paired seeds."
     )
