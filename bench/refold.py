@@ -1,8 +1,8 @@
 """From new target moments to a session that serves them: ``python -m bench.refold --network resnet50``.
 
-The parts of a commit on one core, each the median of several: compensation (``compensate.onnx``), folding
-into the weights, the new session, and its first prediction. Beside the milliseconds of this machine
-stands each part's ratio to a prediction of one image in the same process.
+The parts of a commit on one thread, each the median of several: compensation (``compensate.onnx``), folding
+into the weights, the new session, and its first prediction. Beside the milliseconds that this machine's
+processor takes stands each part's ratio to a prediction of one image in the same process.
 """
 
 import argparse
@@ -39,9 +39,9 @@ def make_bundle(name: str, size: int, folder: Path) -> Bundle:
 
 def timed(seconds: list[float], work: Callable[[], Any]) -> Any:
     """Do the work and note how long it took."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = work()
-    seconds.append(time.perf_counter() - begin)
+    seconds.append(time.process_time() - begin)
     return found
 
 

@@ -1,7 +1,8 @@
 """The artifact that learning writes and serving reads."""
 
 from bundle.errors import BundleError
-from bundle.loading import Bundle, load_bundle
+from bundle.loaded import Bundle
+from bundle.loading import load_bundle
 from bundle.manifest import Manifest
 from bundle.preprocessing import Pixels, Preprocessing
 

@@ -9,37 +9,53 @@ from numpy.typing import NDArray
 
 from bundle import files
 from bundle.errors import BundleError
-from bundle.manifest import Manifest, Site
-from bundle.signature import BATCH, TensorType, signatures
+from bundle.fold import site_problem
+from bundle.graphs import check_places, check_valid, outside, parse_graph
+from bundle.manifest import Manifest
+from bundle.signature import FEATURES, Signature, TensorType, signatures
 
-MAX_OPSET = 25
 
-
-def check_graph(name: str, content: bytes, manifest: Manifest) -> dict[str, TensorType]:
+def check_graph(name: str, content: bytes, manifest: Manifest) -> onnx.ModelProto:
     """Check that a graph is what its file name says.
 
     Returns:
-        Type and shape of its initializers that are kept outside of it, by name.
+        The graph.
     """
-    try:
-        model = onnx.load_model_from_string(content)
-    except Exception as error:  # protobuf raises several unrelated types
-        raise BundleError(f"{name} is not an ONNX graph") from error
-    opsets = {entry.domain: entry.version for entry in model.opset_import}
-    if opsets != {"": manifest.opset} or manifest.opset > MAX_OPSET:
-        raise BundleError(
-            f"{name} uses operator sets {opsets}; this program runs the default one"
-            f" up to version {MAX_OPSET}, and the manifest says {manifest.opset}"
-        )
-    expected = signatures(manifest)[name]
-    _check_values(name, "input", model.graph.input, expected.inputs)
-    _check_values(name, "output", model.graph.output, expected.outputs)
-    outside = onnx.TensorProto.EXTERNAL
+    return _check_model(name, content, manifest, signatures(manifest)[name])
+
+
+def wanted_arrays(name: str, model: onnx.ModelProto) -> dict[str, TensorType]:
+    """Type and shape of the initializers of a graph that are kept outside of it, by name."""
     return {
         tensor.name: TensorType(_dtype(name, tensor.data_type), tuple(tensor.dims))
-        for tensor in model.graph.initializer
-        if tensor.data_location == outside
+        for tensor in outside(model.graph)
     }
+
+
+def check_variants(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+    """Check that the variants of ``predict.onnx`` are all described, and take and give what it does."""
+    described = {variant.file for variant in manifest.variants.values()}
+    listed = set(files.VARIANTS.values()).intersection(contents)
+    if described != listed:
+        raise BundleError(
+            f"{files.MANIFEST} describes the variants {sorted(described)}, but lists {sorted(listed)}"
+        )
+    expected = signatures(manifest)[files.PREDICT]
+    for precision, variant in manifest.variants.items():
+        name = files.VARIANTS[precision]
+        if variant.file != name:
+            raise BundleError(f"{files.MANIFEST}: the variant {precision} must be {name}")
+        model = _check_model(name, contents[name], manifest, expected)
+        check_places(name, model, None, {})
+
+
+def check_calibration(manifest: Manifest) -> None:
+    """Check that the calibration is of the features that ``observe.onnx`` gives."""
+    if manifest.calibration is not None and manifest.calibration.features != FEATURES:
+        raise BundleError(
+            f"{files.MANIFEST}: the calibration must be of {', '.join(FEATURES)},"
+            f" not of {', '.join(manifest.calibration.features)}"
+        )
 
 
 def check_arrays(
@@ -66,23 +82,25 @@ def check_sites(
         wanted: the initializers that ``predict.onnx`` takes.
     """
     for site in manifest.sites:
-        for key in _names(site):
-            array = _array(files.PREDICT_WEIGHTS, predict, key)
+        arrays = {key: _array(files.PREDICT_WEIGHTS, predict, key) for key in site.arrays}
+        for key, array in arrays.items():
             if key not in wanted:
                 raise BundleError(f"{files.PREDICT} does not take {key!r} of site {site.name!r}")
-            axis = site.axis if key == site.weight else 0
-            if array.shape[axis : axis + 1] != (site.channels,):
-                raise BundleError(
-                    f"{files.PREDICT_WEIGHTS}: {key!r} must have {site.channels} channels along axis"
-                    f" {axis}, not shape {array.shape}"
-                )
             if site.folded:
                 check_arrays(files.BASE, base, {key: TensorType(array.dtype, array.shape)})
+        problem = site_problem(site, {key: array.shape for key, array in arrays.items()})
+        if problem is not None:
+            raise BundleError(f"{files.PREDICT_WEIGHTS}: {problem}")
 
 
-def _names(site: Site) -> list[str]:
-    names = (site.weight, site.bias) if site.folded else (site.scale, site.shift)
-    return [name for name in names if name is not None]
+def _check_model(
+    name: str, content: bytes, manifest: Manifest, expected: Signature
+) -> onnx.ModelProto:
+    model = parse_graph(name, content, manifest.opset)
+    _check_values(name, "input", model.graph.input, expected.inputs)
+    _check_values(name, "output", model.graph.output, expected.outputs)
+    check_valid(name, model)
+    return model
 
 
 def _array(name: str, arrays: Mapping[str, NDArray[Any]], key: str) -> NDArray[Any]:
@@ -95,7 +113,7 @@ def _check_values(name: str, kind: str, values: Any, expected: Mapping[str, Tens
     found = {
         value.name: TensorType(
             _dtype(name, value.type.tensor_type.elem_type),
-            tuple(d.dim_value or BATCH for d in value.type.tensor_type.shape.dim),
+            tuple(d.dim_value or d.dim_param for d in value.type.tensor_type.shape.dim),
         )
         for value in values
     }

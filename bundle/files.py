@@ -2,15 +2,21 @@
 
 MANIFEST = "manifest.json"
 MANIFEST_SUM = "manifest.sha256"
+SIGNATURE = "manifest.sig"
 PREDICT = "predict.onnx"
 PREDICT_WEIGHTS = "predict.safetensors"
 OBSERVE = "observe.onnx"
 COMPENSATE = "compensate.onnx"
 BASE = "base.safetensors"
 CANARY = "canary.npz"
+PREDICT_FP16 = "predict.fp16.onnx"
+PREDICT_INT8 = "predict.int8.onnx"
 
 REQUIRED = (PREDICT, PREDICT_WEIGHTS, OBSERVE, COMPENSATE, BASE)
-OPTIONAL = (CANARY,)
+OPTIONAL = (CANARY, PREDICT_FP16, PREDICT_INT8)
+
+# Of predict.onnx, by precision; each holds its arrays.
+VARIANTS = {"float16": PREDICT_FP16, "int8": PREDICT_INT8}
 
 # Keys of the moments in BASE; every other key there is an initializer of OBSERVE.
 TARGET_MEAN = "target.mean"

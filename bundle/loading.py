@@ -1,181 +1,116 @@
 """Reads a bundle and refuses one that is not exactly what was written."""
 
 import hashlib
-import io
-import json
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import ValidationError
-from safetensors.numpy import load as load_tensors
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bundle import files
-from bundle.checks import check_arrays, check_graph, check_sites
+from bundle.agreement import check_fold
+from bundle.arrays import MAX_HEADER, read_arrays, take_moments
+from bundle.canary import MAX_CANARY_BYTES, read_canary
+from bundle.checks import (
+    check_arrays,
+    check_calibration,
+    check_graph,
+    check_sites,
+    check_variants,
+    wanted_arrays,
+)
 from bundle.errors import BundleError
-from bundle.fold import Array
-from bundle.manifest import SCHEMA_VERSION, Manifest
-from bundle.moments import FlatMoments
-from bundle.preprocessing import Pixels
+from bundle.graphs import check_places
+from bundle.loaded import Bundle
+from bundle.manifest import Manifest
+from bundle.opening import open_bundle
+from bundle.reading import read_file
+from bundle.signature import TensorType
+
+# The three graphs keep their large arrays elsewhere.
+MAX_GRAPH_BYTES = 256 * 2**20
+_GRAPHS = (files.PREDICT, files.OBSERVE, files.COMPENSATE)
+_MOMENTS = {
+    "source": (files.SOURCE_MEAN, files.SOURCE_VARIANCE),
+    "target": (files.TARGET_MEAN, files.TARGET_VARIANCE),
+}
 
 
-@dataclass(frozen=True)
-class Bundle:
-    """A verified bundle, in memory.
-
-    Attributes:
-        manifest: what is in it.
-        fingerprint: SHA-256 of the manifest, which in turn holds the hash of every file.
-        predict, observe, compensate: the graphs; the first two without their arrays.
-        predict_arrays: initializers of ``predict``, folded with the base target moments.
-        base_arrays: the unfolded arrays: initializers of ``observe``, and what folding starts from.
-        observe_names: which of these ``observe`` takes.
-        source, target: raw moments; the target's are the base of every version.
-        canary: unlabeled target images ``(N, H, W, C)`` uint8, if they were put in.
-    """
-
-    manifest: Manifest
-    fingerprint: str
-    predict: bytes
-    observe: bytes
-    compensate: bytes
-    predict_arrays: dict[str, Array]
-    base_arrays: dict[str, Array]
-    observe_names: frozenset[str]
-    source: FlatMoments
-    target: FlatMoments
-    canary: Pixels | None
-
-    @property
-    def observe_arrays(self) -> dict[str, Array]:
-        """The initializers of ``observe``."""
-        return {name: self.base_arrays[name] for name in self.observe_names}
-
-
-def load_bundle(path: Path) -> Bundle:
+def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundle:
     """Read a bundle, checking schema version, every hash and that its parts fit each other.
 
     All checks are made on the bytes that are then used.
 
+    Args:
+        path: its directory.
+        public_key: of the one who must have signed it (:func:`bundle.signing.read_public_key`);
+            None asks for no signature.
+
     Raises:
         BundleError: naming the file and what is wrong with it.
     """
-    if not path.is_dir():
-        raise BundleError(f"{path} is not a bundle: there is no such directory")
-    manifest, fingerprint = _load_manifest(path)
-    contents = {name: _load_file(path, name, manifest) for name in manifest.files}
-    graphs = (files.PREDICT, files.OBSERVE, files.COMPENSATE)
-    wanted = {name: check_graph(name, contents[name], manifest) for name in graphs}
-    predict = _tensors(files.PREDICT_WEIGHTS, contents)
-    base: dict[str, NDArray[Any]] = _tensors(files.BASE, contents)
-    source = _moments(base, files.SOURCE_MEAN, files.SOURCE_VARIANCE, manifest)
-    target = _moments(base, files.TARGET_MEAN, files.TARGET_VARIANCE, manifest)
-    check_arrays(files.PREDICT_WEIGHTS, predict, wanted[files.PREDICT])
-    check_arrays(files.BASE, base, wanted[files.OBSERVE])
-    check_sites(manifest, predict, base, wanted[files.PREDICT])
-    return Bundle(
+    manifest, fingerprint = open_bundle(path, public_key)
+    contents = {name: _load_file(path, name, manifest, MAX_GRAPH_BYTES) for name in _GRAPHS}
+    models = {name: check_graph(name, contents[name], manifest) for name in _GRAPHS}
+    wanted = {name: wanted_arrays(name, models[name]) for name in _GRAPHS}
+    contents |= {
+        name: _load_file(path, name, manifest, limit)
+        for name, limit in _limits(manifest, wanted).items()
+        if name in manifest.files
+    }
+    predict = read_arrays(files.PREDICT_WEIGHTS, contents[files.PREDICT_WEIGHTS])
+    base = read_arrays(files.BASE, contents[files.BASE])
+    moments = {
+        kind: take_moments(base.arrays, *keys, manifest.channels) for kind, keys in _MOMENTS.items()
+    }
+    check_arrays(files.PREDICT_WEIGHTS, predict.arrays, wanted[files.PREDICT])
+    check_arrays(files.BASE, base.arrays, wanted[files.OBSERVE])
+    check_sites(manifest, predict.arrays, base.arrays, wanted[files.PREDICT])
+    check_places(files.PREDICT, models[files.PREDICT], files.PREDICT_WEIGHTS, predict.places)
+    check_places(files.OBSERVE, models[files.OBSERVE], files.BASE, base.places)
+    check_places(files.COMPENSATE, models[files.COMPENSATE], None, {})
+    check_variants(manifest, contents)
+    check_calibration(manifest)
+    moment_keys = {key for keys in _MOMENTS.values() for key in keys}
+    bundle = Bundle(
         manifest=manifest,
         fingerprint=fingerprint,
         predict=contents[files.PREDICT],
         observe=contents[files.OBSERVE],
         compensate=contents[files.COMPENSATE],
-        predict_arrays=predict,
-        base_arrays=base,
+        predict_arrays=predict.arrays,
+        base_arrays={key: array for key, array in base.arrays.items() if key not in moment_keys},
         observe_names=frozenset(wanted[files.OBSERVE]),
-        source=source,
-        target=target,
-        canary=_canary(contents, manifest),
+        source=moments["source"],
+        target=moments["target"],
+        canary=(
+            read_canary(contents[files.CANARY], manifest.preprocessing)
+            if files.CANARY in contents
+            else None
+        ),
     )
+    check_fold(bundle)
+    return bundle
 
 
-def _load_manifest(path: Path) -> tuple[Manifest, str]:
-    text, checksum = _read(path / files.MANIFEST), _read(path / files.MANIFEST_SUM)
-    fingerprint = hashlib.sha256(text).hexdigest()
-    if checksum != f"{fingerprint}  {files.MANIFEST}\n".encode():
-        raise BundleError(
-            f"{files.MANIFEST} does not match {files.MANIFEST_SUM}: one of them was changed"
-        )
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{files.MANIFEST} is not JSON: {error}") from error
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
-        raise BundleError(
-            f"{files.MANIFEST} has schema version {version!r}; this program reads {SCHEMA_VERSION}"
-        )
-    try:
-        manifest = Manifest.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the manifest"
-        raise BundleError(f"{files.MANIFEST}: {place}: {first['msg']}") from error
-    known = {*files.REQUIRED, *files.OPTIONAL}
-    for name in files.REQUIRED:
-        if name not in manifest.files:
-            raise BundleError(f"{files.MANIFEST} does not list {name}")
-    for name in manifest.files:
-        if name not in known:
-            raise BundleError(f"{files.MANIFEST} lists {name!r}, which no bundle holds")
-    return manifest, fingerprint
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"cannot read {path.name}: {error.strerror}") from error
-
-
-def _load_file(path: Path, name: str, manifest: Manifest) -> bytes:
-    content, entry = _read(path / name), manifest.files[name]
-    if len(content) != entry.size:
-        raise BundleError(f"{name} has {len(content)} bytes, the manifest says {entry.size}")
+def _load_file(path: Path, name: str, manifest: Manifest, limit: int) -> bytes:
+    entry = manifest.files[name]
+    content = read_file(path, name, limit=limit, size=entry.size)
     if hashlib.sha256(content).hexdigest() != entry.sha256:
         raise BundleError(f"{name} was changed: its SHA-256 is not the manifest's")
     return content
 
 
-def _tensors(name: str, contents: dict[str, bytes]) -> dict[str, NDArray[Any]]:
-    try:
-        return load_tensors(contents[name])
-    except Exception as error:  # also a bare KeyError, for types that numpy does not have
-        raise BundleError(f"{name} is not a safetensors file that can be read: {error}") from error
+def _limits(manifest: Manifest, wanted: Mapping[str, Mapping[str, TensorType]]) -> dict[str, int]:
+    """Most bytes of the other files: not much more than what the graphs have use for."""
+    folded, unfolded = (_bytes(wanted[name]) for name in (files.PREDICT, files.OBSERVE))
+    return {
+        files.PREDICT_WEIGHTS: MAX_HEADER + folded,
+        files.BASE: MAX_HEADER + folded + unfolded + 4 * 8 * manifest.channels,
+        files.CANARY: MAX_CANARY_BYTES,
+        **dict.fromkeys(files.VARIANTS.values(), MAX_GRAPH_BYTES + folded),
+    }
 
 
-def _moments(
-    base: dict[str, NDArray[Any]], mean: str, variance: str, manifest: Manifest
-) -> FlatMoments:
-    try:
-        moments = FlatMoments(base.pop(mean), base.pop(variance))
-    except KeyError as error:
-        raise BundleError(f"{files.BASE} does not hold {error}") from error
-    for key, value in zip((mean, variance), moments, strict=True):
-        if value.shape != (manifest.channels,) or value.dtype != np.float64:
-            raise BundleError(
-                f"{files.BASE}: {key} must be {manifest.channels} float64 values,"
-                f" not {value.dtype} {value.shape}"
-            )
-    problem = moments.problem()
-    if problem:
-        raise BundleError(f"{files.BASE}: {problem}")
-    return moments
-
-
-def _canary(contents: dict[str, bytes], manifest: Manifest) -> Pixels | None:
-    if files.CANARY not in contents:
-        return None
-    try:
-        images = np.load(io.BytesIO(contents[files.CANARY]), allow_pickle=False)["images"]
-        dtype, found = images.dtype, images.shape
-    except Exception as error:  # numpy passes on what zip, zlib and its own header parser raise
-        raise BundleError(f"{files.CANARY} does not hold an array 'images': {error}") from error
-    shape = manifest.preprocessing.shape
-    if dtype != np.uint8 or found[1:] != shape or images.size == 0:
-        raise BundleError(
-            f"{files.CANARY}: images must be uint8 {('N', *shape)} with N at least 1,"
-            f" not {dtype} {found}"
-        )
-    return cast(Pixels, images)
+def _bytes(arrays: Mapping[str, TensorType]) -> int:
+    return sum(kind.dtype.itemsize * math.prod(map(int, kind.shape)) for kind in arrays.values())

@@ -6,10 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from bundle.preprocessing import Preprocessing
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Precision = Literal["float16", "int8"]
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class _Model(BaseModel):
@@ -25,7 +28,11 @@ class Site(_Model):
         offset: where these slices begin.
         weight, bias: initializers of the convolution or linear layer that it is folded into; None
             where it stays explicit.
-        axis: of the output channels in ``weight``.
+        side: ``output`` where that layer comes right before the normalization, ``input`` where it comes
+            right after it.
+        axis: of the channels in ``weight``.
+        groups: into which the layer divides the channels, if ``axis`` holds those of one group only:
+            the groups then follow one another along the other of the first two axes. Else 1.
         scale, shift: initializers of the Mul and the Add that stand for it where it is not folded.
     """
 
@@ -34,7 +41,9 @@ class Site(_Model):
     offset: Count
     weight: str | None = None
     bias: str | None = None
+    side: Literal["output", "input"] = "output"
     axis: Literal[0, 1] = 0
+    groups: Annotated[int, Field(ge=1)] = 1
     scale: str | None = None
     shift: str | None = None
 
@@ -54,6 +63,12 @@ class Site(_Model):
         return self.weight is not None
 
     @property
+    def arrays(self) -> tuple[str, ...]:
+        """The initializers of ``predict.onnx`` that it determines."""
+        names = (self.weight, self.bias, self.scale, self.shift)
+        return tuple(name for name in names if name is not None)
+
+    @property
     def slice(self) -> slice:
         """Its part of the flat vectors."""
         return slice(self.offset, self.offset + self.channels)
@@ -71,7 +86,7 @@ class TargetStatistics(_Model):
 
     origin: Literal["source", "target"]
     images: Count
-    prior_count: Annotated[float, Field(gt=0)] = 64.0
+    prior_count: Annotated[float, Field(gt=0, lt=2**53)] = 64.0
 
 
 class Calibration(_Model):
@@ -84,7 +99,43 @@ class Calibration(_Model):
 
     features: tuple[str, ...]
     median: tuple[float, ...]
-    spread: tuple[float, ...]
+    spread: tuple[Annotated[float, Field(ge=0)], ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> "Calibration":
+        if not len(self.features) == len(self.median) == len(self.spread):
+            raise ValueError("every feature needs one median and one spread")
+        return self
+
+
+class Kept(_Model):
+    """One figure of ``predict.onnx``, and what a variant keeps of it."""
+
+    float32: float
+    variant: float
+
+
+class Variant(_Model):
+    """How far a variant of ``predict.onnx`` in lower precision is from it.
+
+    Attributes:
+        file: the variant, one self-contained ONNX file.
+        images: how many images the two were compared on; none of them calibrated the variant.
+        calibration_images: how many images set the ranges of its integers.
+        agreement: share of images that both give the same label.
+        logit_error: largest difference of a logit, relative to the largest of ``predict.onnx``.
+        information, nuclear_norm: label-free scores of the predictions, 0 to 1.
+        accuracy: on labelled target images; None where there were none.
+    """
+
+    file: str
+    images: Annotated[int, Field(ge=1)]
+    calibration_images: Count
+    agreement: Annotated[float, Field(ge=0, le=1)]
+    logit_error: Annotated[float, Field(ge=0)]
+    information: Kept
+    nuclear_norm: Kept
+    accuracy: Kept | None = None
 
 
 class FileEntry(_Model):
@@ -103,25 +154,30 @@ class Manifest(_Model):
         classes: labels in the order of the logits.
         preprocessing: how an image file becomes the graphs' input.
         opset: of the default ONNX domain in all three graphs.
+        free_size: whether the graphs take images of any height and width; else of those that
+            ``preprocessing`` says.
         normalization: method of the layers that were folded.
         sites: every normalization layer, in the order of the flat vectors.
         target: what the base target moments are.
         calibration: what is normal for target images; None if no image was at hand.
         parity: how far the exported graphs are from the torch model.
+        variants: those of ``predict.onnx`` in lower precision.
         provenance: where the model comes from: code version, data fingerprints, metrics.
         files: every other file of the bundle.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    schema_version: Literal[2] = SCHEMA_VERSION
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     preprocessing: Preprocessing
     opset: Count
+    free_size: bool = False
     normalization: str
     sites: Annotated[tuple[Site, ...], Field(min_length=1)]
     target: TargetStatistics
     calibration: Calibration | None
     parity: dict[str, float]
+    variants: dict[Precision, Variant] = {}
     provenance: dict[str, JsonValue]
     files: dict[str, FileEntry]
 
@@ -132,6 +188,13 @@ class Manifest(_Model):
             if site.offset != offset:
                 raise ValueError(f"site {site.name} begins at {site.offset}, not at {offset}")
             offset += site.channels
+        for what, names in (
+            ("class", self.classes),
+            ("site", [site.name for site in self.sites]),
+            ("initializer of a site", [name for site in self.sites for name in site.arrays]),
+        ):
+            if len(set(names)) != len(names):
+                raise ValueError(f"the same {what} is named twice")
         return self
 
     @property

@@ -8,7 +8,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from bundle.fold import Array, fold_sites
-from bundle.loading import Bundle
+from bundle.loaded import Bundle
 from bundle.moments import FlatMoments, Vector
 
 CPU: tuple[str, ...] = ("CPUExecutionProvider",)

@@ -9,6 +9,8 @@ from bundle import files
 from bundle.manifest import Manifest
 
 BATCH = "N"
+HEIGHT = "H"
+WIDTH = "W"
 FEATURES = ("mean", "deviation", "height_difference", "width_difference")
 
 PREDICT_INPUTS = ("image",)
@@ -20,7 +22,10 @@ COMPENSATE_OUTPUTS = ("scale", "shift")
 
 
 class TensorType(NamedTuple):
-    """Type and shape of one input or output; :data:`BATCH` stands for the free batch size."""
+    """Type and shape of one input or output.
+
+    :data:`BATCH` stands for the free batch size, :data:`HEIGHT` and :data:`WIDTH` for a free image size.
+    """
 
     dtype: np.dtype[np.generic]
     shape: tuple[int | str, ...]
@@ -38,7 +43,9 @@ class Signature(NamedTuple):
 
 def signatures(manifest: Manifest) -> dict[str, Signature]:
     """What the graphs of a bundle must take and give, by file name."""
-    image = _type(np.uint8, BATCH, *manifest.preprocessing.shape)
+    height, width, colours = manifest.preprocessing.shape
+    size = (HEIGHT, WIDTH) if manifest.free_size else (height, width)
+    image = _type(np.uint8, BATCH, *size, colours)
     logits = _type(np.float32, BATCH, len(manifest.classes))
     single, double = _type(np.float32, manifest.channels), _type(np.float64, manifest.channels)
     weights, weight = _type(np.float32, BATCH), _type(np.float32)

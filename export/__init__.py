@@ -1,6 +1,19 @@
 """Folds an adapted model into static ONNX graphs and writes them as a bundle."""
 
-from export.exporting import BundleInfo, export_bundle
-from export.sites import ExportError
+from typing import TYPE_CHECKING, Any
+
+from export.errors import ExportError
+
+if TYPE_CHECKING:
+    from export.exporting import BundleInfo, export_bundle
 
 __all__ = ["BundleInfo", "ExportError", "export_bundle"]
+
+
+def __getattr__(name: str) -> Any:
+    # What a bundle is turned into needs no torch, so the package must be importable without it.
+    if name in __all__:
+        from export import exporting
+
+        return getattr(exporting, name)
+    raise AttributeError(f"module 'export' has no attribute {name!r}")

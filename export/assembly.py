@@ -12,19 +12,16 @@ from bundle import files
 from bundle.fold import Array, fold_sites
 from bundle.manifest import Site
 from bundle.moments import FlatMoments
-from bundle.signature import (
-    COMPENSATE_INPUTS,
-    COMPENSATE_OUTPUTS,
-    OBSERVE_INPUTS,
-    OBSERVE_OUTPUTS,
-    PREDICT_INPUTS,
-    PREDICT_OUTPUTS,
-)
+from bundle.runtime import make_session
+from bundle.signature import COMPENSATE_OUTPUTS, PREDICT_INPUTS, PREDICT_OUTPUTS
+from export.composing import compose_compensate, compose_observe
 from export.externalize import float_initializers, keep_apart, pack, serialize
 from export.folding import fold_graph
-from export.graphs import CompensateGraph, ObserveGraph, PredictGraph, Scaling
+from export.graphs import PredictGraph, Scaling
+from export.places import find_places
 from export.sites import NormSite
-from export.tracing import trace
+from export.templates import trace_templates
+from export.tracing import image_dimensions, trace
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,11 @@ class Assembly:
 
 
 def assemble(
-    model: nn.Module, sites: list[NormSite], scaling: Scaling, example: Tensor
+    model: nn.Module,
+    sites: list[NormSite],
+    scaling: Scaling,
+    example: Tensor,
+    free_size: bool = False,
 ) -> Assembly:
     """Trace, fold and pack a network.
 
@@ -56,78 +57,60 @@ def assemble(
         sites: its normalization layers.
         scaling: from pixels to the network's input.
         example: pixels ``(N, H, W, C)`` uint8 with ``N`` at least 2.
-    """
-    moments = _target_moments(sites)
-    predict, table, unfolded = _trace_predict(model, sites, scaling, example)
-    arrays = float_initializers(predict)
-    scale, shift = CompensateGraph(sites)(*(torch.from_numpy(value) for value in moments))
-    folded = fold_sites(table, {**arrays, **unfolded}, scale.numpy(), shift.numpy())
-    arrays.update(folded)
+        free_size: whether the height and width of images are left free.
 
-    observe = _trace_observe(model, sites, scaling, example, moments)
+    Raises:
+        ExportError: if the network cannot be traced so.
+    """
+    predict = _trace_network(model, sites, scaling, example, free_size)
+    templates = trace_templates(sites, example, free_size)
+    observe = predict.clone()
+    compose_observe(observe, sites, find_places(sites, *_affine_inputs(observe)), templates)
+    compensate = serialize(compose_compensate(sites, templates))
+    table, unfolded = fold_graph(predict, sites, *_affine_inputs(predict))
+
+    moments = _flat([site.layer.running("target") for site in sites])
+    inputs = {"mean": moments.mean, "variance": moments.variance}
+    scale, shift = make_session(compensate, {}).run(list(COMPENSATE_OUTPUTS), inputs)
+    arrays = float_initializers(predict)
+    arrays.update(fold_sites(table, {**arrays, **unfolded}, scale, shift))
+
     keep_apart(observe, unfolded)
     observe_arrays = float_initializers(observe)
     base: dict[str, Any] = {**observe_arrays, **unfolded}
     source = _flat([site.layer.running("source") for site in sites])
     base |= {files.TARGET_MEAN: moments.mean, files.TARGET_VARIANCE: moments.variance}
     base |= {files.SOURCE_MEAN: source.mean, files.SOURCE_VARIANCE: source.variance}
-
     weights, base_file = pack(arrays), pack(base)
     contents = {
         files.PREDICT: serialize(predict, {files.PREDICT_WEIGHTS: weights}),
         files.PREDICT_WEIGHTS: weights,
         files.OBSERVE: serialize(observe, {files.BASE: base_file}),
-        files.COMPENSATE: serialize(_trace_compensate(sites, moments)),
+        files.COMPENSATE: compensate,
         files.BASE: base_file,
     }
     return Assembly(contents, table, arrays, observe_arrays, moments)
 
 
-def _trace_predict(
-    model: nn.Module, sites: list[NormSite], scaling: Scaling, example: Tensor
-) -> tuple[ir.Model, list[Site], dict[str, Array]]:
+def _trace_network(
+    model: nn.Module, sites: list[NormSite], scaling: Scaling, example: Tensor, free_size: bool
+) -> ir.Model:
+    """Image, then scale and shift of every site, to logits."""
     scales = [torch.ones(site.broadcast_shape) for site in sites]
     shifts = [torch.zeros(site.broadcast_shape) for site in sites]
     names = [f"{kind}_{i}" for kind in ("scale", "shift") for i in range(len(sites))]
-    graph = trace(
+    return trace(
         PredictGraph(model, sites, scaling),
         (example, scales, shifts),
         [*PREDICT_INPUTS, *names],
         PREDICT_OUTPUTS,
-        [True, False, False],
-    )
-    inputs = list(graph.graph.inputs)[1:]
-    table, unfolded = fold_graph(graph, sites, inputs[: len(sites)], inputs[len(sites) :])
-    return graph, table, unfolded
-
-
-def _trace_observe(
-    model: nn.Module, sites: list[NormSite], scaling: Scaling, example: Tensor, prior: FlatMoments
-) -> ir.Model:
-    return trace(
-        ObserveGraph(model, sites, scaling),
-        (
-            example,
-            torch.ones(len(example)),
-            torch.tensor(1.0),
-            torch.from_numpy(prior.mean).float(),
-            torch.from_numpy(prior.variance).float(),
-        ),
-        OBSERVE_INPUTS,
-        OBSERVE_OUTPUTS,
-        [True, True, False, False, False],
+        [image_dimensions(free_size), None, None],
     )
 
 
-def _trace_compensate(sites: list[NormSite], moments: FlatMoments) -> ir.Model:
-    inputs = tuple(torch.from_numpy(value) for value in moments)
-    return trace(
-        CompensateGraph(sites), inputs, COMPENSATE_INPUTS, COMPENSATE_OUTPUTS, [False, False]
-    )
-
-
-def _target_moments(sites: list[NormSite]) -> FlatMoments:
-    return _flat([site.layer.running("target") for site in sites])
+def _affine_inputs(model: ir.Model) -> tuple[list[ir.Value], list[ir.Value]]:
+    values = list(model.graph.inputs)[1:]
+    return values[: len(values) // 2], values[len(values) // 2 :]
 
 
 def _flat(moments: Sequence[tuple[Tensor, Tensor]]) -> FlatMoments:

@@ -1,30 +1,48 @@
-"""Writes the bundle of an adapted model."""
+"""Makes the bundle of an adapted model, and writes it."""
 
 import copy
-import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
+import onnx
 import torch
 from pydantic import JsonValue
 from torch import Tensor, nn
 
 from bundle import files
-from bundle.manifest import Calibration, Manifest, TargetStatistics
+from bundle.manifest import NAME_PATTERN, Manifest, Precision, TargetStatistics, Variant
 from bundle.preprocessing import Pixels, Preprocessing
-from bundle.signature import FEATURES
 from bundle.storage import check_path, describe_files, write_bundle
-from export.assembly import assemble
-from export.graphs import Scaling, input_features
-from export.parity import batches, check_observations, check_predictions, torch_logits
-from export.sites import ExportError, NormSite, find_sites
+from export.assembly import Assembly, assemble
+from export.embedding import embed, serialize
+from export.errors import ExportError
+from export.graphs import Scaling
+from export.images import calibration, check_images, random_images
+from export.images import canary as canary_file
+from export.metadata import annotate, properties
+from export.parity import (
+    check_batch_moments,
+    check_observations,
+    check_predictions,
+    torch_logits,
+)
+from export.reference import check_reference
+from export.sites import NormSite, find_sites
+from export.sizes import check_larger, larger_logits
 from export.tracing import OPSET
+from export.variants import (
+    NO_VARIANTS,
+    Divided,
+    VariantOptions,
+    check_calibrating,
+    divide,
+    make_variants,
+)
 from rn_model import domain_norms, set_branch
 from rn_model.domain_norm import Domain
-
-MAX_CANARY = 256
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,13 @@ class BundleInfo:
     provenance: Mapping[str, JsonValue]
 
 
+class Built(NamedTuple):
+    """A bundle that is not written yet: its manifest, and its other files by name."""
+
+    manifest: Manifest
+    contents: dict[str, bytes]
+
+
 def export_bundle(
     model: nn.Module,
     path: Path,
@@ -52,21 +77,17 @@ def export_bundle(
     images: Pixels | None = None,
     statistics: Domain = "target",
     canary: bool = True,
+    variants: VariantOptions = NO_VARIANTS,
+    free_size: bool = False,
     replace: bool = False,
 ) -> Manifest:
     """Fold the target branch of a converted model and write it as a bundle.
 
     Args:
-        model: takes ``(N, C, H, W)`` float32, gives logits ``(N, K)``; its BatchNorm layers were
-            converted (:func:`rn_model.convert_reciprocal_norm`). Left unchanged.
         path: the directory to make.
-        info: name, classes, preprocessing, provenance.
-        images: unlabeled target images ``(N, H, W, C)`` uint8, already preprocessed: the export is
-            checked on them, and the guards calibrated. Random ones are used for the check if None.
-        statistics: whose raw moments the target branch begins with. ``source`` makes the bundle of
-            a model that has seen no target image yet.
-        canary: whether some of the images may travel in the bundle.
         replace: whether a bundle that is already there may be replaced.
+        model, info, images, statistics, canary, variants, free_size: as
+            :func:`build_bundle` takes them.
 
     Raises:
         ExportError: if the network cannot be exported faithfully.
@@ -74,48 +95,98 @@ def export_bundle(
         OSError: if it cannot be written; nothing is left behind.
     """
     check_path(path, replace=replace)
-    if images is not None:
-        _check_images(images, info.preprocessing)
+    built = build_bundle(
+        model,
+        info,
+        images=images,
+        statistics=statistics,
+        canary=canary,
+        variants=variants,
+        free_size=free_size,
+    )
+    write_bundle(path, built.manifest, built.contents, replace=replace)
+    return built.manifest
+
+
+def build_bundle(
+    model: nn.Module,
+    info: BundleInfo,
+    *,
+    images: Pixels | None = None,
+    statistics: Domain = "target",
+    canary: bool = True,
+    variants: VariantOptions = NO_VARIANTS,
+    free_size: bool = False,
+) -> Built:
+    """Fold the target branch of a converted model into the files of a bundle.
+
+    Args:
+        model: takes ``(N, C, H, W)`` float32, gives logits ``(N, K)``; its BatchNorm layers were
+            converted (:func:`rn_model.convert_reciprocal_norm`). Left unchanged.
+        info: name, classes, preprocessing, provenance.
+        images: unlabeled target images ``(N, H, W, C)`` uint8, already preprocessed: the export is
+            checked on them, and the guards and int8 calibrated. Random ones are used for the checks
+            if None.
+        statistics: whose raw moments the target branch begins with. ``source`` makes the bundle of
+            a model that has seen no target image yet.
+        canary: whether some of the images may travel in the bundle.
+        variants: of ``predict.onnx`` in lower precision, to be added.
+        free_size: whether the graphs take images of any height and width, not only of those that the
+            preprocessing makes.
+
+    Raises:
+        ExportError: if the network cannot be exported faithfully.
+    """
+    _check_info(info)
+    labelled = variants.labelled
+    for given in (images, None if labelled is None else labelled.images):
+        if given is not None:
+            check_images(given, info.preprocessing)
+    checked = images if images is not None else random_images(info.preprocessing)
+    divided = divide(checked, calibrate=images is not None)
+    check_calibrating(divided, variants)
     model = _prepare(model, statistics)
     scaling = Scaling(info.preprocessing)
     example = torch.zeros((2, *info.preprocessing.shape), dtype=torch.uint8)
     sites = find_sites(model, scaling(example))
     _check_classes(model(scaling(example)), info.classes)
 
-    parts = assemble(model, sites, scaling, example)
-    contents = dict(parts.contents)
-    checked = images if images is not None else _random_images(info.preprocessing)
-    expected = torch_logits(nn.Sequential(scaling, model), checked)
-    parity = check_predictions(expected, contents[files.PREDICT], parts.arrays, checked)
-    parity |= check_observations(
-        expected, contents[files.OBSERVE], parts.observe_arrays, parts.moments, checked
-    )
+    network = nn.Sequential(scaling, model).eval()
+    larger = larger_logits(network, checked) if free_size else None
+    parts = assemble(model, sites, scaling, example, free_size)
+    parity = _check(parts, network, sites, checked)
+    if larger is not None:
+        parity |= check_larger(larger, parts.contents[files.PREDICT], parts.arrays, checked)
+    normalization = sites[0].layer.normalization
+    contents, table = _annotate_and_vary(parts, info, normalization, divided, variants)
     if canary and images is not None:
-        contents[files.CANARY] = _canary(images)
+        contents[files.CANARY] = canary_file(images)
     manifest = Manifest(
         name=info.name,
         classes=tuple(info.classes),
         preprocessing=info.preprocessing,
         opset=OPSET,
-        normalization=sites[0].layer.normalization,
+        free_size=free_size,
+        normalization=normalization,
         sites=tuple(parts.table),
         target=_statistics(sites, statistics),
-        calibration=None if images is None else _calibration(images),
+        calibration=None if images is None else calibration(images),
         parity=parity,
+        variants=table,
         provenance=dict(info.provenance),
         files=describe_files(contents),
     )
-    write_bundle(path, manifest, contents, replace=replace)
-    return manifest
+    return Built(manifest, contents)
 
 
-def _check_images(images: Pixels, preprocessing: Preprocessing) -> None:
-    wanted = (len(images), *preprocessing.shape)
-    if images.dtype != np.uint8 or images.shape != wanted or not len(images):
+def _check_info(info: BundleInfo) -> None:
+    if not re.fullmatch(NAME_PATTERN, info.name):
         raise ExportError(
-            f"the images must be uint8 {('N', *preprocessing.shape)} with N at least 1,"
-            f" not {images.dtype} {images.shape}"
+            f"{info.name!r} cannot name a model: give up to 64 letters, digits, '.', '_' and '-',"
+            " a letter or digit first"
         )
+    if len(info.classes) < 2:
+        raise ExportError(f"a classifier needs two classes or more, not {len(info.classes)}")
 
 
 def _prepare(model: nn.Module, statistics: Domain) -> nn.Module:
@@ -137,25 +208,33 @@ def _check_classes(logits: Tensor, classes: Sequence[str]) -> None:
         )
 
 
+def _check(
+    parts: Assembly, network: nn.Module, sites: Sequence[NormSite], images: Pixels
+) -> dict[str, float]:
+    expected = torch_logits(network, images)
+    predict, observe = parts.contents[files.PREDICT], parts.contents[files.OBSERVE]
+    observed = (observe, parts.observe_arrays, parts.moments, images)
+    parity = check_predictions(expected, predict, parts.arrays, images)
+    parity |= check_observations(expected, *observed)
+    parity |= check_batch_moments(network, sites, *observed)
+    return parity | check_reference(network, expected, predict, parts.arrays, images)
+
+
+def _annotate_and_vary(
+    parts: Assembly, info: BundleInfo, normalization: str, images: Divided, options: VariantOptions
+) -> tuple[dict[str, bytes], dict[Precision, Variant]]:
+    """The files of the assembly with metadata in ``predict.onnx``, and the variants made of it."""
+    weights = parts.contents[files.PREDICT_WEIGHTS]
+    metadata = properties(info.name, info.classes, info.preprocessing, normalization, weights)
+    model = onnx.load_model_from_string(parts.contents[files.PREDICT])
+    annotate(model, metadata, "float32")
+    contents = {**parts.contents, files.PREDICT: serialize(model)}
+    if not options.precisions:
+        return contents, {}
+    model = embed(contents[files.PREDICT], parts.arrays)
+    made, table = make_variants(model, images, metadata, options)
+    return contents | made, table
+
+
 def _statistics(sites: list[NormSite], origin: Domain) -> TargetStatistics:
     return TargetStatistics(origin=origin, images=int(sites[0].layer.num_images_target))
-
-
-def _calibration(images: Pixels) -> Calibration:
-    parts = [input_features(torch.from_numpy(part)).numpy() for part in batches(images)]
-    features = np.concatenate(parts).astype(np.float64)
-    median = np.median(features, axis=0)
-    spread = np.median(np.abs(features - median), axis=0)
-    return Calibration(features=FEATURES, median=tuple(median), spread=tuple(spread))
-
-
-def _canary(images: Pixels) -> bytes:
-    chosen = np.linspace(0, len(images) - 1, min(MAX_CANARY, len(images))).round().astype(int)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, images=images[chosen])
-    return buffer.getvalue()
-
-
-def _random_images(preprocessing: Preprocessing) -> Pixels:
-    generator = np.random.default_rng(0)
-    return generator.integers(0, 256, (16, *preprocessing.shape), dtype=np.uint8)

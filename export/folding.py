@@ -1,4 +1,4 @@
-"""Folds the explicit scale and shift of every site into the layer before it, on the graph itself."""
+"""Folds the explicit scale and shift of every site into a layer beside it, on the graph itself."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,10 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from bundle.fold import Array
 from bundle.manifest import Site
-from export.sites import ExportError, NormSite
-
-_OUTPUT_AXIS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 0}
+from export.editing import add_initializer
+from export.layers import Layer, layer_after, layer_before
+from export.places import Place, find_places
+from export.sites import NormSite
 
 
 def fold_graph(
@@ -19,9 +20,11 @@ def fold_graph(
     scales: Sequence[ir.Value],
     shifts: Sequence[ir.Value],
 ) -> tuple[list[Site], dict[str, Array]]:
-    """Remove the Mul and Add of every site whose input comes straight from a convolution or linear layer.
+    """Remove the Mul and Add of every site that a convolution or linear layer beside it can take up.
 
-    Sites where that is not so keep them; their scale and shift become initializers.
+    The layer before a site takes it up where nothing else sees that layer's output; else the layer
+    after it, where that adds no padding and nothing else sees the site's output. A layer takes up one
+    site. Sites where neither can be keep Mul and Add; their scale and shift become initializers.
 
     Args:
         model: changed in place.
@@ -31,86 +34,61 @@ def fold_graph(
         Where every site went, and the unfolded weights and biases by initializer name. The graph's
         own initializers of these names hold them unfolded too.
     """
+    places = find_places(sites, scales, shifts)
+    chosen = _choose(sites, places)
     table: list[Site] = []
     base: dict[str, Array] = {}
-    for site, scale, shift in zip(sites, scales, shifts, strict=True):
-        multiply, add = _consumer(scale, "Mul", site), _consumer(shift, "Add", site)
-        value = _other_input(multiply, scale)
-        producer = value.producer()
-        if producer is not None and _foldable(producer, value, site):
-            table.append(_fold_into(model.graph, producer, site, base))
-            ir.convenience.replace_all_uses_with(add.outputs[0], value, replace_graph_outputs=True)
-            model.graph.remove([add, multiply], safe=True)
+    for site, place in zip(sites, places, strict=True):
+        if site.name in chosen:
+            table.append(_fold_into(model.graph, chosen[site.name], site, base))
+            place.replace_by(place.value)
         else:
-            table.append(_keep(model.graph, site, scale, shift))
+            table.append(_keep(model.graph, site, place))
     for value in [*scales, *shifts]:
         model.graph.inputs.remove(value)
     RemoveUnusedNodesPass()(model)
     return table, base
 
 
-def _consumer(value: ir.Value, op_type: str, site: NormSite) -> ir.Node:
-    nodes = value.consumers()
-    if len(nodes) != 1 or nodes[0].op_type != op_type:
-        raise ExportError(f"the traced graph does not apply {site.name!r} once as scale and shift")
-    return nodes[0]
+def _choose(sites: Sequence[NormSite], places: Sequence[Place]) -> dict[str, Layer]:
+    """The layer that takes up each site, by the site's name."""
+    chosen: dict[str, Layer] = {}
+    taken: set[ir.Node] = set()
+    pairs = list(zip(sites, places, strict=True))
+    for find in (layer_before, layer_after):
+        for site, place in pairs:
+            layer = None if site.name in chosen else find(site, place)
+            if layer is not None and layer.node not in taken:
+                chosen[site.name] = layer
+                taken.add(layer.node)
+    return chosen
 
 
-def _other_input(node: ir.Node, one: ir.Value) -> ir.Value:
-    first, second = node.inputs
-    other = second if first is one else first
-    assert other is not None
-    return other
-
-
-def _foldable(producer: ir.Node, value: ir.Value, site: NormSite) -> bool:
-    """Whether the layer feeds this site and nothing else, and owns weights that can take it up."""
-    if producer.op_type not in _OUTPUT_AXIS or len(value.uses()) != 1 or value.is_graph_output():
-        return False
-    if any(v is not None and v.const_value is None for v in producer.inputs[1:]):
-        return False
-    attribute = producer.attributes
-    if producer.op_type == "ConvTranspose":
-        return "group" not in attribute or attribute["group"].as_int() == 1
-    if producer.op_type == "Gemm":
-        factors = (attribute[name].as_float() for name in ("alpha", "beta") if name in attribute)
-        return site.rank == 2 and all(factor == 1.0 for factor in factors)
-    return True
-
-
-def _fold_into(graph: ir.Graph, producer: ir.Node, site: NormSite, base: dict[str, Array]) -> Site:
-    axis = _OUTPUT_AXIS[producer.op_type]
-    if producer.op_type == "Gemm":
-        transposed = "transB" in producer.attributes and producer.attributes["transB"].as_int() == 1
-        axis = 0 if transposed else 1
-    weight = producer.inputs[1]
-    assert weight is not None
-    bias = producer.inputs[2] if len(producer.inputs) > 2 else None
-    zeros = np.zeros(site.channels, np.float32)
-    own_weight = _own(graph, weight, f"{site.name}.folded_weight", _array(weight))
-    own_bias = _own(
-        graph, bias, f"{site.name}.folded_bias", zeros if bias is None else _array(bias)
-    )
-    producer.resize_inputs(3)
-    producer.replace_input_with(1, own_weight)
-    producer.replace_input_with(2, own_bias)
-    for value in (own_weight, own_bias):
+def _fold_into(graph: ir.Graph, layer: Layer, site: NormSite, base: dict[str, Array]) -> Site:
+    weight = _own(graph, layer.weight, f"{site.name}.folded_weight", _array(layer.weight))
+    zeros = np.zeros(layer.outputs, np.float32)
+    array = zeros if layer.bias is None else _array(layer.bias)
+    bias = _own(graph, layer.bias, f"{site.name}.folded_bias", array)
+    layer.take(weight, bias)
+    for value in (weight, bias):
         base[str(value.name)] = _array(value)
     return Site(
         name=site.name,
         channels=site.channels,
         offset=site.offset,
-        weight=own_weight.name,
-        bias=own_bias.name,
-        axis=axis,
+        weight=weight.name,
+        bias=bias.name,
+        side=layer.side,
+        axis=layer.axis,
+        groups=layer.groups,
     )
 
 
-def _keep(graph: ir.Graph, site: NormSite, scale: ir.Value, shift: ir.Value) -> Site:
+def _keep(graph: ir.Graph, site: NormSite, place: Place) -> Site:
     named = {}
-    for kind, value in (("scale", scale), ("shift", shift)):
+    for kind, value in (("scale", place.scale), ("shift", place.shift)):
         array = np.ones(site.broadcast_shape, np.float32)
-        named[kind] = _own(graph, None, f"{site.name}.{kind}", array)
+        named[kind] = add_initializer(graph, f"{site.name}.{kind}", array)
         ir.convenience.replace_all_uses_with(value, named[kind])
     return Site(
         name=site.name,
@@ -128,12 +106,7 @@ def _own(graph: ir.Graph, value: ir.Value | None, name: str, array: Array) -> ir
     """
     if value is not None and len(value.uses()) == 1:
         return value
-    tensor = ir.tensor(array, name=name)
-    own = ir.Value(
-        name=name, const_value=tensor, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype)
-    )
-    graph.register_initializer(own)
-    return own
+    return add_initializer(graph, name, array)
 
 
 def _array(value: ir.Value) -> Array:

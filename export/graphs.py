@@ -1,4 +1,4 @@
-"""The three computations of a bundle as torch modules, ready to be traced."""
+"""The network as a torch module that is ready to be traced, and what leads into it."""
 
 import copy
 
@@ -8,11 +8,7 @@ from torch import Tensor, nn
 from bundle.preprocessing import Preprocessing
 from export.sites import NormSite
 from rn_model.affine import Affine
-from rn_model.domain_norm import Domain, DomainNorm, Observation, other_domain
 from rn_model.modules import replace_modules
-from rn_model.moments import Moments
-
-DOMAIN: Domain = "target"
 
 
 class Scaling(nn.Module):
@@ -48,7 +44,7 @@ class PredictGraph(nn.Module):
     """Image to logits, every normalization an explicit scale and shift that come as inputs.
 
     They are inputs, not constants, so that no optimization of the tracer touches them before they are
-    folded.
+    folded, or replaced by what observes.
     """
 
     def __init__(self, model: nn.Module, sites: list[NormSite], scaling: Scaling) -> None:
@@ -65,63 +61,6 @@ class PredictGraph(nn.Module):
         for place in self._places:
             place.affine = None
         return logits
-
-
-class ObserveGraph(nn.Module):
-    """Image, image weights and prior moments to logits, batch moments and input features.
-
-    Every site normalizes with prior and batch merged, as the torch layer does under an
-    :class:`rn_model.domain_norm.Observation`.
-    """
-
-    def __init__(self, model: nn.Module, sites: list[NormSite], scaling: Scaling) -> None:
-        super().__init__()
-        self.scaling = scaling
-        self.network = model
-        self._sites = sites
-
-    def forward(
-        self,
-        image: Tensor,
-        image_weight: Tensor,
-        prior_weight: Tensor,
-        mean: Tensor,
-        variance: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        x = self.scaling(image)
-        seen: list[Observation] = []
-        for site in self._sites:
-            prior = Moments(mean[site.slice], variance[site.slice])
-            seen.append(Observation(DOMAIN, image_weight, prior_weight, prior))
-            site.layer.observation = seen[-1]
-        logits = self.network(x)
-        for site in self._sites:
-            site.layer.observation = None
-        batches = [observation.batch for observation in seen if observation.batch is not None]
-        return (
-            logits,
-            torch.cat([batch.mean for batch in batches]),
-            torch.cat([batch.variance for batch in batches]),
-            input_features(image),
-        )
-
-
-class CompensateGraph(nn.Module):
-    """Flat raw target moments to the flat scale and shift of every site, in float64."""
-
-    def __init__(self, sites: list[NormSite]) -> None:
-        super().__init__()
-        layers: list[DomainNorm] = [copy.deepcopy(site.layer).double() for site in sites]
-        self.layers = nn.ModuleList(layers)
-        self._places = list(zip(sites, layers, strict=True))
-
-    def forward(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        affine: list[Affine] = []
-        for site, layer in self._places:
-            own = Moments(mean[site.slice], variance[site.slice])
-            other = layer.running(other_domain(DOMAIN))
-            affine.append(layer.affine_map(DOMAIN, own, other).fold())
-        return torch.cat([a.scale for a in affine]), torch.cat([a.shift for a in affine])
 
 
 def input_features(image: Tensor) -> Tensor:

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from export.errors import ExportError
 from rn_model import DomainNorm, domain_norms
-
-
-class ExportError(ValueError):
-    """A network that cannot be exported, or an export that is not faithful; one clear line."""
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,25 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import onnx_ir as ir
 import torch
 from torch import nn
+from torch.export import Dim
 
-from bundle.signature import BATCH
-from export.sites import ExportError
+from bundle.signature import BATCH, HEIGHT, WIDTH
+from export.errors import ExportError
 
 OPSET = 20
+
+Free = Mapping[int, str] | Sequence["Free | None"] | None
+
+
+def image_dimensions(free_size: bool) -> dict[int, str]:
+    """Free dimensions of images ``(N, H, W, C)``."""
+    return {0: BATCH, 1: HEIGHT, 2: WIDTH} if free_size else {0: BATCH}
 
 
 def trace(
@@ -20,7 +28,7 @@ def trace(
     inputs: tuple[Any, ...],
     input_names: Sequence[str],
     output_names: Sequence[str],
-    batch: Sequence[bool],
+    free: Sequence[Free],
 ) -> ir.Model:
     """Trace a module, in evaluation mode, with torch's exporter.
 
@@ -28,13 +36,13 @@ def trace(
         module: what to trace.
         inputs: example arguments; lists of tensors are flattened into inputs of the graph.
         input_names, output_names: of the graph.
-        batch: for each argument, whether its first dimension is the batch, left free.
+        free: for each argument the names of its dimensions that are left free, by axis; a list of
+            these for a list.
+
+    Raises:
+        ExportError: if the module cannot be traced, or fixes what is to be free.
     """
-    free = torch.export.Dim(BATCH)
-    shapes = tuple(
-        {0: free} if is_batch else [None] * len(value) if isinstance(value, list) else None
-        for value, is_batch in zip(inputs, batch, strict=True)
-    )
+    shapes = tuple(_dims(one, value) for one, value in zip(free, inputs, strict=True))
     # The tracer logs and warns about its own internals and about packages that are not needed here.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -55,14 +63,27 @@ def trace(
             reason = next(iter(str(cause).splitlines()), type(cause).__name__)
             raise ExportError(f"torch cannot trace the network: {reason}") from error
     assert program is not None
-    _name_batch(program.model.graph)
+    _name_dimensions(program.model.graph, free)
     return program.model
 
 
-def _name_batch(graph: ir.Graph) -> None:
-    """Call the only free dimension of inputs and outputs by its name; the tracer numbers it."""
-    for value in (*graph.inputs, *graph.outputs):
-        shape = value.shape
-        if shape is not None and any(isinstance(side, ir.SymbolicDim) for side in shape):
-            sides = (BATCH if isinstance(side, ir.SymbolicDim) else side for side in shape)
+def _dims(free: Free, value: Any) -> Any:
+    if isinstance(value, list):
+        parts = free if isinstance(free, Sequence) else [None] * len(value)
+        return [_dims(one, part) for one, part in zip(parts, value, strict=True)]
+    if free is None:
+        return None
+    assert isinstance(free, Mapping)
+    return dict.fromkeys(free, Dim.DYNAMIC)
+
+
+def _name_dimensions(graph: ir.Graph, free: Sequence[Free]) -> None:
+    """Call free dimensions by their names, those of outputs :data:`BATCH`; the tracer numbers them."""
+    for value, names in zip(graph.inputs, free, strict=False):
+        if isinstance(names, Mapping) and value.shape is not None:
+            sides = (names.get(axis, side) for axis, side in enumerate(value.shape))
+            value.shape = ir.Shape(list(sides))
+    for value in graph.outputs:
+        if value.shape is not None:
+            sides = (BATCH if isinstance(side, ir.SymbolicDim) else side for side in value.shape)
             value.shape = ir.Shape(list(sides))

@@ -1,7 +1,7 @@
 """The console command ``rn``.
 
-Commands that need torch belong to other packages. They are found by entry point, and loaded only when
-they are called.
+Commands that belong to other packages, some of which need torch, are found by entry point, and loaded
+only when they are called.
 """
 
 from importlib.metadata import entry_points
@@ -47,6 +47,24 @@ def report(context: typer.Context) -> None:
 def export(context: typer.Context) -> None:
     """Fold an adapted model into a bundle."""
     _run_extension("export", context.args)
+
+
+@app.command(context_settings=_PASS_ON, add_help_option=False)
+def inspect(context: typer.Context) -> None:
+    """Check a bundle, and tell what it is and where it comes from."""
+    _run_extension("inspect", context.args)
+
+
+@app.command(context_settings=_PASS_ON, add_help_option=False)
+def diff(context: typer.Context) -> None:
+    """Tell how two bundles differ."""
+    _run_extension("diff", context.args)
+
+
+@app.command(context_settings=_PASS_ON, add_help_option=False)
+def sign(context: typer.Context) -> None:
+    """Sign a bundle with an Ed25519 key."""
+    _run_extension("sign", context.args)
 
 
 for _command in (serve, predict, submit, versions, rollback, doctor):

@@ -7,7 +7,9 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
-from bundle.loading import Bundle, load_bundle
+from bundle.loaded import Bundle
+from bundle.loading import load_bundle
+from bundle.signing import read_public_key
 from service.batching import Batcher
 from service.ledger import Ledger
 from service.metrics import Metrics
@@ -30,7 +32,8 @@ class Context:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.bundle: Bundle = load_bundle(settings.bundle)
+        key = None if settings.public_key is None else read_public_key(settings.public_key)
+        self.bundle: Bundle = load_bundle(settings.bundle, key)
         self.ledger = Ledger(settings.ledger)
         self.target = OnlineTarget(DEFAULT_TARGET, self.bundle, self.ledger, settings, self.metrics)
         self.batcher = Batcher(

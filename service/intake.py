@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bundle.loading import Bundle
+from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
 from service.admission import Admission, AdmissionRules, Features
 from service.observer import Observed, Observer

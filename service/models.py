@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from bundle.loading import Bundle
+from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
 from bundle.runtime import Refolder, make_session

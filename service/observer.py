@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bundle.loading import Bundle
+from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
 from bundle.runtime import make_session

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bundle.loading import Bundle
+from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
 from service.gate import Decision, GateRules, decide
 from service.intake import Intake, Taken

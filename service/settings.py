@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     device: Device = Field(
         "cpu", description="Where to run; if cuda cannot be used, the service refuses to start."
     )
+    public_key: Path | None = Field(
+        None,
+        description="Ed25519 public key of the one who must have signed the bundle; None: anyone.",
+    )
     threads: Annotated[int, Field(ge=0)] = Field(
         0, description="Threads of an operator; 0 means as many as the processors of this service."
     )

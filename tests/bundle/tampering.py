@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from bundle import files
+from bundle import BundleError, files, load_bundle
 from bundle.manifest import FileEntry
+from bundle.moments import FlatMoments
+from bundle.runtime import Refolder
 
 
 def copy_of(bundle: Path, where: Path) -> Path:
@@ -59,3 +63,28 @@ def npz(**arrays: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=True, **arrays)
     return buffer.getvalue()
+
+
+def refold(path: Path, target: FlatMoments) -> None:
+    """Give a bundle other target moments, and the arrays that they fold to."""
+    arrays = Refolder(load_bundle(path)).arrays(target)
+    moments = {files.TARGET_MEAN: target.mean, files.TARGET_VARIANCE: target.variance}
+    replace_arrays(path, files.BASE, **moments)
+    replace_arrays(path, files.PREDICT_WEIGHTS, **arrays)
+
+
+def refusal(path: Path, public_key: Ed25519PublicKey | None = None) -> str:
+    """The one line in which a bundle is refused; any other exception fails the test."""
+    with pytest.raises(BundleError) as caught:
+        load_bundle(path, public_key)
+    message = str(caught.value)
+    assert message and "\n" not in message
+    return message
+
+
+def edited(path: Path, **changes: Any) -> str:
+    """The line in which a bundle is refused after these fields of its manifest were changed."""
+    manifest = json.loads((path / files.MANIFEST).read_text())
+    manifest.update(changes)
+    write_manifest(path, manifest)
+    return refusal(path)

@@ -1,114 +1,315 @@
-import numpy as np
-import onnx
+"""Which layer takes up a site, and that the folded graph computes what the explicit one does."""
+
 import onnx_ir as ir
 import pytest
-from numpy.typing import NDArray
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bundle.fold import fold_sites
-from bundle.runtime import make_session
-from export.externalize import float_initializers
+from bundle.manifest import Site
+from export.errors import ExportError
 from export.folding import fold_graph
-from export.sites import ExportError, NormSite
-from rn_model import ReciprocalNorm1d, ReciprocalNorm2d
+from tests.export.pieces import Piece, check, norm
 
-# Layer of 2 output channels -> whether it takes up the site, and the axis of its output channels.
-Layer = tuple[str, list[int]]
-CONV: Layer = ("c = Conv(x, w, b)", [2, 4, 1, 1])
-LAYERS: dict[str, tuple[Layer, bool, int]] = {
-    "convolution": (CONV, True, 0),
-    "in groups": (("c = Conv <group = 2> (x, w, b)", [2, 2, 1, 1]), True, 0),
-    "transposed": (("c = ConvTranspose(x, w, b)", [4, 2, 1, 1]), True, 1),
-    "transposed in groups": (("c = ConvTranspose <group = 2> (x, w, b)", [4, 1, 1, 1]), False, 0),
-    "without bias": (("c = Conv(x, w)", [2, 4, 1, 1]), True, 0),
-    "linear": (("c = Gemm <transB = 1> (x, w, b)", [2, 4]), True, 0),
-    "linear, not transposed": (("c = Gemm(x, w, b)", [4, 2]), True, 1),
-    "linear with a factor": (("c = Gemm <alpha = 0.5, transB = 1> (x, w, b)", [2, 4]), False, 0),
-    "bias with a factor": (("c = Gemm <beta = 2.0, transB = 1> (x, w, b)", [2, 4]), False, 0),
-    "after an activation": (("r = Conv(x, w, b) c = Relu(r)", [2, 4, 1, 1]), False, 0),
-    "computed weight": (("a = Abs(w) c = Conv(x, a, b)", [2, 4, 1, 1]), False, 0),
+X = (3, 4, 5, 5)
+AFTER = norm("a", "c", "y")
+CONV = Piece(f"c = Conv(x, w, b) {AFTER}", X, {"a": 2}, {"w": (2, 4, 1, 1), "b": (2,)})
+
+
+def place(site: Site) -> tuple[str, int, int] | None:
+    return (site.side, site.axis, site.groups) if site.folded else None
+
+
+def after(
+    layer: str,
+    x: tuple[int, ...],
+    arrays: dict[str, tuple[int, ...]],
+    rank: int | None = None,
+    channels: int = 2,
+) -> Piece:
+    return Piece(f"{layer} {AFTER}", x, {"a": channels}, arrays, rank or len(x))
+
+
+def before(
+    layer: str, x: tuple[int, ...], arrays: dict[str, tuple[int, ...]], rank: int | None = None
+) -> Piece:
+    return Piece(f"{norm('a', 'x', 'n')} {layer}", x, {"a": x[1]}, arrays, rank or len(x))
+
+
+V, W, BIAS = (2, 4, 1), (2, 4, 1, 1), {"b": (2,)}
+LAYERS: dict[str, tuple[Piece, tuple[str, int, int] | None]] = {
+    "1d": (after("c = Conv(x, w, b)", X[:3], {"w": V, **BIAS}), ("output", 0, 1)),
+    "2d": (CONV, ("output", 0, 1)),
+    "3d": (after("c = Conv(x, w, b)", (*X, 2), {"w": (*W, 1), **BIAS}), ("output", 0, 1)),
+    "padded": (
+        after("c = Conv <pads = [1, 1, 1, 1]> (x, w, b)", X, {"w": (2, 4, 3, 3), **BIAS}),
+        ("output", 0, 1),
+    ),
+    "grouped": (
+        after("c = Conv <group = 2> (x, w, b)", X, {"w": (2, 2, 1, 1), **BIAS}),
+        ("output", 0, 1),
+    ),
+    "without bias": (after("c = Conv(x, w)", X, {"w": W}), ("output", 0, 1)),
+    "transposed 1d": (
+        after("c = ConvTranspose(x, w, b)", X[:3], {"w": (4, 2, 3), **BIAS}),
+        ("output", 1, 1),
+    ),
+    "transposed": (
+        after("c = ConvTranspose(x, w, b)", X, {"w": (4, 2, 2, 2), **BIAS}),
+        ("output", 1, 1),
+    ),
+    "transposed in groups": (
+        after("c = ConvTranspose <group = 2> (x, w)", X, {"w": (4, 3, 2, 2)}, channels=6),
+        ("output", 1, 2),
+    ),
+    "linear": (
+        after("c = Gemm <transB = 1> (x, w, b)", X[:2], {"w": (2, 4), **BIAS}),
+        ("output", 0, 1),
+    ),
+    "linear, not transposed": (
+        after("c = Gemm(x, w, b)", X[:2], {"w": (4, 2), **BIAS}),
+        ("output", 1, 1),
+    ),
+    "linear with a factor": (
+        after("c = Gemm <alpha = 0.5> (x, w, b)", X[:2], {"w": (4, 2), **BIAS}),
+        None,
+    ),
+    "bias with a factor": (
+        after("c = Gemm <beta = 2.0> (x, w, b)", X[:2], {"w": (4, 2), **BIAS}),
+        None,
+    ),
+    "product": (after("c = MatMul(x, w)", X[:2], {"w": (4, 2)}), ("output", 1, 1)),
+    "tokens": (
+        after(
+            "p = MatMul(x, w) d = Add(p, b) c = Transpose <perm = [0, 2, 1]> (d)",
+            (3, 5, 4),
+            {"w": (4, 2), **BIAS},
+        ),
+        ("output", 1, 1),
+    ),
+    "tokens without bias": (
+        after("p = MatMul(x, w) c = Transpose <perm = [0, 2, 1]> (p)", (3, 5, 4), {"w": (4, 2)}),
+        ("output", 1, 1),
+    ),
+    "flattened tokens": (
+        after(
+            "p = MatMul(x, w) d = Add(b, p) s = Constant <value_ints = [-1, 2]> () c = Reshape(d, s)",
+            (3, 5, 4),
+            {"w": (4, 2), **BIAS},
+            rank=2,
+        ),
+        ("output", 1, 1),
+    ),
+    "tokens as channels": (
+        after("c = MatMul(x, w)", (3, 2, 4), {"w": (4, 2)}),
+        None,
+    ),
+    "a product with a sum of another shape": (
+        after("p = MatMul(x, w) c = Add(p, b)", X[:2], {"w": (4, 2), "b": (3, 2)}),
+        None,
+    ),
+    "pooled": (
+        after("p = Conv(x, w) c = Flatten(p)", (3, 4, 1, 1), {"w": W}, rank=2),
+        ("output", 0, 1),
+    ),
+    "mixed by a reshape": (
+        after(
+            "p = Conv(x, w) s = Constant <value_ints = [3, 2, 10]> () c = Reshape(p, s)",
+            (3, 4, 2, 5),
+            {"w": (2, 4, 1, 1)},
+            rank=3,
+        ),
+        ("output", 0, 1),
+    ),
+    "divided by a reshape": (
+        after(
+            "p = Conv(x, w) s = Constant <value_ints = [3, 2, 20]> () c = Reshape(p, s)",
+            (3, 4, 2, 5),
+            {"w": (4, 4, 1, 1)},
+            rank=3,
+        ),
+        None,
+    ),
+    "of another division by a reshape": (
+        after(
+            "p = Conv(x, w) s = Constant <value_ints = [3, 2, 10]> () c = Reshape(p, s)",
+            (6, 4, 5),
+            {"w": V},
+        ),
+        None,
+    ),
+    "along another axis": (
+        after(
+            "p = Conv(x, w) c = Transpose <perm = [0, 2, 1, 3]> (p)",
+            X,
+            {"w": (5, 4, 1, 1)},
+            channels=5,
+        ),
+        None,
+    ),
+    "after an activation": (after("r = Conv(x, w, b) c = Relu(r)", X, {"w": W, **BIAS}), None),
+    "computed weight": (after("a = Abs(w) c = Conv(x, a, b)", X, {"w": W, **BIAS}), None),
+    "layer seen by others": (
+        Piece(f"c = Conv(x, w) {norm('a', 'c', 'n')} y = Add(n, c)", X, {"a": 2}, {"w": W}),
+        None,
+    ),
+    "weight used twice": (
+        Piece(
+            f"c = Conv(x, w) {norm('a', 'c', 'n')} k = Conv(x, w) y = Add(n, k)",
+            X,
+            {"a": 2},
+            {"w": W},
+        ),
+        ("output", 0, 1),
+    ),
+    "before 1d": (before("y = Conv(n, w, b)", X[:3], {"w": (2, 4, 3), **BIAS}), ("input", 1, 1)),
+    "before": (before("y = Conv(n, w, b)", X, {"w": (2, 4, 3, 3), **BIAS}), ("input", 1, 1)),
+    "before, without bias": (before("y = Conv(n, w)", X, {"w": W}), ("input", 1, 1)),
+    "before 3d": (
+        before("y = Conv <strides = [2, 1, 1]> (n, w)", (*X, 2), {"w": (2, 4, 1, 3, 2)}),
+        ("input", 1, 1),
+    ),
+    "before, in groups": (
+        before("y = Conv <group = 2> (n, w, b)", X, {"w": (6, 2, 2, 2), "b": (6,)}),
+        ("input", 1, 2),
+    ),
+    "before, depthwise": (
+        before("y = Conv <group = 4> (n, w)", X, {"w": (8, 1, 3, 3)}),
+        ("input", 1, 4),
+    ),
+    "before, padded": (
+        before("y = Conv <pads = [0, 0, 1, 0]> (n, w)", X, {"w": (2, 4, 3, 3)}),
+        None,
+    ),
+    "before, padded as needed": (
+        before('y = Conv <auto_pad = "SAME_UPPER"> (n, w)', X, {"w": (2, 4, 3, 3)}),
+        None,
+    ),
+    "before, transposed": (before("y = ConvTranspose(n, w)", X, {"w": (4, 2, 2, 2)}), None),
+    "before, after an activation": (before("r = Relu(n) y = Conv(r, w)", X, {"w": W}), None),
+    "before two": (
+        before("k = Conv(n, w) l = Conv(n, v) y = Add(k, l)", X, {"w": W, "v": W}),
+        None,
+    ),
+    "before linear": (
+        before("y = Gemm <transB = 1> (n, w, b)", X[:2], {"w": (2, 4), **BIAS}),
+        ("input", 1, 1),
+    ),
+    "before linear, not transposed": (
+        before("y = Gemm(n, w)", X[:2], {"w": (4, 2)}),
+        ("input", 0, 1),
+    ),
+    "before a product": (before("y = MatMul(n, w)", X[:2], {"w": (4, 2)}), ("input", 0, 1)),
+    "before a product with bias": (
+        before("p = MatMul(n, w) y = Add(p, b)", X[:2], {"w": (4, 2), **BIAS}),
+        ("input", 0, 1),
+    ),
+    "as a weight": (before("y = MatMul(w, n)", (3, 4), {"w": (2, 3)}), None),
 }
-
-
-def model(layer: str, weight: list[int], rest: str = "y = Identity(n)") -> ir.Model:
-    trailing = ", 2, 2" if len(weight) == 4 else ""
-    shape = ", 1, 1" if len(weight) == 4 else ""
-    size = ", ".join(map(str, weight))
-    values = np.random.default_rng(0).normal(size=weight).round(3).ravel()
-    text = f"""
-        <ir_version: 10, opset_import: ["" : 20]>
-        g (float[N, 4{trailing}] x, float[2{shape}] scale, float[2{shape}] shift) =>
-        (float[N, 2{trailing}] y)
-        <float[{size}] w = {{{", ".join(map(str, values))}}}, float[2] b = {{0.5, -1}}>
-        {{ {layer} m = Mul(c, scale) n = Add(m, shift) {rest} }}
-    """
-    parsed = onnx.parser.parse_model(text)
-    onnx.checker.check_model(parsed)
-    return ir.from_proto(parsed)
-
-
-def site(weight: list[int]) -> NormSite:
-    layer = ReciprocalNorm2d(2) if len(weight) == 4 else ReciprocalNorm1d(2)
-    return NormSite("norm", layer, offset=0, rank=len(weight))
-
-
-def run(graph: ir.Model, inputs: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    session = make_session(ir.to_proto(graph).SerializeToString(), {}, threads=1)
-    result: NDArray[np.float32] = session.run(["y"], inputs)[0]
-    return result
-
-
-def check(layer: str, weight: list[int], rest: str, folded: bool, axis: int) -> None:
-    """Fold the site and compare with the graph that still has its scale and shift as inputs."""
-    x = np.random.default_rng(1).normal(size=(3, 4, 2, 2)[: len(weight)]).astype(np.float32)
-    scale, shift = np.array([2.0, -0.5]), np.array([0.25, 3.0])
-    shape = (2, 1, 1) if len(weight) == 4 else (2,)
-    affine = {
-        "scale": scale.astype(np.float32).reshape(shape),
-        "shift": shift.astype(np.float32).reshape(shape),
-    }
-    expected = run(model(layer, weight, rest), {"x": x, **affine})
-
-    graph = model(layer, weight, rest)
-    scales, shifts = [graph.graph.inputs[1]], [graph.graph.inputs[2]]
-    table, base = fold_graph(graph, [site(weight)], scales, shifts)
-    assert (table[0].folded, table[0].axis) == (folded, axis)
-    assert ("Mul" in {node.op_type for node in graph.graph}) == (not folded)
-    assert [value.name for value in graph.graph.inputs] == ["x"]
-    arrays = fold_sites(table, {**float_initializers(graph), **base}, scale, shift)
-    for name, array in arrays.items():
-        graph.graph.initializers[name].const_value = ir.tensor(array, name=name)
-    np.testing.assert_allclose(run(graph, {"x": x}), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_folding_keeps_what_the_graph_computes(kind: str) -> None:
-    (layer, weight), folded, axis = LAYERS[kind]
-    check(layer, weight, "y = Identity(n)", folded, axis)
+    piece, expected = LAYERS[kind]
+    found = check(piece)
+    assert place(found["a"]) == expected
+    graph = piece.fold()[0].graph
+    assert ("Mul" in {node.op_type for node in graph}) == (expected is None)
+
+
+def test_a_product_keeps_one_addition() -> None:
+    graph = LAYERS["before a product with bias"][0].fold()[0].graph
+    assert [node.op_type for node in graph] == ["MatMul", "Add"]
+
+
+SQUARE = {"v": (2, 2, 1, 1), "u": (2, 2, 1, 1)}
 
 
 @pytest.mark.parametrize(
-    ("rest", "folded"),
+    ("nodes", "expected"),
     [
-        ("y = Add(n, c)", False),  # the layer's output is used beside the norm
-        ("k = Conv(x, w, b) y = Add(n, k)", True),  # its arrays are another layer's too
+        # Two in a row: the layer before takes the first, the layer after the second.
+        (f"{norm('a', 'k', 'm')} {norm('b', 'm', 'n')} y = Conv(n, v)", ("output", "input")),
+        (f"{norm('a', 'k', 'm')} {norm('b', 'm', 'n')} y = Relu(n)", ("output", "")),
+        # One on each side of a layer, which takes up the one after it.
+        (
+            f"r = Relu(k) {norm('a', 'r', 'm')} c = Conv(m, v) {norm('b', 'c', 'y')}",
+            ("", "output"),
+        ),
+        # The layer before takes a site up even where the layer after could.
+        (f"{norm('a', 'k', 'm')} c = Conv(m, v) {norm('b', 'c', 'y')}", ("output", "output")),
+        # A layer used in two places is copied for the one that takes up a site.
+        (
+            f"{norm('a', 'k', 'm')} c = Conv(m, v) {norm('b', 'c', 'd')} e = Conv(d, v) y = Add(e, c)",
+            ("output", "input"),
+        ),
+        # Sums and concatenations have no layer of their own.
+        (f"r = Relu(k) s = Add(r, k) {norm('a', 's', 'n')} {norm('b', 'k', 'm')} y = Add(n, m)", ("", "")),
     ],
-)
-def test_other_users_of_the_layer_see_nothing_of_it(rest: str, folded: bool) -> None:
-    check(*CONV, rest, folded, 0)
+)  # fmt: skip
+def test_sites_beside_one_another(nodes: str, expected: tuple[str, str]) -> None:
+    arrays = {"w": (2, 4, 1, 1), **SQUARE}
+    found = check(Piece(f"k = Conv(x, w) {nodes}", X, {"a": 2, "b": 2}, arrays))
+    assert tuple(site.side if site.folded else "" for site in found.values()) == expected
+    names = [name for site in found.values() for name in site.arrays]
+    assert len(set(names)) == len(names)
 
 
 def test_an_output_of_the_graph_is_not_folded_away() -> None:
-    graph = model(*CONV)
-    node = next(node for node in graph.graph if node.op_type == "Conv")
-    graph.graph.outputs.append(node.outputs[0])
-    inputs = graph.graph.inputs
-    table, _ = fold_graph(graph, [site(CONV[1])], [inputs[1]], [inputs[2]])
+    model = CONV.model()
+    node = next(node for node in model.graph if node.op_type == "Conv")
+    model.graph.outputs.append(node.outputs[0])
+    _, scale, shift = model.graph.inputs
+    table, _ = fold_graph(model, CONV.sites(), [scale], [shift])
     assert not table[0].folded
 
 
-@pytest.mark.parametrize("extra", ["y = Add(n, scale)", "y = Mul(n, scale)"])
+@pytest.mark.parametrize("extra", ["y = Add(n, scale_a)", "y = Mul(n, scale_a)"])
 def test_a_site_that_is_applied_twice_is_refused(extra: str) -> None:
-    graph = model(*CONV, rest=extra)
-    inputs = graph.graph.inputs
-    with pytest.raises(ExportError, match="does not apply 'norm' once as scale and shift"):
-        fold_graph(graph, [site(CONV[1])], [inputs[1]], [inputs[2]])
+    piece = Piece(f"{norm('a', 'x', 'n')} {extra}", X, {"a": 4})
+    with pytest.raises(ExportError, match="does not apply 'a' once as scale and shift"):
+        piece.fold()
+
+
+def test_a_scale_and_a_shift_in_different_places_are_refused() -> None:
+    piece = Piece("m = Mul(x, scale_a) n = Add(x, shift_a) y = Add(m, n)", X, {"a": 4})
+    with pytest.raises(ExportError, match="does not apply 'a' once as scale and shift"):
+        piece.fold()
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> Piece:
+    """Convolutions one after another, sites and activations anywhere between them."""
+    nodes, arrays, sites, value, channels = "", {}, {}, "x", 4
+    for number in range(draw(st.integers(1, 5))):
+        what = draw(
+            st.sampled_from(["conv", "depthwise", "transposed", "relu", "sum", *["norm"] * 4])
+        )
+        new, name = f"v{number}", f"w{number}"
+        if what == "norm":
+            sites[f"s{number}"] = channels
+            nodes += norm(f"s{number}", value, new) + " "
+        elif what == "relu":
+            nodes += f"{new} = Relu({value}) "
+        elif what == "sum":
+            nodes += f"{new}r = Relu({value}) {new} = Add({value}, {new}r) "
+        else:
+            groups = channels if what == "depthwise" else draw(st.sampled_from([1, 2]))
+            pad = draw(st.integers(0, 1))
+            attributes = f"<group = {groups}, pads = [{', '.join([str(pad)] * 4)}]>"
+            width = draw(st.sampled_from([2, 4])) * (groups if what == "depthwise" else 1)
+            transposed = what == "transposed"
+            shape = (channels, width // groups) if transposed else (width, channels // groups)
+            arrays[name] = (*shape, *([3, 3] if pad else [1, 1]))
+            kind = "ConvTranspose" if transposed else "Conv"
+            nodes += f"{new} = {kind} {attributes} ({value}, {name}) "
+            channels = width
+        value = new
+    return Piece(f"{nodes} y = Identity({value})", (2, 4, 3, 3), sites, arrays)
+
+
+@settings(max_examples=150, deadline=None)
+@given(piece=chains(), seed=st.integers(0, 2**16))
+def test_any_chain_is_folded_exactly(piece: Piece, seed: int) -> None:
+    found = check(piece, seed)
+    kept = sum(not site.folded for site in found.values())
+    assert sum(node.op_type == "Mul" for node in ir.Graph.all_nodes(piece.fold()[0].graph)) == kept

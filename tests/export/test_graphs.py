@@ -107,7 +107,7 @@ def test_nothing_of_a_normalization_is_left(case: Case) -> None:
         (example,),
         ["image"],
         ["logits"],
-        [True],
+        [{0: "N"}],
     )
     explicit = sum(not site.folded for site in case.bundle.manifest.sites)
     expected = Counter(node.op_type for node in graph.graph)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
@@ -8,7 +9,16 @@ from torch import nn
 from bundle import load_bundle
 from export import ExportError
 from export.graphs import Scaling
-from export.parity import BATCH, batches, check_observations, check_predictions, torch_logits
+from export.parity import (
+    BATCH,
+    batches,
+    check_batch_moments,
+    check_observations,
+    check_predictions,
+    torch_logits,
+)
+from export.sites import find_sites
+from rn_model import domain_norms
 from tests.networks import SMALL, random_images, small_model
 
 IMAGES = random_images(SMALL, BATCH + 3)
@@ -70,3 +80,26 @@ def test_observing_predicts_as_torch_does_and_a_wrong_graph_is_refused(small_bun
     expected[0, 0] += 1e-3 * np.abs(expected).max()
     with pytest.raises(ExportError, match=r"^observe\.onnx disagrees"):
         check_observations(expected, *arguments)
+
+
+@pytest.mark.parametrize(("output", "error"), [("batch_mean", 2e-4), ("batch_variance", 2e-4)])
+def test_observed_moments_must_be_those_of_the_layers(
+    small_bundle: Path, output: str, error: float
+) -> None:
+    bundle = load_bundle(small_bundle)
+    exact = network()
+    sites = find_sites(exact, torch.from_numpy(IMAGES[:2]))
+    observed = (bundle.observe_arrays, bundle.target, IMAGES)
+    found = check_batch_moments(exact, sites, bundle.observe, *observed)
+    assert found["observe_moment_error"] < 1e-5
+    assert bundle.manifest.parity["observe_moment_error"] < 1e-5
+    assert all(layer.observation is None for _, layer in domain_norms(exact))
+
+    model = onnx.load_model_from_string(bundle.observe)
+    node = next(node for node in model.graph.node if output in node.output)
+    node.output[0] = "exact"
+    factor = onnx.numpy_helper.from_array(np.array(1 + error, np.float32), "factor")
+    model.graph.initializer.append(factor)
+    model.graph.node.append(onnx.helper.make_node("Mul", ["exact", "factor"], [output]))
+    with pytest.raises(ExportError, match=r"the moments at '1\..*' differ by .* 1e-04 is allowed"):
+        check_batch_moments(exact, sites, model.SerializeToString(), *observed)

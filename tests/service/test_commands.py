@@ -50,7 +50,16 @@ def _console(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_lists_all_commands() -> None:
     text = rn("--help").stdout
     commands = ["adapt", "export", "serve", "predict", "submit", "versions", "rollback", "doctor"]
+    commands += ["inspect", "diff", "sign"]
     assert all(f" {command} " in text for command in commands)
+
+
+def test_commands_of_bundles_are_found(bundle_path: Path, tmp_path: Path) -> None:
+    assert "2 normalization layers" in rn("inspect", bundle_path).stdout
+    assert rn("diff", bundle_path, bundle_path).stdout == "the same\n"
+    assert "1 if they differ" in " ".join(rn("diff", "--help").stdout.split())
+    result = CliRunner().invoke(app, ["sign", str(bundle_path), "--key", str(tmp_path / "key")])
+    assert result.exit_code == 1 and "rn sign: cannot read" in result.stderr
 
 
 def test_predict(service: Service, folder: Path) -> None:

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import onnxruntime as ort
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer import Exit
 from typer.testing import CliRunner
 
+from bundle.files import MANIFEST, SIGNATURE
+from bundle.signing import make_signature
 from service.cli import app
 from service.commands.serve import listen
 from service.device import CUDA
 from tests.bundle.tampering import copy_of
 from tests.service.processes import run, started
+from tests.service.running import serving, settings_for
 
 
 def refused(*arguments: str, folder: Path, **settings: str) -> str:
@@ -45,6 +50,23 @@ def test_a_bundle_of_which_one_byte_was_changed(bundle_path: Path, tmp_path: Pat
         flipped(copy / name)
         line = refused(str(copy), folder=tmp_path)
         assert name.removesuffix(".sha256") in line
+
+
+def test_only_a_bundle_signed_with_the_key_is_served(bundle_path: Path, tmp_path: Path) -> None:
+    private = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    encoding, kind = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    key = tmp_path / "key.pub"
+    key.write_bytes(private.public_key().public_bytes(encoding, kind))
+    bundle = copy_of(bundle_path, tmp_path)
+    given = {"RN_PUBLIC_KEY": str(key)}
+    line = refused(str(bundle), folder=tmp_path, **given)
+    assert line == "the bundle is not signed: it has no manifest.sig"
+    content = make_signature(private, (bundle / MANIFEST).read_bytes())
+    (bundle / SIGNATURE).write_bytes(content)
+    with serving(settings_for(bundle, tmp_path, public_key=key)) as service:
+        assert service.versions()["serving"] == 0
+    key.write_text("no key")
+    assert "is not a public key" in refused(str(bundle), folder=tmp_path, **given)
 
 
 def test_no_bundle(tmp_path: Path) -> None:

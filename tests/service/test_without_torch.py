@@ -116,12 +116,40 @@ def test_the_service_works(command: tuple[str, ...], bundle_path: Path, tmp_path
         assert process.exit_code() == 0
 
 
-@pytest.mark.parametrize("name", ["adapt", "export"])
-def test_what_needs_torch_says_which_extra(
-    name: str, command: tuple[str, ...], tmp_path: Path
+def test_bundles_are_inspected_and_compared(
+    command: tuple[str, ...], bundle_path: Path, tmp_path: Path
 ) -> None:
-    result = run(name, "--help", folder=tmp_path, command=command)
+    result = run("inspect", str(bundle_path), folder=tmp_path, command=command)
+    assert result.returncode == 0 and "2 normalization layers" in result.stdout
+    result = run("diff", str(bundle_path), str(bundle_path), folder=tmp_path, command=command)
+    assert (result.returncode, result.stdout) == (0, "the same\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [(("adapt", "--help"), "rn: rn adapt"), (("export", "run"), "rn export: run")],
+)
+def test_what_needs_torch_says_which_extra(
+    arguments: tuple[str, ...], what: str, command: tuple[str, ...], tmp_path: Path
+) -> None:
+    options = () if "--help" in arguments else ("--out", "bundle")
+    result = run(*arguments, *options, folder=tmp_path, command=command)
     assert result.returncode == 1
     assert re.fullmatch(
-        rf"rn: rn {name} needs \w+: pip install 'reciprocal-norm\[train,cpu\]'\n", result.stderr
+        rf"{what} needs \w+: pip install 'reciprocal-norm\[train,cpu\]'\n", result.stderr
     ), result.stderr
+
+
+def test_a_bundle_is_laid_out_for_others(
+    command: tuple[str, ...], bundle_path: Path, tmp_path: Path
+) -> None:
+    arguments = ("export", str(bundle_path), "--layout", "triton", "--out", "models")
+    result = run(*arguments, folder=tmp_path, command=command)
+    assert result.returncode == 0, result.stderr
+    assert len(list((tmp_path / "models").glob("*/1/model.onnx"))) == 1
+    result = run(*arguments[:3], "mlflow", "--out", "model", folder=tmp_path, command=command)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "rn export: the layout mlflow needs mlflow and pandas:"
+        " pip install 'reciprocal-norm[cpu,mlflow]'\n"
+    )

@@ -1,0 +1,1 @@
+"""Commands of ``rn`` that need a bundle and nothing else."""

@@ -1,0 +1,41 @@
+"""A bundle in memory."""
+
+from dataclasses import dataclass
+
+from bundle.fold import Array
+from bundle.manifest import Manifest
+from bundle.moments import FlatMoments
+from bundle.preprocessing import Pixels
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle, in memory.
+
+    Attributes:
+        manifest: what is in it.
+        fingerprint: SHA-256 of the manifest, which in turn holds the hash of every file.
+        predict, observe, compensate: the graphs; the first two without their arrays.
+        predict_arrays: initializers of ``predict``, folded with the base target moments.
+        base_arrays: the unfolded arrays: initializers of ``observe``, and what folding starts from.
+        observe_names: which of these ``observe`` takes.
+        source, target: raw moments; the target's are the base of every version.
+        canary: unlabeled target images ``(N, H, W, C)`` uint8, if they were put in.
+    """
+
+    manifest: Manifest
+    fingerprint: str
+    predict: bytes
+    observe: bytes
+    compensate: bytes
+    predict_arrays: dict[str, Array]
+    base_arrays: dict[str, Array]
+    observe_names: frozenset[str]
+    source: FlatMoments
+    target: FlatMoments
+    canary: Pixels | None
+
+    @property
+    def observe_arrays(self) -> dict[str, Array]:
+        """The initializers of ``observe``."""
+        return {name: self.base_arrays[name] for name in self.observe_names}

@@ -1,0 +1,101 @@
+"""Small changes to ONNX graphs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+
+def make_value(name: str, dtype: ir.DataType, shape: Sequence[int | str]) -> ir.Value:
+    """A value that no node gives: an input of a graph."""
+    return ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape))
+
+
+def add_initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
+    """Give a graph an array under a name that it does not have yet."""
+    tensor = ir.tensor(array, name=name)
+    value = make_value(name, tensor.dtype, array.shape)
+    value.const_value = tensor
+    graph.register_initializer(value)
+    return value
+
+
+def replace_value(old: ir.Value, new: ir.Value) -> None:
+    """Let all that takes a value take another one; an output of the graph keeps its name."""
+    if old.is_graph_output():
+        name = old.name
+        old.name = f"{name}.replaced"
+        new.name = name
+    ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
+
+
+def split(graph: ir.Graph, value: ir.Value, sizes: Sequence[int]) -> list[ir.Value]:
+    """Parts of a vector of the graph's inputs, by a node at the beginning of the graph."""
+    name = f"{value.name}.sizes"
+    lengths = add_initializer(graph, name, np.array(sizes, np.int64))
+    node = ir.node("Split", [value, lengths], {"axis": 0}, num_outputs=len(sizes))
+    node.name = f"{value.name}.split"
+    for number, part in enumerate(node.outputs):
+        part.name = f"{value.name}.{number}"
+    if len(graph):
+        graph.insert_before(graph[0], node)
+    else:
+        graph.append(node)
+    return list(node.outputs)
+
+
+def concatenate(graph: ir.Graph, values: Sequence[ir.Value], name: str) -> ir.Value:
+    """Vectors one after another, by a node at the end of the graph."""
+    node = ir.node("Concat", values, {"axis": 0}, name=f"{name}.concat")
+    node.outputs[0].name = name
+    graph.append(node)
+    return node.outputs[0]
+
+
+def insert_copy(
+    graph: ir.Graph,
+    piece: ir.Graph,
+    inputs: Sequence[ir.Value],
+    name: str,
+    before: ir.Node | None = None,
+) -> list[ir.Value]:
+    """Put a copy of a graph into another one.
+
+    Args:
+        graph: changed in place.
+        piece: its initializers are shared among all copies in a graph.
+        inputs: what the copy takes.
+        name: begins the names of its nodes and values.
+        before: where it goes; None for the end of the graph.
+
+    Returns:
+        Its outputs.
+    """
+    copy = piece.clone()
+    for value, given in zip(copy.inputs, inputs, strict=True):
+        ir.convenience.replace_all_uses_with(value, given)
+    for value in sorted(copy.initializers.values(), key=lambda value: str(value.name)):
+        ir.convenience.replace_all_uses_with(value, _shared(graph, value))
+    outputs, nodes = list(copy.outputs), list(copy)
+    copy.outputs.clear()
+    copy.remove(nodes)
+    for node in nodes:
+        node.name = f"{name}/{node.name}"
+        for value in node.outputs:
+            value.name = f"{name}/{value.name}"
+            value.shape = None  # its free dimensions are others in every copy
+    if before is None:
+        graph.extend(nodes)
+    else:
+        graph.insert_before(before, nodes)
+    return outputs
+
+
+def _shared(graph: ir.Graph, value: ir.Value) -> ir.Value:
+    assert value.const_value is not None
+    name = f"shared/{value.name}"
+    if name not in graph.initializers:
+        add_initializer(graph, name, value.const_value.numpy())
+    return graph.initializers[name]

@@ -1,0 +1,13 @@
+"""Forms of a bundle's predictions for programs that do not know bundles; nothing here needs torch."""
+
+from export.layouts.predictor import Predictor, read_predictor, take_predictor
+from export.layouts.writing import LayoutName, check_layout, write_layout
+
+__all__ = [
+    "LayoutName",
+    "Predictor",
+    "check_layout",
+    "read_predictor",
+    "take_predictor",
+    "write_layout",
+]
