@@ -45,10 +45,9 @@ def fold_output(
     Returns:
         ``scale * weight`` and ``scale * bias + shift``, computed in float64.
     """
-    factor = along_channels(scale, weight.shape, axis, groups)
-    folded_weight = weight.astype(np.float64) * factor
+    folded_weight = _times(weight, along_channels(scale, weight.shape, axis, groups))
     folded_bias = bias.astype(np.float64) * scale + shift
-    return folded_weight.astype(np.float32), folded_bias.astype(np.float32)
+    return folded_weight, folded_bias.astype(np.float32)
 
 
 def fold_input(
@@ -69,9 +68,16 @@ def fold_input(
     exact = weight.astype(np.float64)
     others = tuple(other for other in range(weight.ndim) if other != 1 - axis)
     shifted = (exact * along_channels(shift, weight.shape, axis, groups)).sum(axis=others)
-    folded_weight = exact * along_channels(scale, weight.shape, axis, groups)
+    folded_weight = _times(weight, along_channels(scale, weight.shape, axis, groups))
     folded_bias = bias.astype(np.float64) + shifted
-    return folded_weight.astype(np.float32), folded_bias.astype(np.float32)
+    return folded_weight, folded_bias.astype(np.float32)
+
+
+def _times(weight: Array, factor: NDArray[Any]) -> Array:
+    """The product, computed in float64 without an array of float64 as large as the weight."""
+    found = np.empty(weight.shape, np.float32)
+    np.multiply(weight, factor, out=found, dtype=np.float64, casting="same_kind")
+    return found
 
 
 def site_problem(site: Site, shapes: Mapping[str, Sequence[int]]) -> str | None:

@@ -18,6 +18,7 @@ from torch.func import functional_call
 from bundle.signature import BATCH
 from export.graphs import input_features
 from export.sites import NormSite
+from export.softmax import narrow_softmax
 from export.tracing import image_dimensions, trace
 from rn_model.domain_norm import Domain, DomainNorm, Observation, other_domain
 from rn_model.moments import Moments
@@ -37,7 +38,8 @@ class Templates:
         features: image to input features.
         observe: for each kind of site: input, image weight, prior weight, prior mean and variance,
             state of the layer, to output, batch mean and batch variance; in float32.
-        compensate: for each kind: mean, variance, state, to scale and shift; in float64.
+        compensate: for each kind: mean, variance, state, to scale and shift; in float64 but for what
+            :func:`export.softmax.narrow_softmax` says.
     """
 
     features: ir.Graph
@@ -146,8 +148,12 @@ def trace_templates(sites: Sequence[NormSite], image: Tensor, free_size: bool) -
         cut(traced, [*islice(inputs, len(part.example))], [*islice(outputs, count)])
         for part, count in zip(parts, counts, strict=True)
     ]
-    observe = dict(zip(kinds, pieces[: len(kinds)], strict=True))
-    return Templates(features, observe, dict(zip(kinds, pieces[len(kinds) :], strict=True)))
+    observe, compensate = (
+        dict(zip(kinds, part, strict=True)) for part in (pieces[: len(kinds)], pieces[len(kinds) :])
+    )
+    for piece in compensate.values():
+        narrow_softmax(piece)
+    return Templates(features, observe, compensate)
 
 
 def _free(part: _Observe | _Compensate) -> list[dict[int, str] | None]:
