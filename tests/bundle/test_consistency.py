@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load
 
 from bundle import Bundle, BundleError, files, load_bundle
+from bundle.agreement import TOLERANCE
 from bundle.runtime import Refolder, make_session
 from tests.bundle.tampering import (
     copy_of,
@@ -127,7 +128,11 @@ def test_any_arrays_are_run_or_refused(original: Path, data: st.DataObject) -> N
     try:
         replace_arrays(path, name, **{key: array})
         run = runs_or_is_refused(path)
-        changed = not np.allclose(array, arrays[key], rtol=1e-4)
+        # What is folded is compared with its largest value, and a bias is folded together with a shift.
+        share = 2 * TOLERANCE if name == files.PREDICT_WEIGHTS else 0.05
+        with np.errstate(invalid="ignore", over="ignore"):
+            change = np.abs(array - arrays[key]).max()
+        changed = not change <= share * np.abs(arrays[key]).max()
         sites = json.loads(manifest)["sites"]
         folded = {site[kind] for site in sites for kind in ("weight", "bias", "scale", "shift")}
         assert not (run and changed and key in folded)
