@@ -25,7 +25,17 @@ def check_graph(name: str, content: bytes, manifest: Manifest) -> onnx.ModelProt
 
 
 def wanted_arrays(name: str, model: onnx.ModelProto) -> dict[str, TensorType]:
-    """Type and shape of the initializers of a graph that are kept outside of it, by name."""
+    """Type and shape of the initializers of a graph that are kept outside of it, by name.
+
+    ONNX Runtime drops those that no node takes, and then does not find them when it is given them.
+
+    Raises:
+        BundleError: if there is one.
+    """
+    taken = {value for node in model.graph.node for value in node.input}
+    for tensor in outside(model.graph):
+        if tensor.name not in taken:
+            raise BundleError(f"{name} holds {tensor.name!r}, which none of its nodes takes")
     return {
         tensor.name: TensorType(_dtype(name, tensor.data_type), tuple(tensor.dims))
         for tensor in outside(model.graph)
@@ -86,6 +96,11 @@ def check_sites(
         for key, array in arrays.items():
             if key not in wanted:
                 raise BundleError(f"{files.PREDICT} does not take {key!r} of site {site.name!r}")
+            if array.dtype != np.float32 or not array.size:
+                raise BundleError(
+                    f"{files.PREDICT_WEIGHTS}: {key!r} must hold float32 values, not"
+                    f" {TensorType(array.dtype, array.shape)}"
+                )
             if site.folded:
                 check_arrays(files.BASE, base, {key: TensorType(array.dtype, array.shape)})
         problem = site_problem(site, {key: array.shape for key, array in arrays.items()})

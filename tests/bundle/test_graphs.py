@@ -1,14 +1,16 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from bundle import files
 from bundle.graphs import outside
-from tests.bundle.tampering import refusal, replace_file
+from tests.bundle.tampering import edited, refusal, replace_arrays, replace_file
 
 
 def changed(path: Path, name: str, change: Callable[[onnx.ModelProto], object]) -> str:
@@ -163,3 +165,33 @@ def test_names_that_are_no_text(path: Path) -> None:
     content = (path / files.PREDICT).read_bytes()
     replace_file(path, files.PREDICT, content.replace(b"Conv", b"Con\xff"))
     assert refusal(path) == "predict.onnx is not an ONNX graph: its 'op_type' is not UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("weight", "words"),
+    [(np.zeros((4, 1)), "float64 (4, 1)"), (np.zeros((4, 0), np.float32), "float32 (4, 0)")],
+)
+def test_a_site_whose_array_cannot_be_refolded(
+    path: Path, weight: NDArray[np.floating], words: str
+) -> None:
+    sites = json.loads((path / files.MANIFEST).read_text())["sites"]
+    sites[0]["weight"] = "own"
+    edited(path, sites=sites)
+    for name in (files.PREDICT_WEIGHTS, files.BASE):
+        replace_arrays(path, name, own=weight)
+    model = onnx.load_model_from_string((path / files.PREDICT).read_bytes())
+    tensor = model.graph.initializer.add(name="own", dims=weight.shape)
+    tensor.data_type = helper.np_dtype_to_tensor_dtype(weight.dtype)
+    tensor.data_location = TensorProto.EXTERNAL
+    model.graph.node.insert(0, helper.make_node("Shape", ["own"], ["its_shape"]))
+    replace_file(path, files.PREDICT, model.SerializeToString())
+    assert refusal(path) == f"predict.safetensors: 'own' must hold float32 values, not {words}"
+
+
+def test_an_array_that_no_node_takes(path: Path) -> None:
+    def orphan(model: onnx.ModelProto) -> None:
+        model.graph.initializer.add().CopyFrom(first_outside(model))
+        model.graph.initializer[-1].name = "orphan"
+
+    message = changed(path, files.PREDICT, orphan)
+    assert message == "predict.onnx holds 'orphan', which none of its nodes takes"
