@@ -1,9 +1,11 @@
 """What is raised when a bundle cannot be trusted or read."""
 
+from bundle.facts import printable
+
 
 class BundleError(ValueError):
     """A bundle that is missing, damaged, or not of a kind that this version reads; one clear line."""
 
     def __init__(self, message: str) -> None:
-        # What other libraries and a foreign manifest say, and this passes on, may have several.
-        super().__init__(" ".join(message.split()))
+        # What other libraries and a foreign manifest say, and this passes on, may have several, and more.
+        super().__init__(printable(" ".join(message.split())))

@@ -14,7 +14,15 @@ def brief(value: Any) -> str:
     """A value as a person would write it: text as it is, the rest as JSON."""
     if isinstance(value, float):
         return f"{value:.6g}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def printable(text: str) -> str:
+    """A text of unknown origin in which no character commands the terminal; those are spelled out."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def _walk(value: Any, key: str) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bundle.difference import Difference, SiteDifference
-from bundle.facts import brief, flatten
+from bundle.facts import brief, flatten, printable
 from bundle.inspection import Inspection, place_of
 from bundle.manifest import Manifest
 
@@ -64,7 +64,7 @@ def show_difference(difference: Difference) -> None:
         return
     if difference.architecture is not None:
         text = f"not the same network: {difference.architecture}; compared is what both have"
-        console.print(text, markup=False)
+        console.print(printable(text), markup=False)
     _show_statistics(difference.sites)
     largest = sorted(difference.weights.items(), key=lambda item: -item[1])
     weights = {name: f"{change:.3g}" for name, change in largest[:MOST_WEIGHTS]}
@@ -84,7 +84,7 @@ def _show_statistics(sites: Sequence[SiteDifference]) -> None:
     table = _table("site", "channels", "mean", "max", "log var", "max", "source", "scale", "shift")
     for site in sorted(sites, key=lambda site: -site.mean_shift):
         _, _, *figures = astuple(site)
-        table.add_row(escape(site.name), str(site.channels), *(f"{v:.3g}" for v in figures))
+        table.add_row(_shown(site.name), str(site.channels), *(f"{v:.3g}" for v in figures))
     console = _console()
     console.print(table)
     console.print(_LEGEND)
@@ -94,7 +94,7 @@ def _show_sites(manifest: Manifest) -> None:
     explicit = sum(not site.folded for site in manifest.sites)
     table = _table("site", "channels", "folded into the layer")
     for site in manifest.sites:
-        table.add_row(escape(site.name), str(site.channels), escape(place_of(site)))
+        table.add_row(_shown(site.name), str(site.channels), _shown(place_of(site)))
     console = _console()
     console.print(
         f"\n{len(manifest.sites)} normalization layers, {manifest.channels} channels,"
@@ -112,8 +112,12 @@ def _section(title: str, facts: Mapping[str, Any]) -> None:
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for key, value in facts.items():
-        table.add_row(f"  {escape(key)}", escape(brief(value)))
+        table.add_row(f"  {_shown(key)}", escape(brief(value)))
     console.print(table)
+
+
+def _shown(text: str) -> str:
+    return escape(printable(text))
 
 
 def _or_none(value: Any) -> str:

@@ -15,7 +15,7 @@ from bundle.commands.diff import diff
 from bundle.commands.inspect import inspect
 from bundle.commands.sign import sign
 from bundle.signing import key_id, read_public_key
-from tests.bundle.tampering import copy_of
+from tests.bundle.tampering import copy_of, write_manifest
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ROOT = Path(__file__).parents[2]
@@ -70,6 +70,19 @@ def test_inspect_tells_explicit_sites(wide_bundle: Path) -> None:
     assert f"{len(explicit)} not folded" in text
     for site in explicit:
         assert f"not folded: {site.scale}, {site.shift}" in text
+
+
+def test_a_bundle_does_not_command_the_terminal(path: Path) -> None:
+    manifest = json.loads((path / files.MANIFEST).read_text())
+    manifest["classes"][0] = "\x1b[2J\x9b"
+    manifest["provenance"] = {"\x07": ["\x1b]0;title\x07"]}
+    write_manifest(path, manifest)
+    shown = run(inspect, path).output
+    assert r"\x1b[2J\x9b, right" in shown and r"\x07" in shown
+    assert all(character.isprintable() or character == "\n" for character in shown)
+    manifest["sites"][0] |= {"name": "\x1b[31m", "scale": "s", "shift": "t"}
+    write_manifest(path, manifest)
+    assert r"site \x1b[31m must name either" in run(inspect, path, status=1).stderr
 
 
 def test_inspect_gives_json(small_bundle: Path) -> None:

@@ -65,3 +65,9 @@ def test_json_is_read(value: object) -> None:
 def test_what_is_not_clear_json_is_refused(text: bytes | str, reason: str) -> None:
     with pytest.raises(BundleError, match=f"^text is not JSON: .*{reason}"):
         parse_json("text", text)
+
+
+def test_a_key_that_comes_twice_is_found_among_many() -> None:
+    keys = ", ".join(f'"{number}": 0' for number in [*range(100_000), 99_999])
+    with pytest.raises(BundleError, match="the key '99999' comes twice"):
+        parse_json("text", f"{{{keys}}}")
