@@ -41,7 +41,7 @@ def to_int8(model: onnx.ModelProto, images: Pixels) -> onnx.ModelProto:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=_per_channel_arithmetic(model),
+            nodes_to_exclude=_per_channel_arithmetic(model) + _transposed_in_groups(model),
             calibrate_method=CalibrationMethod.MinMax,
         )
         return onnx.load(quantized)
@@ -57,6 +57,16 @@ def _per_channel_arithmetic(model: onnx.ModelProto) -> list[str]:
         node.name
         for node in model.graph.node
         if node.op_type in _ELEMENTWISE and constants & set(node.input)
+    ]
+
+
+def _transposed_in_groups(model: onnx.ModelProto) -> list[str]:
+    """Transposed convolutions of several groups: ONNX Runtime has no scale per output channel for them."""
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "ConvTranspose"
+        and any(attribute.name == "group" and attribute.i > 1 for attribute in node.attribute)
     ]
 
 

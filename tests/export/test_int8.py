@@ -62,3 +62,20 @@ def test_sites_that_are_not_folded_stay_exact(wide_bundle: Path) -> None:
         for graph, arrays in ((bundle.predict, bundle.predict_arrays), (serialize(model), {}))
     )
     assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()
+
+
+def test_transposed_convolutions_in_groups_stay_exact() -> None:
+    text = """<ir_version: 10, opset_import: ["" : 20]>
+        g (uint8[N, 8, 6, 1] image) => (float[N, 4, 8, 6] logits)
+        <float[2, 1, 1, 1] v = {1, 2}, float[2, 2, 1, 1] w = {1, 2, 3, 4}, float[4] b = {1, 2, 3, 4}> {
+            f = Cast <to = 1> (image)
+            x = Transpose <perm = [0, 3, 1, 2]> (f)
+            c = Conv (x, v)
+            logits = ConvTranspose <group = 2> (c, w, b)
+        }"""
+    model = onnx.parser.parse_model(text)
+    for node in model.graph.node:
+        node.name = node.op_type
+    values = constants(to_int8(model, random_images(SMALL, 4)))
+    np.testing.assert_array_equal(values["b"], [1, 2, 3, 4])
+    assert values["v_quantized"].dtype == np.int8
