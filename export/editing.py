@@ -23,11 +23,11 @@ def add_initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value
 
 
 def replace_value(old: ir.Value, new: ir.Value) -> None:
-    """Let all that takes a value take another one; an output of the graph keeps its name."""
+    """Let all that takes a value take another one; an output of the graph keeps name, shape and type."""
     if old.is_graph_output():
         name = old.name
         old.name = f"{name}.replaced"
-        new.name = name
+        new.name, new.shape, new.type = name, old.shape, old.type
     ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
 
 

@@ -190,7 +190,12 @@ def _check_info(info: BundleInfo) -> None:
 
 
 def _prepare(model: nn.Module, statistics: Domain) -> nn.Module:
-    model = copy.deepcopy(model).cpu().float().eval()
+    try:
+        model = copy.deepcopy(model)
+    except Exception as error:  # what copies itself may raise anything
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ExportError(f"the network cannot be copied: {reason}") from error
+    model = model.cpu().float().eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     set_branch(model, "target")
@@ -200,7 +205,12 @@ def _prepare(model: nn.Module, statistics: Domain) -> nn.Module:
     return model
 
 
-def _check_classes(logits: Tensor, classes: Sequence[str]) -> None:
+def _check_classes(logits: object, classes: Sequence[str]) -> None:
+    if not isinstance(logits, Tensor):
+        raise ExportError(
+            f"the model gives a {type(logits).__name__}, expected logits: wrap it in a module that"
+            " returns nothing else"
+        )
     if logits.dim() != 2 or logits.shape[1] != len(classes):
         raise ExportError(
             f"the model's output has shape {tuple(logits.shape)}, expected (N, {len(classes)}) for"

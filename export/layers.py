@@ -111,7 +111,7 @@ def layer_after(site: NormSite, place: Place) -> Layer | None:
         transposed = _integer(node, "transB", 0)
         if _integer(node, "transA", 0):
             return None
-        return Layer(node, None, "input", 1 if transposed else 0, 1, shape[0 if transposed else 1])
+        return Layer(node, None, "input", 1 if transposed else 0, 1, _gemm_outputs(node))
     if node.op_type == "MatMul" and site.rank == 2:
         return Layer(node, _addition_after(node, shape[1]), "input", 0, 1, shape[1])
     if node.op_type == "Conv" and not _pads(node):
@@ -131,7 +131,11 @@ def _owns_arrays(node: ir.Node) -> bool:
     if node.op_type == "Gemm" and any(factor.as_float() != 1.0 for factor in factors):
         return False
     bias = node.inputs[2] if len(node.inputs) > 2 else None
-    return bias is None or len(_shape(bias)) == 1
+    return bias is None or node.op_type != "Gemm" or _shape(bias) == (_gemm_outputs(node),)
+
+
+def _gemm_outputs(node: ir.Node) -> int:
+    return _shape(_input(node, 1))[0 if _integer(node, "transB", 0) else 1]
 
 
 def _rank(node: ir.Node) -> int:

@@ -49,34 +49,50 @@ def find_sites(model: nn.Module, x: Tensor) -> list[NormSite]:
         x: an input of the network.
 
     Raises:
-        ExportError: if there is none, or one takes part not exactly once in a forward pass: its
-            moments in two places are two things, and one set of statistics cannot be both.
+        ExportError: if the network cannot be run; if there is no site; if one takes part not exactly
+            once in a forward pass: its moments in two places are two things, and one set of statistics
+            cannot be both; or if the rows of its input are not the images.
     """
     layers = list(domain_norms(model))
     if not layers:
         raise ExportError("the model has no normalization to adapt: convert it first")
-    ranks: dict[str, list[int]] = {name: [] for name, _ in layers}
+    shapes: dict[str, list[torch.Size]] = {name: [] for name, _ in layers}
     handles = [
         layer.register_forward_pre_hook(
-            lambda _, args, seen=ranks[name]: seen.append(args[0].dim())
+            lambda _, args, seen=shapes[name]: seen.append(args[0].shape)
         )
         for name, layer in layers
     ]
     try:
         with torch.no_grad():
             model(x)
+    except Exception as error:  # a network may raise anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ExportError(f"the network does not take images {tuple(x.shape)}: {reason}") from error
     finally:
         for handle in handles:
             handle.remove()
     sites: list[NormSite] = []
     offset = 0
     for name, layer in layers:
-        calls = len(ranks[name])
-        if calls != 1:
-            raise ExportError(
-                f"normalization layer {name!r} runs {calls} times in a forward pass;"
-                " give every place a layer of its own"
-            )
-        sites.append(NormSite(name, layer, offset, ranks[name][0]))
+        _check_calls(name, shapes[name], len(x))
+        sites.append(NormSite(name, layer, offset, len(shapes[name][0])))
         offset += layer.num_features
     return sites
+
+
+def _check_calls(name: str, shapes: list[torch.Size], images: int) -> None:
+    if len(shapes) != 1:
+        advice = (
+            "give every place a layer of its own"
+            if shapes
+            else "take it out of the network, or leave it out of the conversion"
+        )
+        raise ExportError(
+            f"normalization layer {name!r} runs {len(shapes)} times in a forward pass; {advice}"
+        )
+    if shapes[0][0] != images:
+        raise ExportError(
+            f"normalization layer {name!r} takes {shapes[0][0]} rows of {images} images, and cannot tell"
+            " which image a row is of: let it take (N, C, *), one row an image"
+        )

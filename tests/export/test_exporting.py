@@ -130,6 +130,39 @@ def test_a_norm_in_no_place_is_refused(tmp_path: Path) -> None:
     assert message.startswith("normalization layer 'spare' runs 0 times in a forward pass")
 
 
+class Pair(TinyNet):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x), x  # type: ignore[return-value]
+
+
+def test_a_model_that_gives_more_than_logits_is_refused(tmp_path: Path) -> None:
+    assert "gives a tuple, expected logits" in refusal(convert_reciprocal_norm(Pair()), tmp_path)
+
+
+def test_a_model_that_cannot_be_copied_is_refused(tmp_path: Path) -> None:
+    model = TinyNet()
+    model.register_buffer("computed", model.head.weight * 2)
+    message = refusal(convert_reciprocal_norm(model), tmp_path)
+    assert message.startswith("the network cannot be copied: Only Tensors created explicitly")
+
+
+class NormLast(TinyNet):
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.BatchNorm1d(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.last(super().forward(x))
+        return logits
+
+
+def test_logits_that_a_norm_gives(tmp_path: Path) -> None:
+    model = convert_reciprocal_norm(NormLast())
+    shake(model)
+    export_bundle(model, tmp_path / "bundle", SMALL)
+    assert all(site.folded for site in load_bundle(tmp_path / "bundle").manifest.sites)
+
+
 def test_a_model_that_was_not_converted_is_refused(tmp_path: Path) -> None:
     assert "no normalization to adapt: convert it first" in refusal(SmallNet(), tmp_path)
 

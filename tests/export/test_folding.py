@@ -77,6 +77,10 @@ LAYERS: dict[str, tuple[Piece, tuple[str, int, int] | None]] = {
         after("c = Gemm <beta = 2.0> (x, w, b)", X[:2], {"w": (4, 2), **BIAS}),
         None,
     ),
+    "one bias for all": (
+        after("c = Gemm(x, w, b)", X[:2], {"w": (4, 2), "b": (1,)}),
+        None,
+    ),
     "product": (after("c = MatMul(x, w)", X[:2], {"w": (4, 2)}), ("output", 1, 1)),
     "tokens": (
         after(
