@@ -46,7 +46,8 @@ class TrainingConfig(BaseModel):
         evaluate_every: steps between evaluations; None for four in a run.
         evaluation_images: target and validation images in an evaluation during training, at most.
         population_images: images of each domain, at most, that the exported statistics are estimated
-            on, and that the final scores are of. A test set is always measured in full.
+            on, and that the final scores are of. The oracle is always of so many of the target, or of a
+            whole test set.
         patience: evaluations without a better label-free score after which training stops; None
             for never.
         keep: ``best`` keeps the weights with the best label-free score, ``last`` the last ones.

@@ -20,8 +20,7 @@ class Measurement:
         candidate: what a choice may see.
         oracle: target accuracy; None without labels. Reported, and used for nothing.
         target: predictions on the target's training images.
-        labelled: predictions on the images whose labels the oracle is made of: the test set if there
-            is one, else the target.
+        labelled: predictions on the images whose labels the oracle is made of.
         source: predictions on held-out source images.
     """
 
@@ -42,7 +41,7 @@ class Measurement:
 
 
 def measure(
-    network: nn.Module, task: Task, reader: Reader, most: int, *, whole_test: bool = False
+    network: nn.Module, task: Task, reader: Reader, most: int, *, most_labelled: int
 ) -> Measurement:
     """Predict the held-out source images through the source branch, the target's through its own.
 
@@ -50,28 +49,43 @@ def measure(
         network: left as it is.
         task: the images.
         reader: of the images.
-        most: images of each set, evenly spread.
-        whole_test: whether all images of a test set are predicted nevertheless.
+        most: images of the source and of the target, evenly spread.
+        most_labelled: target images that the oracle is measured on, where there is no test set; a test
+            set is predicted in full. Oracles compare only if they are of the same images.
 
     Raises:
         TrainingError: if a prediction is not finite.
     """
-
-    def predicted(images: ImageSet, branch: Domain, most: int) -> Predictions:
-        found = predict(network, images, spread(len(images), most), reader, branch)
-        if not bool(found.probability.isfinite().all()):
-            raise TrainingError(
-                f"the network's predictions of {branch} images are not finite: its weights or"
-                " statistics overflowed; try a lower learning rate, or mixed precision off"
-            )
-        return found
-
-    source = predicted(task.validation, "source", most)
-    target = predicted(task.target, "target", most)
+    source = _predicted(network, task.validation, reader, "source", most)
+    target = _predicted(network, task.target, reader, "target", most)
     labelled = target
+    images = len(task.target)
     if task.test is not None:
-        labelled = predicted(task.test, "target", len(task.test) if whole_test else most)
+        labelled = _predicted(network, task.test, reader, "target", len(task.test))
+    elif task.target.labels is not None and min(most, images) != min(most_labelled, images):
+        labelled = _predicted(network, task.target, reader, "target", most_labelled)
+    candidate = Candidate(score_predictions(target.probability), _known(source))
+    return Measurement(candidate, labelled.accuracy, target, labelled, source)
+
+
+def source_accuracy(network: nn.Module, task: Task, reader: Reader, most: int) -> float:
+    """Of :func:`measure` the accuracy on held-out source images alone."""
+    return _known(_predicted(network, task.validation, reader, "source", most))
+
+
+def _predicted(
+    network: nn.Module, images: ImageSet, reader: Reader, branch: Domain, most: int
+) -> Predictions:
+    found = predict(network, images, spread(len(images), most), reader, branch)
+    if not bool(found.probability.isfinite().all()):
+        raise TrainingError(
+            f"the network's predictions of {branch} images are not finite: its weights or"
+            " statistics overflowed; try a lower learning rate, or mixed precision off"
+        )
+    return found
+
+
+def _known(source: Predictions) -> float:
     accuracy = source.accuracy
     assert accuracy is not None  # a task's source is labelled
-    candidate = Candidate(score_predictions(target.probability), accuracy)
-    return Measurement(candidate, labelled.accuracy, target, labelled, source)
+    return accuracy

@@ -46,7 +46,7 @@ def finish(
     config, task, reader = workshop.config, workshop.task, workshop.reader
     most = config.training.population_images
     set_population_moments(network, task.sources, task.target, reader, most)
-    measured = measure(network, task, reader, most, whole_test=True)
+    measured = measure(network, task, reader, most, most_labelled=most)
     best = trained.pop("oracle_best")
     result = Result(
         name=config.name,
@@ -64,7 +64,8 @@ def finish(
         **trained,
     )
     first = _first_network(workshop, out, base)
-    before = measure(first, task, reader, config.training.evaluation_images, whole_test=True)
+    some = config.training.evaluation_images
+    before = measure(first, task, reader, some, most_labelled=most)
     result = result.model_copy(update={"before": _row(SOURCE_ONLY, before)})
     on_first(
         workshop.fabric, partial(_write, workshop, out, (first, before), network, measured, result)

@@ -14,7 +14,7 @@ from rn_model.distributed import rank
 from rn_model.engine.adaptation import adapt_stage, adapted_network
 from rn_model.engine.checkpointing import load_checkpoint, save_checkpoint
 from rn_model.engine.config import RunConfig
-from rn_model.engine.evaluation import measure
+from rn_model.engine.evaluation import measure, source_accuracy
 from rn_model.engine.finishing import finish
 from rn_model.engine.folder import claim
 from rn_model.engine.history import History
@@ -176,8 +176,7 @@ class _Run:
             self._run(stage, state, None)
             on_first(self._workshop.fabric, partial(save_source, self._out, network))
         most = config.training.evaluation_images
-        measured = measure(network, self._workshop.task, self._workshop.reader, most)
-        return measured.candidate.source_accuracy
+        return source_accuracy(network, self._workshop.task, self._workshop.reader, most)
 
     def _start(self, network: nn.Module) -> nn.Module:
         path = self._workshop.config.start
@@ -212,8 +211,14 @@ class _Run:
     def _evaluate(
         self, name: str, network: nn.Module, keeper: Keeper | None, step: int
     ) -> dict[str, Any]:
-        most = self._workshop.config.training.evaluation_images
-        measured = measure(network, self._workshop.task, self._workshop.reader, most)
+        workshop, training = self._workshop, self._workshop.config.training
+        measured = measure(
+            network,
+            workshop.task,
+            workshop.reader,
+            training.evaluation_images,
+            most_labelled=training.population_images,
+        )
         if keeper is not None:
             keeper.offer(network, measured.candidate, step)
             if measured.oracle is not None:
