@@ -84,7 +84,7 @@ def _make(config: BackboneConfig, num_classes: int, channels: int, size: Size | 
     if config.library is None:
         network, whole = make_own(config, num_classes, channels)
         if whole:
-            check_classifier(network, config.name, num_classes)
+            check_classifier(network, config.name, num_classes, channels, size)
             if weights is not None:
                 load_classifier(network, weights)
             return network

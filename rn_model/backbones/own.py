@@ -40,26 +40,33 @@ def make_own(config: BackboneConfig, num_classes: int, channels: int) -> tuple[n
             if name in taken:
                 given.setdefault(name, channels)
         network = maker(**given)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"cannot make the network {config.name}: {one_line(error)}") from error
+    except Exception as error:  # it is the user's code
+        reason = one_line(error) or type(error).__name__
+        raise ValueError(f"cannot make the network {config.name}: {reason}") from error
     if not isinstance(network, nn.Module):
         raise ValueError(f"{config.name} made a {type(network).__name__}, not a network")
     return network, "num_classes" in given
 
 
-def check_classifier(network: nn.Module, name: str, num_classes: int) -> None:
-    """Make sure that a network is a classifier.
+def check_classifier(
+    network: nn.Module, name: str, num_classes: int, channels: int, size: Size | None = None
+) -> None:
+    """Make sure that a network is a classifier of such images.
 
     Raises:
-        ValueError: if its last linear layer does not have one output for every class.
+        ValueError: if its last linear layer does not have one output for every class, or it takes no
+            such image, or makes something else of it than one logit for every class.
     """
-    size = final_linear(network).out_features
-    if size != num_classes:
+    outputs = final_linear(network).out_features
+    if outputs != num_classes:
         where = final_linear_name(network) or "itself"
         raise ValueError(
             f"the last linear layer of {name}, {where}, must have an output for each of the "
-            f"{num_classes} classes, not {size}"
+            f"{num_classes} classes, not {outputs}"
         )
+    shape = tuple(output_of(network, channels, size).shape)
+    if shape != (1, num_classes):
+        raise ValueError(f"{name} must return logits (N, {num_classes}), not {('N', *shape[1:])}")
 
 
 def own_features(network: nn.Module, channels: int, size: Size | None = None) -> Extractor:

@@ -75,3 +75,23 @@ def not_a_network() -> str:
 
 
 CONSTANT = 3
+
+
+class Pair(Whole):
+    """A classifier that gives its features beside the logits."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        logits = super().forward(x)
+        return logits, x
+
+
+class Grid(Whole):
+    """A classifier whose logits have places."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)[:, :, None, None]
+
+
+def broken(num_classes: int) -> nn.Module:
+    """Fails."""
+    raise RuntimeError(f"no network\nfor {num_classes} classes")

@@ -37,6 +37,19 @@ def test_a_classifier_of_the_wrong_size_is_an_error() -> None:
         make_network(BackboneConfig(name=f"{HERE}:wrong_size"), 4, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Pair", "returns a tuple, not one tensor"),
+        ("Grid", r"must return logits \(N, 4\), not \('N', 4, 1, 1\)"),
+        ("broken", "cannot make the network .*: no network for 4 classes$"),
+    ],
+)
+def test_a_classifier_that_does_not_work_is_refused(name: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        make_network(BackboneConfig(name=f"{HERE}:{name}"), 4, 3, (32, 32))
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_features_are_pooled_and_classified(channels: int) -> None:
     network = make_network(BackboneConfig(name=f"{HERE}:Maps", bottleneck=5), 4, channels)
