@@ -7,7 +7,7 @@ from rn_model.data.augmentation import (
     make_augmentation,
 )
 from rn_model.data.config import DatasetConfig, Draw, TaskConfig
-from rn_model.data.errors import DataError
+from rn_model.data.errors import DataError, UnreadableImage
 from rn_model.data.opening import open_dataset
 from rn_model.data.sets import ImageSet, JoinedSet, PictureSet
 from rn_model.data.task import Task, open_task
@@ -23,6 +23,7 @@ __all__ = [
     "PictureSet",
     "Task",
     "TaskConfig",
+    "UnreadableImage",
     "load_preprocessing",
     "make_augmentation",
     "open_dataset",

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from bundle.preprocessing import Pixels, Preprocessing
-from rn_model.data.errors import DataError
+from rn_model.data.errors import DataError, UnreadableImage
 from rn_model.data.sets import Indices
 
 SUFFIXES = frozenset(
@@ -86,7 +86,7 @@ def read_image(path: Path, preprocessing: Preprocessing) -> Pixels:
         with Image.open(path) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise DataError(
+                raise UnreadableImage(
                     f"the image {path} has {width} x {height} pixels: that is too large"
                 )
             return preprocessing.pixels(image)
@@ -96,7 +96,7 @@ def read_image(path: Path, preprocessing: Preprocessing) -> Pixels:
         raise DataError(f"there is no image {path}") from error
     except Exception as error:  # Pillow raises many unrelated types
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"cannot read the image {path}: {reason}") from error
+        raise UnreadableImage(f"cannot read the image {path}: {reason}") from error
 
 
 def is_image(path: str) -> bool:

@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
 
-from rn_model.data import DataError
+from rn_model.data import DataError, UnreadableImage
 from rn_model.distributed import rank, world_size
 from rn_model.engine.errors import LocalError, TrainingError
 
@@ -41,6 +41,11 @@ def one_line() -> Iterator[None]:
     """
     try:
         yield
+    except UnreadableImage as error:
+        raise LocalError(
+            f"{error}; mend or remove the file and go on with --resume, or begin again with unreadable:"
+            " skip, which leaves such files out"
+        ) from error
     except DataError as error:
         raise LocalError(str(error)) from error
     except torch.OutOfMemoryError as error:
