@@ -130,7 +130,18 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"{free[0]} is trained without source images and {bound[0]} needs them"
             )
+        self._check_crop()
         return self
+
+    def _check_crop(self) -> None:
+        contract = self.preprocessing
+        side, size = contract.shorter_side, max(contract.height, contract.width)
+        if side is not None and side > 2 * size:
+            raise ValueError(
+                f"preprocessing would show the network only the middle {contract.height}x"
+                f"{contract.width} of images that are scaled to a shorter side of {side}: set"
+                f" preprocessing.shorter_side too, such as {round(size * 256 / 224)}"
+            )
 
     @property
     def source_free(self) -> bool:

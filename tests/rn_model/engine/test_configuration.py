@@ -131,6 +131,11 @@ def test_values_that_have_no_place(tmp_path: Path, key: str, reason: str) -> Non
             "training.steps: Input should be greater than or equal to 1 (it is 0)",
         ),
         ({"training__learning_rate": float("inf")}, "training.learning_rate: "),
+        (
+            {"preprocessing__shorter_side": 32},
+            "only the middle 12x12 of images that are scaled to a shorter side of 32: set"
+            " preprocessing.shorter_side too, such as 14",
+        ),
         ({"device": "tpu"}, "device: Input should be 'auto', 'cpu' or 'cuda' (it is 'tpu')"),
         ({"objectives": [{"name": "mccc"}]}, "objectives.0.name: Input should be 'dann'"),
         (
