@@ -20,7 +20,7 @@ def adapt(
         str, typer.Argument(help="A recipe (printed-digits needs no data) or a YAML file.")
     ] = "printed-digits",
     out: Annotated[
-        Path | None, typer.Option(help="Directory of the run; runs/NAME if not given.")
+        Path | None, typer.Option(help="Directory of the run; runs/CONFIG if not given.")
     ] = None,
     source: Annotated[
         list[str] | None, typer.Option(help="Labelled domain of a recipe; may be given again.")
@@ -43,10 +43,14 @@ def adapt(
         typer.Option("--set", help="Any setting by its name: training.batch_size=24."),
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Of the CPU; 0 for torch's choice.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT stopped.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where OUT stopped, with the same flags.")
+    ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Check images and settings, print them, train nothing."),
+        typer.Option(
+            "--dry-run", help="Check images, settings and network, print them, train nothing."
+        ),
     ] = False,
 ) -> None:
     """Adapt a model from labelled images of one domain to unlabeled ones of another.
@@ -85,7 +89,9 @@ def adapt(
         if dry_run:
             _describe(loaded, base, console)
             return
-        result = _train(loaded, base, path, threads, resume, console if first else None)
+        result = _train(
+            loaded, base, path, threads, resume, set(overrides), console if first else None
+        )
     except (OSError, ValueError) as error:
         _fail(str(error), error, silent=not (first or isinstance(error, LocalError)))
     except Interrupted as error:
@@ -108,6 +114,7 @@ def _train(
     path: Path,
     threads: int,
     resume: bool,
+    amended: set[str],
     console: "Console | None",
 ) -> "Result":
     import torch
@@ -117,7 +124,7 @@ def _train(
 
     if threads:
         torch.set_num_threads(threads)
-    result = train(config, path, base=base, resume=resume, console=console)
+    result = train(config, path, base=base, resume=resume, amended=amended, console=console)
     if console is not None:
         write_report(path)
     return result
@@ -127,26 +134,28 @@ def _describe(config: "RunConfig", base: Path, console: "Console") -> None:
     import yaml
 
     from rn_model.data import open_task
+    from rn_model.domain_norm import domain_norms
+    from rn_model.engine.setup import plan_network
 
     task = open_task(config.task, config.preprocessing, base=base)
+    network = plan_network(config, task, config.normalization, base)
     console.print(
         yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
         markup=False,
         end="",
         soft_wrap=True,
     )
-    for images in (
-        *task.sources,
-        task.validation,
-        task.target,
-        *([task.test] if task.test else []),
+    roles = [*(("source", images) for images in task.sources), ("target", task.target)]
+    roles += [("validation", task.validation), *([("test", task.test)] if task.test else [])]
+    millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+    for line in (
+        *(f"left out: {line}" for line in task.skipped),
+        *(f"{role} {images.name}: {len(images):,} images" for role, images in roles),
+        f"{len(task.classes)} classes: {', '.join(task.classes)}",
+        f"{config.backbone.name}: {millions:.1f} million parameters,"
+        f" {len(list(domain_norms(network)))} {config.normalization.kind} layers",
     ):
-        console.print(
-            f"# {images.name}: {len(images):,} images",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.print(f"# {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print(console: "Console", result: "Result", path: Path) -> None:

@@ -125,6 +125,10 @@ class History:
         """The network was evaluated."""
         self._write({"kind": "evaluation", **entry})
 
+    def amendment(self, entry: Mapping[str, Any]) -> None:
+        """From a step on, training was not what it was before."""
+        self._write({"kind": "amendment", **entry})
+
     def _write(self, entry: Mapping[str, Any]) -> None:
         if not self._active:
             return

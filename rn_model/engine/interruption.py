@@ -1,7 +1,9 @@
 """Lets a signal stop a training between two steps instead of in the middle of one."""
 
+import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import Self
 
@@ -11,13 +13,19 @@ import torch.distributed as dist
 from rn_model.distributed import world_size
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NOTED = b"\nstopping as soon as a checkpoint is written; once more stops at once\n"
 
 
 class Interruption:
-    """Within the block, SIGINT and SIGTERM are noted; a second one stops the process at once."""
+    """Within the block, SIGINT and SIGTERM are noted; a second one stops the process at once.
 
-    def __init__(self) -> None:
+    Args:
+        tell: whether the first one is acknowledged on the terminal, if there is one.
+    """
+
+    def __init__(self, *, tell: bool = False) -> None:
         self.requested = False
+        self._tell = tell
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
@@ -43,3 +51,7 @@ class Interruption:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+        # A signal may come in the middle of a print, in which another must not begin.
+        if self._tell and os.isatty(2):
+            with suppress(OSError):
+                os.write(2, _NOTED)

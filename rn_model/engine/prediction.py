@@ -1,6 +1,6 @@
 """What a network makes of a set of images in evaluation mode."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -51,15 +51,19 @@ class Reader:
         preprocessing: the contract.
         device: where the network is.
         workers: processes that read images.
+        before_batch: called before each batch; may raise to stop the reading.
     """
 
     preprocessing: Preprocessing
     device: torch.device
     workers: int = 0
+    before_batch: Callable[[], None] | None = None
 
     def inputs(self, images: ImageSet, indices: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs ``(N, C, H, W)`` and labels ``(N,)``, batch after batch, in order."""
         for batch in ordered_batches(images, indices, batch_size=_BATCH, workers=self.workers):
+            if self.before_batch is not None:
+                self.before_batch()
             pixels, labels, _ = batch.to(self.device)
             yield to_input(pixels, self.preprocessing), labels
 

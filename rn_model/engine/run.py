@@ -1,8 +1,9 @@
 """A run from beginning to end: train on the source, adapt, measure, write."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 from rich.console import Console
 from torch import nn
 
-from rn_model.distributed import rank
+from rn_model.distributed import rank, world_size
 from rn_model.engine.adaptation import adapt_stage, adapted_network
 from rn_model.engine.checkpointing import load_checkpoint, save_checkpoint
 from rn_model.engine.config import RunConfig
+from rn_model.engine.errors import Interrupted
 from rn_model.engine.evaluation import measure, source_accuracy
 from rn_model.engine.finishing import finish
 from rn_model.engine.folder import claim
@@ -24,6 +26,7 @@ from rn_model.engine.result import Result
 from rn_model.engine.setup import (
     SOURCE_WEIGHTS,
     Workshop,
+    image_fingerprints,
     load_source,
     new_network,
     open_workshop,
@@ -40,6 +43,7 @@ def train(
     *,
     base: Path = Path(),
     resume: bool = False,
+    amended: Collection[str] = (),
     console: Console | None = None,
     tensorboard: bool = True,
 ) -> Result:
@@ -51,6 +55,8 @@ def train(
             where its last checkpoint was written, bit for bit.
         base: folder that relative paths of the configuration begin at.
         resume: see ``out``.
+        amended: names of settings that were changed on purpose to get over what stopped the run; see
+            :data:`rn_model.engine.folder.AMENDABLE`.
         console: where progress is shown; None to be silent.
         tensorboard: whether event files are written.
 
@@ -59,7 +65,7 @@ def train(
         ValueError: if images, network or options do not fit, in one line.
         Interrupted: if SIGINT or SIGTERM came; the run can be resumed.
     """
-    with _opened(config, out, base, resume, console, tensorboard) as run:
+    with _opened(config, out, base, resume, amended, console, tensorboard) as run:
         return Result.read(out) or run.train()
 
 
@@ -80,7 +86,7 @@ def train_source(
         as :func:`train`.
     """
     path = out / SOURCE_WEIGHTS
-    with _opened(config, out, base, resume, console, False) as run:
+    with _opened(config, out, base, resume, (), console, False) as run:
         if not path.is_file():
             run.train_source()
     return path
@@ -92,17 +98,25 @@ def _opened(
     out: Path,
     base: Path,
     resume: bool,
+    amended: Collection[str],
     console: Console | None,
     tensorboard: bool,
 ) -> Iterator["_Run"]:
-    with Interruption() as interruption:
+    with Interruption(tell=console is not None) as interruption:
         workshop = open_workshop(config, base)
-        on_first(workshop.fabric, partial(claim, out, config, resume=resume))
+        # What cannot be made must not leave a directory that is then taken.
+        new_network(workshop, config.normalization, base)
+        changes: list[str] = []
+
+        def take() -> None:
+            changes.extend(claim(out, config, resume=resume, amended=amended))
+
+        on_first(workshop.fabric, take)
         active = rank() == 0
         with one_line(), History(out, console, active=active, tensorboard=tensorboard) as history:
             for line in workshop.task.skipped:
                 history.say(f"  left out: {line}")
-            yield _Run(workshop, out, base, history, interruption)
+            yield _Run(workshop, out, base, history, interruption, changes)
 
 
 class _Run:
@@ -113,12 +127,14 @@ class _Run:
         base: Path,
         history: History,
         interruption: Interruption,
+        changes: list[str],
     ) -> None:
         self._workshop = workshop
         self._out = out
         self._base = base
         self._history = history
         self._interruption = interruption
+        self._changes = changes
         self._began = time.perf_counter()
         self._oracle: float | None = None
 
@@ -129,12 +145,25 @@ class _Run:
         stage = adapt_stage(self._workshop, network, Keeper(floor, last=self._last), self._evaluate)
         self._run(stage, state, floor)
         stage.keeper.restore(network)
+        self._stop_if_asked()
         trained = {
             "chosen_step": stage.keeper.step or 0,
             "seconds": time.perf_counter() - self._began,
             "oracle_best": self._oracle,
         }
-        return finish(self._workshop, network, self._out, self._base, trained)
+        reader = replace(self._workshop.reader, before_batch=self._stop_if_alone)
+        workshop = replace(self._workshop, reader=reader)
+        return finish(workshop, network, self._out, self._base, trained)
+
+    def _stop_if_asked(self) -> None:
+        if self._interruption.due(self._workshop.fabric.device):
+            steps = self._workshop.config.training.steps
+            raise Interrupted(f"stopped after step {steps} of {steps} (adapt)")
+
+    def _stop_if_alone(self) -> None:
+        # Several processes do not read equally many batches, so they could not agree.
+        if world_size() == 1:
+            self._stop_if_asked()
 
     def train_source(self) -> None:
         self._source_stage(self._checkpoint())
@@ -144,8 +173,17 @@ class _Run:
         if state is None:
             self._history.forget_after(STAGES, None, 0)
         else:
-            self._history.forget_after(STAGES, state["stage"], state["step"])
+            place = {"stage": state["stage"], "step": state["step"]}
+            self._history.forget_after(STAGES, **place)
             self._oracle = state["oracle"]
+            old = state.get("images")
+            new = image_fingerprints(self._workshop.task)
+            changed = [name for name, value in new.items() if old and old.get(name) != value]
+            notes = [*self._changes, *(f"the images of {name} have changed" for name in changed)]
+            for note in notes:
+                self._history.say(f"  from step {state['step']} on: {note}")
+            if notes:
+                self._history.amendment({**place, "changes": notes})
         return state
 
     @property
@@ -190,7 +228,12 @@ class _Run:
         config = self._workshop.config
 
         def save(checkpoint: dict[str, Any]) -> None:
-            whole = {**checkpoint, "oracle": self._oracle, "floor": floor}
+            whole = {
+                **checkpoint,
+                "oracle": self._oracle,
+                "floor": floor,
+                "images": image_fingerprints(self._workshop.task),
+            }
             on_first(self._workshop.fabric, partial(save_checkpoint, self._out, whole))
 
         training = config.training

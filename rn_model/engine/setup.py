@@ -134,16 +134,42 @@ def _open(config: RunConfig, base: Path) -> Task:
     return _opened[key]
 
 
+def image_fingerprints(task: Task) -> dict[str, str]:
+    """Which images a task is made of: a SHA-256 for each set that training depends on."""
+    sets = {f"source {images.name}": images for images in task.sources}
+    sets |= {f"validation {task.validation.name}": task.validation}
+    sets |= {f"target {task.target.name}": task.target}
+    return {name: images.fingerprint for name, images in sets.items()}
+
+
 def new_network(workshop: Workshop, normalization: Normalization, base: Path) -> nn.Module:
-    """The network of a run before training, with its pretrained weights if it has any."""
-    config, weights = workshop.config, workshop.config.backbone.weights
+    """The network of a run before training, on its device; see :func:`plan_network`."""
+    network = plan_network(workshop.config, workshop.task, normalization, base)
+    return network.to(workshop.fabric.device)
+
+
+def plan_network(
+    config: RunConfig, task: Task, normalization: Normalization, base: Path
+) -> nn.Module:
+    """The network of a run before training, with its pretrained weights if it has any.
+
+    Raises:
+        ValueError: if it cannot be made, or none of its layers can be adapted.
+    """
+    weights = config.backbone.weights
     backbone = config.backbone.model_copy(update={"weights": weights and base / weights})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(combine(config.seed, 7))
         contract = config.preprocessing
         size = contract.height, contract.width
-        network = make_network(backbone, len(workshop.task.classes), contract.channels, size)
-    return convert_normalization(network, normalization).to(workshop.fabric.device)
+        network = make_network(backbone, len(task.classes), contract.channels, size)
+    network = convert_normalization(network, normalization)
+    if next(domain_norms(network), None) is None:
+        raise TrainingError(
+            f"{backbone.name} has no BatchNorm layer that {normalization.kind} can stand for: they must"
+            " keep running statistics"
+        )
+    return network
 
 
 def save_source(folder: Path, network: nn.Module) -> None:

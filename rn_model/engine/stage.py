@@ -147,6 +147,7 @@ class Loop:
                 self._history.evaluation({"step": done, **stage.evaluate(done)})
             interrupted = self._interruption.due(self._fabric.device)
             if done % save_every == 0 or done == steps or interrupted or self._stopped():
+                self._check_weights(done)
                 self._save(self._state(done))
                 saved = done
             if interrupted and done < steps:
@@ -221,14 +222,24 @@ class Loop:
         values = dict(zip(named, torch.stack(list(named.values())).tolist(), strict=True))
         for name, value in values.items():
             if not math.isfinite(value):
-                raise TrainingError(
-                    f"the loss {name!r} is {value} in step {step + 1} of {self._stage.steps}"
-                    f" ({self._stage.name}): lower training.learning_rate, set training.clip, or use"
-                    " precision 32-true; the last checkpoint is intact"
-                )
+                raise self._diverged(f"the loss {name!r} is {value}", step + 1)
         total = torch.stack(list(named.values())).sum() / self._config.accumulate
         self._fabric.backward(total)
         return values
+
+    def _check_weights(self, step: int) -> None:
+        """A checkpoint of a network that is lost must not take the place of a good one."""
+        state = self._stage.network.state_dict()
+        lost = [name for name, value in state.items() if not bool(value.isfinite().all())]
+        if lost:
+            raise self._diverged(f"{lost[0]} is not finite", step)
+
+    def _diverged(self, what: str, step: int) -> TrainingError:
+        return TrainingError(
+            f"{what} in step {step} of {self._stage.steps} ({self._stage.name}); the last checkpoint is"
+            " intact: go on with --resume and --set training.learning_rate=VALUE lower than"
+            f" {self._config.learning_rate:g}, training.clip=VALUE, or training.precision=32-true"
+        )
 
     def _inputs(self, batches: dict[Domain, Iterator[ImageBatch]]) -> Inputs:
         read: dict[Domain, ImageBatch] = {}
@@ -256,11 +267,22 @@ class Loop:
         }
 
     def _load(self, state: dict[str, Any]) -> int:
+        try:
+            return self._restore(state)
+        except (RuntimeError, ValueError, KeyError) as error:
+            line = " ".join(str(error).split())[:200]
+            raise TrainingError(
+                "the checkpoint does not fit this run any more: begin again in another directory if"
+                f" images or code have changed ({line})"
+            ) from error
+
+    def _restore(self, state: dict[str, Any]) -> int:
         self._stage.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         for weighted, values in zip(self._stage.objectives, state["objectives"], strict=True):
             weighted.objective.load_state_dict(values)
-        self._fabric.strategy.precision.load_state_dict(state["precision"])
+        if state["precision"]:
+            self._fabric.strategy.precision.load_state_dict(state["precision"])
         self._stage.keeper.load_state_dict(state["keeper"])
         return int(state["step"])
 

@@ -107,8 +107,17 @@ def test_dry_run_prints_the_settings_and_trains_nothing(tmp_path: Path) -> None:
         TaskConfig.model_validate(printed["task"]),
         Preprocessing.model_validate(printed["preprocessing"]),
     )
-    assert f"# {task.target.name}: 47 images" in result.output
+    assert f"# target {task.target.name}: 47 images" in result.output
+    assert "# 3 classes: 0, 1, 2\n" in result.output
+    assert re.search(
+        r"^# .*StrikingNet: 0\.0 million parameters, 2 rn layers$", result.output, re.M
+    )
     assert not out.exists()
+
+
+def test_dry_run_makes_the_network(tmp_path: Path) -> None:
+    flags = ["--dry-run", "--backbone", "tests.rn_model.engine.networks:NoNet"]
+    assert "cannot find the network" in _refused([_written(tmp_path), *flags])
 
 
 def test_dry_run_looks_at_the_images(tmp_path: Path) -> None:

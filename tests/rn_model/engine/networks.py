@@ -50,6 +50,14 @@ class PlainNet(nn.Module):
         return logits
 
 
+class UntrackedNet(PlainNet):
+    """The same; its norm keeps no running statistics."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(num_classes)
+        self.norm = nn.BatchNorm2d(1, track_running_stats=False)
+
+
 def _strike(number: int) -> None:
     for planned in os.environ.get(STRIKES, "").split():
         place, _, what = planned.partition(":")

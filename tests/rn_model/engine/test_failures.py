@@ -20,9 +20,11 @@ from tests.rn_model.engine.running import (
     Finished,
     assert_same_run,
     config,
+    history,
     rn_adapt,
     tiny,
     trained,
+    write_arrays,
 )
 
 
@@ -47,6 +49,60 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
     assert "training.learning_rate" in finished.errors
     assert _at(out) == ("adapt", 1)
     assert not (out / RESULT).exists()
+
+
+def test_a_run_that_diverged_goes_on_with_a_lower_rate(tmp_path: Path) -> None:
+    raw, out = tiny(tmp_path, training__learning_rate=1e12), tmp_path / "run"
+    raw["training"] |= {"source_rate": 1e-13, "ramp": 1.0, "checkpoint_every": 4}
+    finished = rn_adapt(raw, out)
+    _assert_one_line(finished)
+    assert _at(out) == ("source", 4)
+    finished = rn_adapt(raw, out, "--resume", "--set", "training.learning_rate=0.05")
+    assert finished.code == 0, finished.errors
+    line = "training.learning_rate was 1000000000000.0 and is 0.05"
+    assert f"from step 4 on: {line}" in finished.output
+    noted = [entry for entry in history(out) if entry["kind"] == "amendment"]
+    assert noted == [{"kind": "amendment", "stage": "source", "step": 4, "changes": [line]}]
+
+
+def test_a_lost_network_does_not_take_the_checkpoints_place(tmp_path: Path) -> None:
+    raw, out = tiny(tmp_path, training__learning_rate=1e38), tmp_path / "run"
+    raw["training"] |= {"source_rate": 1e-43, "weight_decay": 1e3, "checkpoint_every": 1}
+    finished = rn_adapt(raw, out)
+    _assert_one_line(finished)
+    assert "is not finite in step 1 of 6 (adapt); the last checkpoint is intact" in finished.errors
+    assert _at(out) == ("source", 4)
+
+
+def test_a_network_that_cannot_be_made_leaves_no_directory(tmp_path: Path) -> None:
+    raw, out = tiny(tmp_path, backbone__name="tests.rn_model.engine.networks:NoNet"), tmp_path / "r"
+    with pytest.raises(ValueError, match="cannot find the network"):
+        trained(raw, out)
+    untracked = tiny(tmp_path, backbone__name="tests.rn_model.engine.networks:UntrackedNet")
+    with (
+        pytest.warns(UserWarning, match="not converted"),
+        pytest.raises(TrainingError, match="has no BatchNorm layer that rn can stand for"),
+    ):
+        trained(untracked, out)
+    assert not out.exists()
+
+
+def test_images_that_changed_are_told(tmp_path: Path) -> None:
+    raw, out = tiny(tmp_path), tmp_path / "run"
+    assert rn_adapt(raw, out, strikes="7:SIGINT").code == 130
+    write_arrays(tmp_path / "target.npz", 47, seed=9)
+    finished = rn_adapt(raw, out, "--resume")
+    assert finished.code == 0, finished.errors
+    assert f"from step 3 on: the images of target {tmp_path / 'target.npz'}" in finished.output
+
+
+def test_a_checkpoint_that_does_not_fit_any_more_is_one_line(tmp_path: Path) -> None:
+    raw, out = tiny(tmp_path, objectives=[{"name": "shot"}]), tmp_path / "run"
+    assert rn_adapt(raw, out, strikes="7:SIGINT").code == 130
+    write_arrays(tmp_path / "target.npz", 30, seed=4)
+    finished = rn_adapt(raw, out, "--resume")
+    _assert_one_line(finished)
+    assert "the checkpoint does not fit this run any more" in finished.errors
 
 
 def test_an_evaluation_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
@@ -115,6 +171,7 @@ def test_an_unreadable_image_is_named(tmp_path: Path, workers: int) -> None:
     finished = rn_adapt(raw, tmp_path / "run")
     _assert_one_line(finished)
     assert f"cannot read the image {bad}" in finished.errors
+    assert "go on with --resume, or begin again with unreadable: skip" in finished.errors
 
 
 def test_an_unreadable_image_that_is_left_out_is_told(tmp_path: Path) -> None:

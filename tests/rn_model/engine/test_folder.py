@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rn_model.engine.checkpointing import FILE as CHECKPOINT
 from rn_model.engine.errors import TrainingError
 from rn_model.engine.folder import CONFIG, claim
+from rn_model.engine.result import FILE as RESULT
 from tests.rn_model.engine.running import config, tiny
 
 
@@ -32,6 +34,7 @@ def test_a_run_is_taken_but_by_itself(tmp_path: Path) -> None:
 def test_other_settings_are_named(tmp_path: Path) -> None:
     out = tmp_path / "run"
     claim(out, config(tiny(tmp_path)), resume=False)
+    (out / CHECKPOINT).touch()
     other = config(tiny(tmp_path, training__steps=7, objectives=[]))
     with pytest.raises(TrainingError) as caught:
         claim(out, other, resume=True)
@@ -57,3 +60,40 @@ def test_a_damaged_configuration_is_one_line(tmp_path: Path) -> None:
     (out / CONFIG).write_text("a: [b")
     with pytest.raises(TrainingError, match="is damaged"):
         claim(out, own, resume=True)
+
+
+def _written(out: Path) -> object:
+    return config(yaml.safe_load((out / CONFIG).read_text()))
+
+
+def test_a_run_that_trained_nothing_takes_any_settings(tmp_path: Path) -> None:
+    out, other = tmp_path / "run", config(tiny(tmp_path, training__steps=7))
+    claim(out, config(tiny(tmp_path)), resume=False)
+    with pytest.raises(TrainingError, match="holds a run"):
+        claim(out, other, resume=False)
+    assert claim(out, other, resume=True) == ("training.steps was 6 and is 7",)
+    assert _written(out) == other
+
+
+def test_what_stopped_a_run_is_changed_on_purpose_only(tmp_path: Path) -> None:
+    out, name = tmp_path / "run", "training.learning_rate"
+    own, other = config(tiny(tmp_path)), config(tiny(tmp_path, training__learning_rate=0.01))
+    claim(out, own, resume=False)
+    (out / CHECKPOINT).touch()
+    with pytest.raises(TrainingError, match=rf"was 0.05 and is 0.01; .* --set {name}=VALUE$"):
+        claim(out, other, resume=True)
+    assert _written(out) == own
+    assert claim(out, other, resume=True, amended={name}) == (f"{name} was 0.05 and is 0.01",)
+    assert _written(out) == other
+
+
+def test_what_makes_another_run_is_not_changed(tmp_path: Path) -> None:
+    out, own = tmp_path / "run", config(tiny(tmp_path))
+    claim(out, own, resume=False)
+    (out / CHECKPOINT).touch()
+    with pytest.raises(TrainingError, match=r"seed was 0 and is 1$"):
+        claim(out, config(tiny(tmp_path, seed=1)), resume=True, amended={"seed"})
+    (out / RESULT).touch()
+    with pytest.raises(TrainingError, match=r"keep_images was 5 and is 6$"):
+        claim(out, config(tiny(tmp_path, keep_images=6)), resume=True, amended={"keep_images"})
+    assert _written(out) == own

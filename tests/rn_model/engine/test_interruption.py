@@ -1,4 +1,5 @@
 import os
+import pty
 import signal
 import threading
 
@@ -34,3 +35,21 @@ def test_other_threads_leave_signals_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [before, False]
+
+
+@pytest.mark.parametrize("tell", [True, False])
+def test_a_terminal_is_told_of_the_first_signal(tell: bool) -> None:
+    leader, follower = pty.openpty()
+    old = os.dup(2)
+    os.dup2(follower, 2)
+    try:
+        with Interruption(tell=tell):
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        os.dup2(old, 2)
+        os.close(old)
+    os.write(follower, b"end\n")
+    told = os.read(leader, 1000).decode()
+    os.close(leader)
+    os.close(follower)
+    assert ("stopping as soon as a checkpoint is written" in told) == tell

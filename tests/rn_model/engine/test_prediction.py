@@ -74,3 +74,19 @@ def test_predictions_are_the_branchs_and_leave_the_model_as_it_was(branch: Domai
     assert found.labels.tolist() == [index % 3 for index in indices]
     assert {layer.branch for _, layer in domain_norms(model)} == other
     assert model.training and model.norm.training and not model.hidden.training
+
+
+def test_a_reading_can_be_stopped_before_a_batch() -> None:
+    class Enough(Exception):
+        pass
+
+    def stop() -> None:
+        raise Enough
+
+    model = small_model().train()
+    before = [layer.branch for _, layer in domain_norms(model)]
+    reader = Reader(SMALL.preprocessing, torch.device("cpu"), before_batch=stop)
+    with pytest.raises(Enough):
+        predict(model, _Images(random_images(SMALL, 4)), range(4), reader, "source")
+    assert all(module.training for module in model.modules())
+    assert [layer.branch for _, layer in domain_norms(model)] == before

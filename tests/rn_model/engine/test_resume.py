@@ -20,6 +20,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "source": ({}, "2:SIGTERM"),
     "last of source": ({}, "4:SIGINT"),
     "adapt": ({"seed": 3}, "7:SIGINT"),
+    "last of all": ({}, "10:SIGTERM"),
     "killed": ({}, "9:SIGKILL"),
     "killed in source": ({}, "4:SIGKILL"),
     "killed before a checkpoint": ({"training__checkpoint_every": 50}, "3:SIGKILL"),
@@ -94,12 +95,6 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     state = load_checkpoint(out)
     assert state is not None and (state["stage"], state["step"]) == ("adapt", 2)
     assert trained(raw, out, resume=True).chosen_step > 0
-
-
-def test_a_signal_in_the_last_step_finishes_the_run(tmp_path: Path) -> None:
-    finished = rn_adapt(tiny(tmp_path), tmp_path / "run", strikes="10:SIGINT")
-    assert finished.code == 0, finished.errors
-    assert (tmp_path / "run" / RESULT).exists()
 
 
 def test_what_a_killed_run_wrote_after_its_checkpoint_is_not_told_twice(tmp_path: Path) -> None:
