@@ -64,8 +64,8 @@ def finish(
         **trained,
     )
     first = _first_network(workshop, out, base)
-    some = config.training.evaluation_images
-    before = measure(first, task, reader, some, most_labelled=most)
+    # Of the same images as the network that was kept: rows and features are compared one by one.
+    before = measure(first, task, reader, most, most_labelled=most)
     result = result.model_copy(update={"before": _row(SOURCE_ONLY, before)})
     on_first(
         workshop.fabric, partial(_write, workshop, out, (first, before), network, measured, result)

@@ -21,6 +21,8 @@ from rn_model.engine.result import Result
 from rn_model.engine.run import train, train_source
 from rn_model.engine.setup import SOURCE_WEIGHTS
 from rn_model.images import to_input
+from rn_model.report.embedding import embedding_charts
+from rn_model.report.reading import read_run
 from tests.rn_model.data.pictures import class_folders, flat_folder
 from tests.rn_model.engine.running import (
     CLASSES,
@@ -106,6 +108,16 @@ def test_the_arrays_for_the_report(run: tuple[RunConfig, Path, Result]) -> None:
         "target_probability": ((31, CLASSES), "float32"),
         "target_true": ((31,), "int64"),
     }
+
+
+def test_before_and_after_are_of_the_same_images(tmp_path: Path) -> None:
+    raw = tiny(tmp_path, training__evaluation_images=5, training__population_images=30)
+    trained(raw, tmp_path / "run")
+    with np.load(tmp_path / "run" / EVALUATION) as arrays:
+        assert len(arrays["before_target"]) == len(arrays["after_target"]) == 30
+        assert len(arrays["target_label"]) == len(arrays["before_source"]) == 30
+    files = read_run(tmp_path / "run")
+    assert len(embedding_charts(files.arrays, [])) == 4
 
 
 def test_statistics_are_those_of_all_images(run: tuple[RunConfig, Path, Result]) -> None:
