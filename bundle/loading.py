@@ -26,6 +26,7 @@ from bundle.manifest import Manifest
 from bundle.opening import open_bundle
 from bundle.reading import read_file
 from bundle.signature import TensorType
+from bundle.trial import check_runs
 
 # The three graphs keep their large arrays elsewhere.
 MAX_GRAPH_BYTES = 256 * 2**20
@@ -90,6 +91,7 @@ def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundl
         ),
     )
     check_fold(bundle)
+    check_runs(bundle)
     return bundle
 
 

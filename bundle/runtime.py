@@ -20,6 +20,7 @@ def make_session(
     *,
     threads: int = 0,
     providers: Sequence[Any] = CPU,
+    quiet: bool = False,
 ) -> ort.InferenceSession:
     """A session from a graph whose initializers come from memory.
 
@@ -28,9 +29,12 @@ def make_session(
         arrays: its external initializers by name; copied by the runtime.
         threads: intra-operator threads; 0 leaves the choice to the runtime.
         providers: execution providers, best first.
+        quiet: whether the runtime may write nothing to standard error: what it raises says it, too.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
+    if quiet:
+        options.log_severity_level = 4
     # Spinning threads burn the cores that the rest of the service needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     values = [ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(a)) for a in arrays.values()]
