@@ -1,12 +1,12 @@
 """Finds the convolution or linear layer beside a normalization that can take up its scale and shift."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 import onnx_ir as ir
 
 from export.editing import replace_value
+from export.moves import axis_after, axis_before, pads
 from export.places import Place, other_input
 from export.sites import NormSite
 
@@ -68,13 +68,16 @@ class Layer:
 
 
 def layer_before(site: NormSite, place: Place) -> Layer | None:
-    """The layer whose output the site normalizes, if nothing else sees that output."""
+    """The layer whose output the site normalizes, if nothing else sees that output.
+
+    Between the two may be what commutes with a scale and shift of each channel (:mod:`export.moves`).
+    """
     value, axis = place.value, 1
     while True:
         node = value.producer()
         if node is None or len(value.uses()) != 1 or value.is_graph_output():
             return None
-        moved = _axis_before(node, axis)
+        moved = axis_before(node, axis)
         if moved is None:
             break
         value, axis = _input(node, 0), moved
@@ -97,24 +100,34 @@ def layer_before(site: NormSite, place: Place) -> Layer | None:
 
 
 def layer_after(site: NormSite, place: Place) -> Layer | None:
-    """The layer that takes the site's output and pads it with nothing, if nothing else takes it."""
-    value = place.result
-    uses = value.uses()
-    if len(uses) != 1 or value.is_graph_output():
-        return None
-    (use,) = uses
-    node = use.node
-    if use.idx != 0 or not _owns_arrays(node):
+    """The layer that takes the site's output and pads it with nothing, if nothing else takes it.
+
+    Between the two may be what commutes with a scale and shift of each channel (:mod:`export.moves`).
+    """
+    value, axis = place.result, 1
+    while True:
+        uses = value.uses()
+        if len(uses) != 1 or value.is_graph_output():
+            return None
+        (use,) = uses
+        if use.idx != 0:
+            return None
+        node = use.node
+        moved = axis_after(node, axis)
+        if moved is None:
+            break
+        value, axis = node.outputs[0], moved
+    if not _owns_arrays(node):
         return None
     shape = _shape(_input(node, 1))
-    if node.op_type == "Gemm":
-        transposed = _integer(node, "transB", 0)
-        if _integer(node, "transA", 0):
-            return None
-        return Layer(node, None, "input", 1 if transposed else 0, 1, _gemm_outputs(node))
-    if node.op_type == "MatMul" and site.rank == 2:
+    if node.op_type == "MatMul" and value.shape is not None and value.shape.rank() == axis + 1:
         return Layer(node, _addition_after(node, shape[1]), "input", 0, 1, shape[1])
-    if node.op_type == "Conv" and not _pads(node):
+    if axis != 1:
+        return None
+    if node.op_type == "Gemm" and not _integer(node, "transA", 0):
+        transposed = _integer(node, "transB", 0)
+        return Layer(node, None, "input", 1 if transposed else 0, 1, _gemm_outputs(node))
+    if node.op_type == "Conv" and not pads(node):
         return Layer(node, None, "input", 1, _integer(node, "group", 1), shape[0])
     return None
 
@@ -160,39 +173,6 @@ def _addition_after(node: ir.Node, outputs: int) -> ir.Node | None:
     if len(consumers) == 1 and consumers[0].op_type == "Add":
         return consumers[0] if _biased(consumers[0], outputs) is node else None
     return None
-
-
-def _axis_before(node: ir.Node, axis: int) -> int | None:
-    """Where the channels along ``axis`` of a node's output lie in its input, if it only moves them."""
-    if node.op_type == "Transpose":
-        permutation = node.attributes["perm"].as_ints() if "perm" in node.attributes else None
-        return None if permutation is None else int(permutation[axis])
-    if node.op_type in ("Reshape", "Flatten", "Squeeze", "Unsqueeze"):
-        old, new = _input(node, 0).shape, node.outputs[0].shape
-        return None if old is None or new is None else _axis_before_reshape(old, new, axis)
-    return None
-
-
-def _axis_before_reshape(old: ir.Shape, new: ir.Shape, axis: int) -> int | None:
-    """The axis of the same size that has as many values behind it as ``axis`` has in the new shape."""
-    behind = _values(new, axis + 1)
-    for candidate in range(old.rank()):
-        same = isinstance(old[candidate], int) and old[candidate] == new[axis]
-        if same and behind is not None and behind == _values(old, candidate + 1):
-            return candidate
-    return None
-
-
-def _values(shape: ir.Shape, start: int) -> int | None:
-    sides = [side for side in shape[start:] if isinstance(side, int)]
-    return math.prod(sides) if len(sides) == shape.rank() - start else None
-
-
-def _pads(node: ir.Node) -> bool:
-    attributes = node.attributes
-    automatic = attributes["auto_pad"].as_string() if "auto_pad" in attributes else "NOTSET"
-    pads = attributes["pads"].as_ints() if "pads" in attributes else ()
-    return any(pads) or automatic not in ("NOTSET", "VALID")
 
 
 def _integer(node: ir.Node, name: str, default: int) -> int:
