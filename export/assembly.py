@@ -15,6 +15,8 @@ from bundle.moments import FlatMoments
 from bundle.runtime import make_session
 from bundle.signature import COMPENSATE_OUTPUTS, PREDICT_INPUTS, PREDICT_OUTPUTS
 from export.composing import compose_compensate, compose_observe
+from export.constants import compute_weights
+from export.editing import forget_shapes
 from export.externalize import float_initializers, keep_apart, pack, serialize
 from export.folding import fold_graph
 from export.graphs import PredictGraph, Scaling
@@ -62,12 +64,17 @@ def assemble(
     Raises:
         ExportError: if the network cannot be traced so.
     """
-    predict = _trace_network(model, sites, scaling, example, free_size)
+    # The tracer takes a size of 1 for a fixed one, which deep layers have on the smallest images.
+    larger = example.repeat(1, 2, 2, 1) if free_size else example
+    predict = _trace_network(model, sites, scaling, larger, free_size)
     templates = trace_templates(sites, example, free_size)
     observe = predict.clone()
     compose_observe(observe, sites, find_places(sites, *_affine_inputs(observe)), templates)
     compensate = serialize(compose_compensate(sites, templates))
     table, unfolded = fold_graph(predict, sites, *_affine_inputs(predict))
+    if free_size:
+        forget_shapes(predict.graph)
+        forget_shapes(observe.graph)
 
     moments = _flat([site.layer.running("target") for site in sites])
     inputs = {"mean": moments.mean, "variance": moments.variance}
@@ -99,13 +106,15 @@ def _trace_network(
     scales = [torch.ones(site.broadcast_shape) for site in sites]
     shifts = [torch.zeros(site.broadcast_shape) for site in sites]
     names = [f"{kind}_{i}" for kind in ("scale", "shift") for i in range(len(sites))]
-    return trace(
+    traced = trace(
         PredictGraph(model, sites, scaling),
         (example, scales, shifts),
         [*PREDICT_INPUTS, *names],
         PREDICT_OUTPUTS,
         [image_dimensions(free_size), None, None],
     )
+    compute_weights(traced)
+    return traced
 
 
 def _affine_inputs(model: ir.Model) -> tuple[list[ir.Value], list[ir.Value]]:

@@ -31,6 +31,17 @@ def replace_value(old: ir.Value, new: ir.Value) -> None:
     ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
 
 
+def forget_shapes(graph: ir.Graph) -> None:
+    """Leave the shapes of what is between nodes to the runtime, which plans its memory by them.
+
+    Where image sizes are free, some that the tracer wrote are those of one size.
+    """
+    for node in graph:
+        for value in node.outputs:
+            if not value.is_graph_output():
+                value.shape = None
+
+
 def split(graph: ir.Graph, value: ir.Value, sizes: Sequence[int]) -> list[ir.Value]:
     """Parts of a vector of the graph's inputs, by a node at the beginning of the graph."""
     name = f"{value.name}.sizes"

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,43 @@ def test_a_bundle_of_free_size_takes_images_of_any_size(tmp_path: Path) -> None:
         }
         (logits,) = observe.run(["logits"], inputs)
         np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+class Deep(nn.Module):
+    """Its last layer sees one pixel of the smallest images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 4, 3, stride=4, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Conv2d(4, 4, 3, stride=2, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+        )
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.layers(x).mean((2, 3)))
+        return logits
+
+
+def test_no_size_of_the_smallest_images_is_left_in_the_graphs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    export_bundle(convert_reciprocal_norm(Deep().eval()), tmp_path / "b", SMALL, free_size=True)
+    bundle = load_bundle(tmp_path / "b")
+    for graph in (bundle.predict, bundle.observe):
+        found = onnx.load_model_from_string(graph).graph
+        shaped = {v.name for v in found.value_info if v.type.tensor_type.HasField("shape")}
+        assert not shaped.intersection(name for node in found.node for name in node.output)
+    predict = make_session(bundle.predict, bundle.predict_arrays, threads=1)
+    capfd.readouterr()
+    for height, width in ((8, 6), (40, 24), (17, 9)):
+        predict.run(["logits"], {"image": np.zeros((2, height, width, 1), np.uint8)})
+    # ONNX Runtime would complain of buffers that it cannot use again.
+    assert capfd.readouterr().err == ""
 
 
 def test_a_manifest_that_says_so_of_fixed_graphs_is_refused(
