@@ -105,3 +105,29 @@ def check(piece: Piece, seed: int = 1) -> dict[str, Site]:
     onnx.checker.check_model(ir.to_proto(model))
     np.testing.assert_allclose(run(model, {"x": x}), expected, rtol=1e-4, atol=1e-4)
     return {site.name: site for site in table}
+
+
+AFTER = norm("a", "c", "y")
+
+
+def place(site: Site) -> tuple[str, int, int] | None:
+    """Side, axis and groups of the layer that a site is folded into."""
+    return (site.side, site.axis, site.groups) if site.folded else None
+
+
+def after(
+    layer: str,
+    x: tuple[int, ...],
+    arrays: dict[str, tuple[int, ...]],
+    rank: int | None = None,
+    channels: int = 2,
+) -> Piece:
+    """A site ``a`` that normalizes what a layer, or what follows one, gives as ``c``."""
+    return Piece(f"{layer} {AFTER}", x, {"a": channels}, arrays, rank or len(x))
+
+
+def before(
+    layer: str, x: tuple[int, ...], arrays: dict[str, tuple[int, ...]], rank: int | None = None
+) -> Piece:
+    """A site ``a`` of the input, whose result is ``n``."""
+    return Piece(f"{norm('a', 'x', 'n')} {layer}", x, {"a": x[1]}, arrays, rank or len(x))
