@@ -25,6 +25,8 @@ _SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,
 }
 _METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
+# Ten colours that are told apart best, and as many paler ones where there are more bars in a group.
+_COLOURS = [matplotlib.colormaps["tab20"](place) for place in (*range(0, 20, 2), *range(1, 20, 2))]
 _LEGEND_WIDTH = 1.6
 
 
@@ -46,14 +48,15 @@ def write_plots(grid: GridConfig, findings: Sequence[Finding], out: Path) -> lis
         for task in (entry.name for entry in grid.tasks):
             if score_pairs(findings, task):
                 written.append(folder / f"{task}.svg")
-                _write(_bars(grid, findings, task), written[-1])
+                _write(bars(grid, findings, task), written[-1])
         if written:
             written.append(folder / "label-free-score.svg")
-            _write(_scatter(grid, findings), written[-1])
+            _write(scatter(grid, findings), written[-1])
     return written
 
 
-def _bars(grid: GridConfig, findings: Sequence[Finding], task: str) -> Figure:
+def bars(grid: GridConfig, findings: Sequence[Finding], task: str) -> Figure:
+    """Accuracies of a task: a group of bars an objective, a colour a normalization."""
     names = [entry.name for entry in grid.normalizations]
     groups = [entry.name for entry in grid.objectives]
     figure, axes = _new(1.2 + len(groups) * (0.4 + 0.18 * len(names)))
@@ -71,7 +74,12 @@ def _bars(grid: GridConfig, findings: Sequence[Finding], task: str) -> Figure:
                 means.append(100 * found.mean)
                 deviations.append(100 * found.deviation)
                 least = min(least, found.mean - found.deviation)
-        axes.bar(places, means, width, yerr=deviations, label=name, error_kw={"linewidth": 0.8})
+        if means:
+            colour = _COLOURS[number % len(_COLOURS)]
+            error = {"linewidth": 0.8}
+            axes.bar(
+                places, means, width, yerr=deviations, label=name, color=colour, error_kw=error
+            )
     axes.set_xticks(range(len(groups)), groups)
     # Bars from 0 would hide differences of a few points; the axis says where they begin.
     axes.set_ylim(bottom=max(0.0, 100 * least - 5), top=100)
@@ -82,19 +90,22 @@ def _bars(grid: GridConfig, findings: Sequence[Finding], task: str) -> Figure:
     return figure
 
 
-def _scatter(grid: GridConfig, findings: Sequence[Finding]) -> Figure:
+def scatter(grid: GridConfig, findings: Sequence[Finding]) -> Figure:
+    """Label-free score and accuracy of every run, a colour a task."""
     figure, axes = _new(5.0)
     for task in (entry.name for entry in grid.tasks):
         pairs = score_pairs(findings, task)
         if not pairs:
             continue
         correlation = rank_correlation(findings, task)
-        label = task if correlation is None else f"{task}, rank correlation {correlation.value:.2f}"
+        label = task
+        if correlation is not None:
+            label = f"{task}\nrank correlation {correlation.value:.2f}"
         scores, accuracies = zip(*pairs, strict=True)
         axes.scatter(scores, [100 * value for value in accuracies], s=12, alpha=0.7, label=label)
     axes.set_xlabel("label-free score: mean of information and nuclear norm")
     axes.set_ylabel("oracle: target accuracy, %")
-    axes.set_title("Does the score that needs no labels rank runs as labels do?")
+    axes.set_title("Does the score that needs no labels\nrank runs as labels do?")
     _legend(axes)
     return figure
 
