@@ -36,7 +36,9 @@ def all_gather(x: Tensor) -> Tensor:
     if world_size() == 1:
         return x.detach().unsqueeze(0)
     gathered = x.new_empty(world_size(), *x.shape)
-    dist.all_gather_into_tensor(gathered.view(-1), x.detach().contiguous().view(-1))
+    # Newer versions warn of the old name in every process.
+    gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
+    gather(gathered.view(-1), x.detach().contiguous().view(-1))
     return gathered
 
 

@@ -1,5 +1,6 @@
 """Two processes on unequal parts of a batch, against one process on all of it."""
 
+import warnings
 from pathlib import Path
 from typing import Any, get_args
 
@@ -84,6 +85,7 @@ def parts_of(name: str) -> list[tuple[Tensor, ...]]:
 
 def work(number: int, folder: str) -> None:
     torch.set_num_threads(1)
+    warnings.filterwarnings("error", message=".*all_gather")
     dist.init_process_group("gloo", f"file://{folder}/meet", rank=number, world_size=2)
     assert (rank(), world_size()) == (number, 2)
     found = {
