@@ -211,7 +211,8 @@ class DomainNorm(nn.Module, ABC):
         if x.shape[1] != self.num_features:
             raise ValueError(f"expected {self.num_features} channels, got {x.shape[1]}")
         if self.training:
-            return self._forward_training(x)
+            y: Tensor = self._forward_training(x)
+            return y
         if self.observation is not None:
             return self._forward_observing(x, self.observation)
         return self._running_map(self.branch)(x)
@@ -224,6 +225,8 @@ class DomainNorm(nn.Module, ABC):
         own, other = (self.running(d).full_precision() for d in (domain, other_domain(domain)))
         return self.affine_map(domain, own, other)
 
+    # A graph could hold little of it, and would be compiled anew for every layer and every split.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _forward_training(self, x: Tensor) -> Tensor:
         own, joint = self._check_split(x)
         raw = self._raw_moments(x, own, joint)

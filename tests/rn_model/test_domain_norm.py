@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -59,6 +61,29 @@ def test_evaluation_leaves_the_running_moments() -> None:
     before = {name: value.clone() for name, value in layer.named_buffers()}
     layer(batches(1)[0])
     assert all(torch.equal(value, before[name]) for name, value in layer.named_buffers())
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_a_compiled_network_trains_as_it_does_uncompiled_and_layers_share_a_graph() -> None:
+    layers = [module for _ in range(10) for module in (nn.Linear(3, 3), nn.BatchNorm1d(3))]
+    model = convert_reciprocal_norm(nn.Sequential(*layers)).double()
+    twin = copy.deepcopy(model)
+    compiled = torch.compile(twin, backend="eager")
+    torch.compiler.reset()
+    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
+        for source, target in ((4, 3), (3, 4), (5, 2)):
+            x = torch.randn(7, 3, dtype=torch.float64)
+            with domain_split(model, source=source, target=target):
+                expected = model(x)
+            with domain_split(twin, source=source, target=target):
+                found = compiled(x)
+            torch.testing.assert_close(found, expected)
+            for one, y in ((model, expected), (twin, found)):
+                one.zero_grad()
+                y.square().sum().backward()
+            for own, other in zip(twin.parameters(), model.parameters(), strict=True):
+                torch.testing.assert_close(own.grad, other.grad)
+    torch.testing.assert_close(twin.state_dict(), model.state_dict())
 
 
 def test_training_without_a_split_is_refused() -> None:
