@@ -61,7 +61,8 @@ def convert_normalization(
     several places stays shared. SyncBatchNorm is replaced too: all kinds join their moments over the
     processes of a distributed training. So is a BatchNorm that applies modules ``drop`` and ``act``
     of its own, by a module that holds all three. Left as they are, with a warning that names them:
-    layers without running statistics, with frozen ones, or with another forward pass of their own.
+    layers without running statistics, with frozen ones, or with another forward pass of their own, and
+    what an earlier conversion made another kind, or the same with other options.
 
     Returns:
         The model, or its replacement if the model itself is a BatchNorm.
@@ -77,6 +78,10 @@ def convert_normalization(
             raise ValueError(
                 f"{name or 'the model'} is a lazy BatchNorm: run one batch through it first"
             )
+        if isinstance(module, DomainNorm):
+            if not _is(module, config):
+                skipped.append(f"{name or 'the model'} ({module.normalization} already)")
+            return None
         if not _normalizes_by_statistics(module):
             return None
         replacement = _replacement(module, config)
@@ -87,15 +92,25 @@ def convert_normalization(
     model = replace_modules(model, convert)
     if skipped:
         warnings.warn(
-            f"not converted, {config.kind!r} cannot stand for them: {', '.join(skipped)}",
+            f"not converted to {config.kind!r}: {', '.join(skipped)}",
             stacklevel=2,
         )
     return model
 
 
-def _normalizes_by_statistics(module: nn.Module) -> bool:
-    if isinstance(module, DomainNorm):
+def _is(layer: DomainNorm, config: Normalization) -> bool:
+    """Whether a layer is what a conversion would make."""
+    if config.kind != "rn":
+        return type(layer) is RIVALS[config.kind]
+    if not isinstance(layer, ReciprocalNorm):
         return False
+    # Without aggregation the floor of gates means nothing.
+    names = {"kind"} if config.aggregation else {"kind", "gate_floor"}
+    wanted = config.model_dump(exclude=names)
+    return all(getattr(layer, name) == value for name, value in wanted.items())
+
+
+def _normalizes_by_statistics(module: nn.Module) -> bool:
     frozen = isinstance(getattr(module, "running_mean", None), Tensor)
     return isinstance(module, _BatchNorm) or frozen
 

@@ -169,6 +169,38 @@ class Frozen(nn.Module):
 
 def test_frozen_statistics_are_named_and_left() -> None:
     model = nn.Sequential(nn.BatchNorm2d(3), Frozen())
-    with pytest.warns(UserWarning, match=r"not converted, 'dsbn' cannot stand for them: 1$"):
+    with pytest.warns(UserWarning, match=r"not converted to 'dsbn': 1$"):
         convert_normalization(model, Normalization(kind="dsbn"))
     assert isinstance(model[1], Frozen)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_converting_again_changes_nothing(kind: NormalizationName) -> None:
+    config = Normalization(kind=kind)
+    model = convert_normalization(trained(), config)
+    before = dict(domain_norms(model))
+    assert dict(domain_norms(convert_normalization(model, config))) == before
+
+
+def test_converting_again_without_aggregation_changes_nothing() -> None:
+    config = Normalization(aggregation=False, gate_floor=0.0)
+    convert_normalization(convert_normalization(trained(), config), config)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (Normalization(kind="transnorm"), Normalization(kind="adabn")),
+        (Normalization(kind="adabn"), Normalization()),
+        (Normalization(), Normalization(kind="dsbn")),
+        (Normalization(), Normalization(correlation_scale=10)),
+    ],
+)
+def test_what_was_converted_otherwise_is_named_and_left(
+    first: Normalization, second: Normalization
+) -> None:
+    model = convert_normalization(trained(), first)
+    before = dict(domain_norms(model))
+    with pytest.warns(UserWarning, match=r"norm \(\w+ already\), hidden_norm \(\w+ already\)"):
+        convert_normalization(model, second)
+    assert dict(domain_norms(model)) == before
