@@ -23,6 +23,7 @@ def cdan_loss(
     strength: float = 1.0,
     entropy: bool = True,
     joint_map: Callable[[Tensor, Tensor], Tensor] = multilinear_map,
+    through_predictions: bool = True,
 ) -> Tensor:
     """The discriminator's loss, with its gradient reversed where it enters the network.
 
@@ -38,6 +39,8 @@ def cdan_loss(
         strength: factor of the reversed gradient.
         entropy: whether images are weighted by certainty (CDAN+E, equation 8) or not (CDAN, equation 7).
         joint_map: of features and probabilities; by default ``(N, K * D)``, their outer product.
+        through_predictions: whether the reversed gradient enters the network by the predictions, too, as
+            the equations have it. The authors' code lets it in by the features alone.
 
     Returns:
         A scalar, the mean of both domains' losses.
@@ -45,7 +48,8 @@ def cdan_loss(
     Raises:
         ValueError: if a domain is missing.
     """
-    joint = joint_map(features, torch.softmax(logits, dim=1))
+    probability = torch.softmax(logits if through_predictions else logits.detach(), dim=1)
+    joint = joint_map(features, probability)
     domain_logit = discriminator(reverse_gradient(joint, strength))
     return domain_loss(domain_logit, source, certainty_weight(logits) if entropy else None)
 
@@ -58,6 +62,7 @@ class CDAN(Objective):
         num_classes: K.
         hidden: width of the discriminator's two hidden layers.
         map_size: length of the randomized joint map, used where ``K * D`` exceeds 4096.
+        through_predictions: as of :func:`cdan_loss`.
     """
 
     scheduled = True
@@ -70,8 +75,10 @@ class CDAN(Objective):
         *,
         hidden: Annotated[int, Field(ge=1)] = 1024,
         map_size: Annotated[int, Field(ge=1)] = 1024,
+        through_predictions: bool = True,
     ) -> None:
         super().__init__()
+        self.through_predictions = through_predictions
         self.joint_map = MultilinearMap(num_features, num_classes, map_size)
         self.discriminator = DomainDiscriminator(self.joint_map.out_features, hidden)
 
@@ -84,6 +91,7 @@ class CDAN(Objective):
             strength=reversal_strength(batch.progress),
             entropy=self.entropy,
             joint_map=self.joint_map,
+            through_predictions=self.through_predictions,
         )
 
 

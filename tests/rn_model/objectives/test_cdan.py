@@ -122,6 +122,19 @@ def test_gradient_into_the_network_is_reversed(strength: float) -> None:
     torch.testing.assert_close(logits.grad, -strength * by_logit, atol=1e-9, rtol=0)
 
 
+def test_the_gradient_may_be_kept_from_the_predictions() -> None:
+    features, logits = (value.requires_grad_() for value in _inputs())
+    whole = cdan_loss(_Linear(), features, logits, source=SOURCE)
+    part = cdan_loss(_Linear(), features, logits, source=SOURCE, through_predictions=False)
+    assert part.item() == whole.item()
+    (expected,) = torch.autograd.grad(whole, features)
+    found, none = torch.autograd.grad(part, (features, logits), allow_unused=True)
+    assert torch.equal(found, expected) and none is None
+    objective = EntropyCDAN(6, 5, hidden=7, through_predictions=False)
+    batch = make_batch(3, 4, progress=0.2)
+    assert torch.autograd.grad(objective(batch), batch.logits, allow_unused=True) == (None,)
+
+
 def test_gradient_into_the_discriminator_is_not() -> None:
     features, logits = _inputs()
     discriminator = _Linear()
