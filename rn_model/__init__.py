@@ -1,6 +1,7 @@
 """Reciprocal Normalization (arXiv:2112.10474) and what it takes to adapt a model with it."""
 
 from rn_model.convert import convert_reciprocal_norm, revert_reciprocal_norm
+from rn_model.diagnostics import LayerDiagnostics, layer_diagnostics
 from rn_model.domain_norm import DomainNorm, domain_norms, set_branch
 from rn_model.normalizations import (
     Normalization,
@@ -15,22 +16,30 @@ from rn_model.reciprocal_norm import (
     ReciprocalNorm3d,
     project_gates,
 )
+from rn_model.selection import Candidate, choose, score_predictions
 from rn_model.splitting import domain_split
+from rn_model.tapping import classifier_input
 
 __all__ = [
+    "Candidate",
     "DomainNorm",
+    "LayerDiagnostics",
     "Normalization",
     "ReciprocalNorm1d",
     "ReciprocalNorm2d",
     "ReciprocalNorm3d",
+    "choose",
+    "classifier_input",
     "convert_normalization",
     "convert_reciprocal_norm",
     "domain_norms",
     "domain_split",
     "estimate_moments",
+    "layer_diagnostics",
     "parameter_groups",
     "project_gates",
     "project_parameters",
     "revert_reciprocal_norm",
+    "score_predictions",
     "set_branch",
 ]

@@ -1,7 +1,7 @@
 """Swaps a network's BatchNorm layers for a domain-specific normalization."""
 
 import warnings
-from typing import Any
+from typing import Any, get_args
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -51,9 +51,9 @@ class NormAct(nn.Module):
 
 
 def convert_normalization(
-    model: nn.Module, normalization: Normalization | None = None
+    model: nn.Module, normalization: Normalization | NormalizationName = "rn"
 ) -> nn.Module:
-    """Replace, in place, every BatchNorm of a model by the named normalization, default RN.
+    """Replace, in place, every BatchNorm of a model by a normalization, given by its name or with options.
 
     Weights and running statistics are kept; the statistics become those of both domains, and gates and
     shares start at 1, so that in evaluation mode the converted model computes what it did before (but
@@ -68,9 +68,9 @@ def convert_normalization(
         The model, or its replacement if the model itself is a BatchNorm.
 
     Raises:
-        ValueError: if a layer is lazy and has not seen an input yet.
+        ValueError: if a layer is lazy and has not seen an input yet, or there is no such name.
     """
-    config = normalization or Normalization()
+    config = _named(normalization) if isinstance(normalization, str) else normalization
     skipped: list[str] = []
 
     def convert(name: str, module: nn.Module) -> nn.Module | None:
@@ -96,6 +96,13 @@ def convert_normalization(
             stacklevel=2,
         )
     return model
+
+
+def _named(kind: NormalizationName) -> Normalization:
+    if kind not in get_args(NormalizationName):
+        names = ", ".join(get_args(NormalizationName))
+        raise ValueError(f"there is no normalization {kind!r}; there are {names}")
+    return Normalization(kind=kind)
 
 
 def _is(layer: DomainNorm, config: Normalization) -> bool:

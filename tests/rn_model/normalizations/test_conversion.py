@@ -49,11 +49,16 @@ def trained() -> SmallNet:
 def test_every_name_has_its_layer(kind: NormalizationName, layer: type[DomainNorm]) -> None:
     model = trained()
     parameters = dict(model.named_parameters())
-    assert convert_normalization(model, Normalization(kind=kind)) is model
+    assert convert_normalization(model, kind) is model
     assert type(model.get_submodule("norm")) is layer
     assert len(list(domain_norms(model))) == 2
     after = dict(model.named_parameters())
     assert all(after[name] is parameter for name, parameter in parameters.items())
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="no normalization 'RN'; there are bn, adabn, autodial, d"):
+        convert_normalization(trained(), "RN")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "transnorm"])
