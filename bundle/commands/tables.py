@@ -14,6 +14,7 @@ from bundle.inspection import Inspection, place_of
 from bundle.manifest import Manifest
 
 MOST_WEIGHTS = 20
+WIDE = 160
 _LEGEND = (
     "mean: shift of the target means in standard deviations, over channels the mean and the largest;\n"
     "log var: |log ratio| of the target variances; source: shift of the source means;\n"
@@ -133,4 +134,8 @@ def _table(*columns: str) -> Table:
 
 
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        # A file or a pipe has no width that a hash should be broken at.
+        console.width = max(console.width, WIDE)
+    return console

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 def run(function: Callable[..., None], *arguments: object, status: int = 0) -> Result:
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command()(function)
-    result = CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "120"})
+    result = CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "40"})
     assert result.exit_code == status, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
     if result.stderr:
