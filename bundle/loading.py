@@ -91,7 +91,8 @@ def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundl
         ),
     )
     check_fold(bundle)
-    check_runs(bundle)
+    variants = (variant.file for variant in manifest.variants.values())
+    check_runs(bundle, {name: contents[name] for name in variants})
     return bundle
 
 

@@ -13,11 +13,14 @@ from bundle.runtime import make_session
 from bundle.signature import Signature, TensorType, signatures
 
 
-def check_runs(bundle: Bundle) -> None:
-    """Run ``predict.onnx`` and ``observe.onnx`` on one black image.
+def check_runs(bundle: Bundle, variants: Mapping[str, bytes]) -> None:
+    """Run ``predict.onnx``, its variants and ``observe.onnx`` on one black image.
 
     ONNX's own check leaves much to the runtime: attributes of a convolution, types of what is between
     nodes.
+
+    Args:
+        variants: their graphs by file name.
 
     Raises:
         BundleError: if one cannot be run, or gives arrays of another type or shape than it says.
@@ -32,6 +35,8 @@ def check_runs(bundle: Bundle) -> None:
     }
     of_predict, of_observe = expected[files.PREDICT], expected[files.OBSERVE]
     _run(files.PREDICT, bundle.predict, bundle.predict_arrays, image, of_predict)
+    for name, graph in variants.items():
+        _run(name, graph, {}, image, of_predict)
     _run(files.OBSERVE, bundle.observe, bundle.observe_arrays, image | state, of_observe)
 
 

@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from bundle import files, load_bundle
 from bundle.graphs import outside
 from tests.bundle.tampering import edited, refusal, rehash, replace_file, write_manifest
+from tests.bundle.test_trial import wrong_padding
 
 KEPT = {"float32": 0.5, "variant": 0.5}
 DESCRIPTION = {
@@ -50,6 +51,13 @@ def test_a_changed_variant_is_seen(varied: Path) -> None:
     content[-1] ^= 1
     (varied / files.PREDICT_FP16).write_bytes(content)
     assert refusal(varied) == "predict.fp16.onnx was changed: its SHA-256 is not the manifest's"
+
+
+def test_a_variant_that_does_not_run_is_refused(varied: Path) -> None:
+    model = onnx.load_model_from_string((varied / files.PREDICT_FP16).read_bytes())
+    wrong_padding(model)
+    replace_file(varied, files.PREDICT_FP16, model.SerializeToString())
+    assert refusal(varied).startswith("predict.fp16.onnx cannot be run: ")
 
 
 @pytest.mark.parametrize(
