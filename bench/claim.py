@@ -130,7 +130,7 @@ def measure(
 def main(
     data: Annotated[Path, typer.Option(help="Folder with MNIST.npz and USPS.npz.")],
     grid_name: Annotated[
-        str, typer.Option("--grid", help="claim, or claim-full: SHOT on the full sets, more steps.")
+        str, typer.Option("--grid", help="claim, or claim-full: the full sets, wider, more steps.")
     ] = "claim",
     out: Annotated[
         Path | None, typer.Option(help="Folder of the runs; default runs/ and the grid's name.")
