@@ -31,6 +31,11 @@ def replace_value(old: ir.Value, new: ir.Value) -> None:
     ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
 
 
+def integer(node: ir.Node, name: str, default: int) -> int:
+    """An attribute of a node."""
+    return node.attributes[name].as_int() if name in node.attributes else default
+
+
 def forget_shapes(graph: ir.Graph) -> None:
     """Leave the shapes of what is between nodes to the runtime, which plans its memory by them.
 

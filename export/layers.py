@@ -5,7 +5,7 @@ from typing import Literal
 
 import onnx_ir as ir
 
-from export.editing import replace_value
+from export.editing import integer, replace_value
 from export.moves import axis_after, axis_before, pads
 from export.places import Place, other_input
 from export.sites import NormSite
@@ -92,10 +92,10 @@ def layer_before(site: NormSite, place: Place) -> Layer | None:
     if addition is not None or axis != 1:
         return None
     if node.op_type == "Gemm":
-        transposed = _integer(node, "transB", 0)
+        transposed = integer(node, "transB", 0)
         return Layer(node, None, "output", 0 if transposed else 1, 1, site.channels)
     if node.op_type == "ConvTranspose":
-        return Layer(node, None, "output", 1, _integer(node, "group", 1), site.channels)
+        return Layer(node, None, "output", 1, integer(node, "group", 1), site.channels)
     return Layer(node, None, "output", 0, 1, site.channels)
 
 
@@ -124,11 +124,11 @@ def layer_after(site: NormSite, place: Place) -> Layer | None:
         return Layer(node, _addition_after(node, shape[1]), "input", 0, 1, shape[1])
     if axis != 1:
         return None
-    if node.op_type == "Gemm" and not _integer(node, "transA", 0):
-        transposed = _integer(node, "transB", 0)
+    if node.op_type == "Gemm" and not integer(node, "transA", 0):
+        transposed = integer(node, "transB", 0)
         return Layer(node, None, "input", 1 if transposed else 0, 1, _gemm_outputs(node))
     if node.op_type == "Conv" and not pads(node):
-        return Layer(node, None, "input", 1, _integer(node, "group", 1), shape[0])
+        return Layer(node, None, "input", 1, integer(node, "group", 1), shape[0])
     return None
 
 
@@ -148,7 +148,7 @@ def _owns_arrays(node: ir.Node) -> bool:
 
 
 def _gemm_outputs(node: ir.Node) -> int:
-    return _shape(_input(node, 1))[0 if _integer(node, "transB", 0) else 1]
+    return _shape(_input(node, 1))[0 if integer(node, "transB", 0) else 1]
 
 
 def _rank(node: ir.Node) -> int:
@@ -173,10 +173,6 @@ def _addition_after(node: ir.Node, outputs: int) -> ir.Node | None:
     if len(consumers) == 1 and consumers[0].op_type == "Add":
         return consumers[0] if _biased(consumers[0], outputs) is node else None
     return None
-
-
-def _integer(node: ir.Node, name: str, default: int) -> int:
-    return node.attributes[name].as_int() if name in node.attributes else default
 
 
 def _input(node: ir.Node, index: int) -> ir.Value:

@@ -7,6 +7,8 @@ import math
 
 import onnx_ir as ir
 
+from export.editing import integer
+
 _RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 _POOLS = ("AveragePool", "GlobalAveragePool")
 
@@ -77,7 +79,7 @@ def _values(shape: ir.Shape, start: int) -> int | None:
 
 def _averages(node: ir.Node) -> bool:
     """Whether every value of a pool's output is a mean of values of its input, no zeros among them."""
-    return not pads(node) and not _integer(node, "ceil_mode", 0)
+    return not pads(node) and not integer(node, "ceil_mode", 0)
 
 
 def _kept_axes(node: ir.Node) -> list[int | None] | None:
@@ -92,9 +94,5 @@ def _kept_axes(node: ir.Node) -> list[int | None] | None:
     gone = {int(axis) % rank for axis in given.numpy()}
     if not gone:
         return None
-    keep = _integer(node, "keepdims", 1)
+    keep = integer(node, "keepdims", 1)
     return [None if axis in gone else axis for axis in range(rank) if keep or axis not in gone]
-
-
-def _integer(node: ir.Node, name: str, default: int) -> int:
-    return node.attributes[name].as_int() if name in node.attributes else default

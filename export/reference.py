@@ -45,9 +45,8 @@ def check_reference(
     try:
         evaluator = ReferenceEvaluator(embed(graph, arrays))
         (logits,) = evaluator.run(["logits"], {"image": some})
-    except (
-        Exception
-    ):  # it lacks operators, and fails on others, such as transposed convolutions in groups
+    except Exception:
+        # It lacks operators, and fails on others, such as transposed convolutions in groups.
         return {}
     error = logit_error(_NAME, np.asarray(logits), expected[: len(some)])
     return {"reference_images": float(len(some)), "reference_logit_error": error}

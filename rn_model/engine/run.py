@@ -30,6 +30,7 @@ from rn_model.engine.setup import (
     load_source,
     new_network,
     open_workshop,
+    plan_network,
     save_source,
 )
 from rn_model.engine.stage import STAGES, Loop, Stage
@@ -105,7 +106,7 @@ def _opened(
     with Interruption(tell=console is not None) as interruption:
         workshop = open_workshop(config, base)
         # What cannot be made must not leave a directory that is then taken.
-        new_network(workshop, config.normalization, base)
+        plan_network(config, workshop.task, config.normalization, base)
         changes: list[str] = []
 
         def take() -> None:
