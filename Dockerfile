@@ -12,13 +12,14 @@ RUN useradd --uid 10001 --create-home rn \
  && chown rn:rn /bundles /ledger
 # The dependencies are installed before the code, so that a change of the code does not fetch them again.
 COPY pyproject.toml constraints.txt README.md ./
-RUN for package in bundle export rn_model service; do mkdir $package && touch $package/__init__.py; done
+RUN for package in bundle export rn rn_model service; do mkdir $package && touch $package/__init__.py; done
 
 FROM base AS train
 RUN --mount=type=bind,from=wheels,target=/wheels \
     pip install --find-links /wheels --constraint constraints.txt '.[train,cpu]'
 COPY bundle bundle
 COPY export export
+COPY rn rn
 COPY rn_model rn_model
 COPY service service
 RUN rm -rf build && pip install --no-deps --force-reinstall .
@@ -31,6 +32,7 @@ ARG RUNTIME=cpu
 RUN pip install --constraint constraints.txt ".[${RUNTIME}]"
 COPY bundle bundle
 COPY export export
+COPY rn rn
 COPY rn_model rn_model
 COPY service service
 RUN rm -rf build && pip install --no-deps --force-reinstall .

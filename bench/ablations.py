@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 
 from bench.claim import measure
-from rn_model.compare.differences import differences_table
-from rn_model.compare.tables import as_rich
+from rn_model.compare.findings.differences import differences_table
+from rn_model.compare.findings.tables import as_rich
 
 
 def main(

@@ -10,8 +10,8 @@ import torch
 import typer
 from rich.console import Console
 
-from rn_model.engine.configuration import load_config
-from rn_model.engine.run import train
+from rn_model.training.config_file import load_config
+from rn_model.training.run import train
 
 RECIPE = "printed-digits"
 

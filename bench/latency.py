@@ -34,9 +34,9 @@ from bench.networks import make_network, randomize_statistics
 from bundle import Preprocessing, load_bundle
 from bundle.runtime import make_session
 from export import BundleInfo, export_bundle
-from export.graphs import Scaling
+from export.network.modules import Scaling
 from rn_model import convert_reciprocal_norm
-from rn_model.modules import replace_modules
+from rn_model.layers.conversion.surgery import replace_modules
 
 CLASSES = 31
 FOLDED, BARE, PLAIN = "folded", "bare", "BatchNorm"

@@ -28,11 +28,11 @@ from bench.serving import served
 from bundle.preprocessing import Pixels
 from export import BundleInfo, export_bundle
 from rn_model import set_branch
-from rn_model.checkpoint import Run, load_run
+from rn_model.data.tensors import to_input
 from rn_model.digits.data import target_images
-from rn_model.domain_norm import Domain
-from rn_model.images import to_input
-from rn_model.population import estimate_moments
+from rn_model.layers.base import Domain
+from rn_model.layers.estimation import estimate_moments
+from rn_model.runs.record import Run, load_run
 from service.client import Client
 
 ADAPT_IMAGES = 1000

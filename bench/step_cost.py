@@ -23,14 +23,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.networks import make_network
-from rn_model.normalizations import (
+from rn_model.layers import (
     Normalization,
     NormalizationName,
     convert_normalization,
     parameter_groups,
     project_parameters,
 )
-from rn_model.splitting import domain_split
+from rn_model.layers.domain_split import domain_split
 
 CLASSES = 31
 

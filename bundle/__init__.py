@@ -2,8 +2,8 @@
 
 from bundle.errors import BundleError
 from bundle.loaded import Bundle
-from bundle.loading import load_bundle
 from bundle.manifest import Manifest
 from bundle.preprocessing import Pixels, Preprocessing
+from bundle.reading.loading import load_bundle
 
 __all__ = ["Bundle", "BundleError", "Manifest", "Pixels", "Preprocessing", "load_bundle"]

@@ -1,6 +1,6 @@
 """What is raised when a bundle cannot be trusted or read."""
 
-from bundle.facts import printable
+from bundle.text import printable
 
 
 class BundleError(ValueError):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from export.errors import ExportError
 
 if TYPE_CHECKING:
-    from export.exporting import BundleInfo, export_bundle
+    from export.exporter import BundleInfo, export_bundle
 
 __all__ = ["BundleInfo", "ExportError", "export_bundle"]
 
@@ -13,7 +13,7 @@ __all__ = ["BundleInfo", "ExportError", "export_bundle"]
 def __getattr__(name: str) -> Any:
     # What a bundle is turned into needs no torch, so the package must be importable without it.
     if name in __all__:
-        from export import exporting
+        from export import exporter
 
-        return getattr(exporting, name)
+        return getattr(exporter, name)
     raise AttributeError(f"module 'export' has no attribute {name!r}")

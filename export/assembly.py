@@ -10,20 +10,20 @@ from torch import Tensor, nn
 
 from bundle import files
 from bundle.fold import Array, fold_sites
+from bundle.interface import COMPENSATE_OUTPUTS, PREDICT_INPUTS, PREDICT_OUTPUTS
 from bundle.manifest import Site
 from bundle.moments import FlatMoments
 from bundle.runtime import make_session
-from bundle.signature import COMPENSATE_OUTPUTS, PREDICT_INPUTS, PREDICT_OUTPUTS
-from export.composing import compose_compensate, compose_observe
-from export.constants import compute_weights
-from export.editing import forget_shapes
-from export.externalize import float_initializers, keep_apart, pack, serialize
-from export.folding import fold_graph
-from export.graphs import PredictGraph, Scaling
-from export.places import find_places
-from export.sites import NormSite
-from export.templates import trace_templates
-from export.tracing import image_dimensions, trace
+from export.folding.fold import fold_graph
+from export.graphs.constant_weights import compute_weights
+from export.graphs.editing import forget_shapes
+from export.graphs.externalize import float_initializers, keep_apart, pack, serialize
+from export.graphs.tracing import image_dimensions, trace
+from export.network.composing import compose_compensate, compose_observe
+from export.network.modules import PredictGraph, Scaling
+from export.network.places import find_places
+from export.network.sites import NormSite
+from export.network.templates import trace_templates
 
 
 @dataclass(frozen=True)

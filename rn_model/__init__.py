@@ -1,24 +1,24 @@
 """Reciprocal Normalization (arXiv:2112.10474) and what it takes to adapt a model with it."""
 
-from rn_model.convert import convert_reciprocal_norm, revert_reciprocal_norm
-from rn_model.diagnostics import LayerDiagnostics, layer_diagnostics
-from rn_model.domain_norm import DomainNorm, domain_norms, set_branch
-from rn_model.normalizations import (
+from rn_model.backbones.classifier import classifier_input
+from rn_model.layers import (
     Normalization,
     convert_normalization,
     parameter_groups,
     project_parameters,
 )
-from rn_model.population import estimate_moments
-from rn_model.reciprocal_norm import (
+from rn_model.layers.base import DomainNorm, domain_norms, set_branch
+from rn_model.layers.conversion.revert import convert_reciprocal_norm, revert_reciprocal_norm
+from rn_model.layers.diagnostics import LayerDiagnostics, layer_diagnostics
+from rn_model.layers.domain_split import domain_split
+from rn_model.layers.estimation import estimate_moments
+from rn_model.layers.reciprocal_norm import (
     ReciprocalNorm1d,
     ReciprocalNorm2d,
     ReciprocalNorm3d,
     project_gates,
 )
-from rn_model.selection import Candidate, choose, score_predictions
-from rn_model.splitting import domain_split
-from rn_model.tapping import classifier_input
+from rn_model.runs.selection import Candidate, choose, score_predictions
 
 __all__ = [
     "Candidate",

@@ -7,9 +7,9 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
-from service.context import Context
-from service.problems import install_problem_handlers
-from service.routes import adapt, operations, predict, versions
+from service.api.problems import install_problem_handlers
+from service.api.rest import adapt, operations, predict, versions
+from service.lifespan import Context
 from service.settings import Settings
 
 DESCRIPTION = """Predicts, and adapts to a target domain from unlabeled images.

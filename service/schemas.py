@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from service.admission import Verdict
-from service.records import Status
+from service.guards.admission import Verdict
+from service.ledger.records import Status
 
 
 class ImagePrediction(BaseModel):

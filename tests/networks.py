@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from bundle import Pixels, Preprocessing
 from export import BundleInfo
 from rn_model import convert_reciprocal_norm, domain_norms
-from rn_model.domain_norm import DOMAINS
+from rn_model.layers.base import DOMAINS
 
 SMALL = BundleInfo(
     name="small",

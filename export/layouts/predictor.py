@@ -11,9 +11,9 @@ from safetensors.numpy import load
 from bundle import files, load_bundle
 from bundle.manifest import Manifest, Precision
 from bundle.preprocessing import Pixels
-from bundle.storage import describe_files
-from export.embedding import embed, serialize
+from bundle.writing.storage import describe_files
 from export.errors import ExportError
+from export.graphs.embed_arrays import embed, serialize
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bundle.directory import write_directory, write_file
 from bundle.files import MANIFEST
+from bundle.writing.atomic import write_directory, write_file
 from export.errors import ExportError
 from export.layouts import mlflow_model, triton
 from export.layouts.predictor import Predictor

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rn_model.tapping import final_linear_name
+from rn_model.backbones.classifier import final_linear_name
 
 Size = tuple[int, int]
 PROBE_SIZES: tuple[Size, ...] = ((64, 64), (224, 224))

@@ -16,7 +16,7 @@ from rn_model.backbones.timm_models import timm_extractor
 from rn_model.backbones.torchvision_models import torchvision_extractor
 from rn_model.backbones.transformers_models import portable_name, transformers_extractor
 from rn_model.backbones.weights import load_classifier, load_features
-from rn_model.domain_norm import DomainNorm
+from rn_model.layers.base import DomainNorm
 
 _LIBRARIES: dict[str, Callable[[str, dict[str, Any], int], Extractor]] = {
     "timm": timm_extractor,

@@ -28,7 +28,7 @@ class AdaptationNetwork(nn.Module):
                 nn.BatchNorm1d(bottleneck),
                 nn.ReLU(),
             )
-        # The last linear layer that is defined is the classifier: see `rn_model.tapping`.
+        # The last linear layer that is defined is the classifier: see `rn_model.backbones.classifier`.
         self.classifier = nn.Linear(bottleneck or num_features, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:

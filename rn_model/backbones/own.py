@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from rn_model.backbones.classifier import final_linear, final_linear_name
 from rn_model.backbones.config import BackboneConfig
 from rn_model.backbones.extractor import Extractor, Size, drop_classifier, one_line, output_of
-from rn_model.tapping import final_linear, final_linear_name
 
 _CHANNELS = ("channels", "in_channels", "in_chans", "num_channels")
 

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from rn_model.backbones.classifier import final_linear_name
 from rn_model.backbones.input import adapt_kernel, first_convolution
-from rn_model.tapping import final_linear_name
 
 State = dict[str, Tensor]
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bundle.directory import write_file
-from rn_model.compare.collecting import CSV, Finding, collect, write_csv
+from bundle.writing.atomic import write_file
 from rn_model.compare.config import GridConfig
 from rn_model.compare.execution import Options, run_jobs, select
+from rn_model.compare.findings.collecting import CSV, Finding, collect, write_csv
+from rn_model.compare.findings.plots import write_plots
+from rn_model.compare.findings.tables import Tables, as_markdown, make_tables
 from rn_model.compare.folder import claim_folder
 from rn_model.compare.planning import check_jobs, plan_jobs
-from rn_model.compare.plots import write_plots
-from rn_model.compare.tables import Tables, as_markdown, make_tables
-from rn_model.engine.errors import TrainingError
+from rn_model.training.errors import TrainingError
 
 TABLE = "table.md"
 _DEFAULTS = Options()

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from rn_model.normalizations import Normalization, NormalizationName
+from rn_model.layers import Normalization, NormalizationName
 from rn_model.objectives import ObjectiveConfig
 
 SOURCE = "source"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import yaml
 
-from bundle.directory import write_file
+from bundle.writing.atomic import write_file
 from rn_model.compare.config import GridConfig
-from rn_model.engine.errors import TrainingError
+from rn_model.training.errors import TrainingError
 
 GRID = "comparison.yaml"
 FAILURES = "failures.json"

@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from rn_model.compare.config import GridConfig
-from rn_model.engine.errors import TrainingError
+from rn_model.training.errors import TrainingError
 
 
 def grid_names() -> list[str]:

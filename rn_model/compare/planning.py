@@ -10,14 +10,14 @@ import yaml
 
 from rn_model.compare.config import SOURCE, GridConfig, TaskEntry
 from rn_model.data import DatasetConfig, TaskConfig, open_task
-from rn_model.engine.config import RunConfig, TrainingConfig
-from rn_model.engine.configuration import read_mapping, set_value, validate
-from rn_model.engine.errors import TrainingError
-from rn_model.engine.folder import CONFIG, claim
-from rn_model.engine.result import FILE as RESULT
-from rn_model.engine.setup import SOURCE_WEIGHTS
-from rn_model.normalizations import Normalization
+from rn_model.layers import Normalization
 from rn_model.recipes import expand_recipe
+from rn_model.training.config import RunConfig, TrainingConfig
+from rn_model.training.config_file import read_mapping, set_value, validate
+from rn_model.training.errors import TrainingError
+from rn_model.training.records.folder import CONFIG, claim
+from rn_model.training.result import FILE as RESULT
+from rn_model.training.workshop import SOURCE_WEIGHTS
 
 # What the training on the source does not depend on.
 _OF_THE_ADAPTATION = ("steps", "gate_rate", "ramp", "patience", "keep", "population_images")

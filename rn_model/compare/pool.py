@@ -13,7 +13,7 @@ from typing import IO, Literal, NamedTuple, Self
 
 from rn_model.compare.planning import Job
 from rn_model.compare.worker import order
-from rn_model.engine.errors import TrainingError
+from rn_model.training.errors import TrainingError
 
 _POLL = 0.2
 

@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _work(order: dict[str, Any]) -> dict[str, str]:
-    from rn_model.engine.errors import Interrupted
+    from rn_model.training.errors import Interrupted
 
     try:
         _train(order)
@@ -71,9 +71,9 @@ def _work(order: dict[str, Any]) -> dict[str, str]:
 
 
 def _train(order: dict[str, Any]) -> None:
-    from rn_model.engine.checkpointing import FILE
-    from rn_model.engine.config import RunConfig
-    from rn_model.engine.run import train, train_source
+    from rn_model.training.config import RunConfig
+    from rn_model.training.records.checkpointing import FILE
+    from rn_model.training.run import train, train_source
 
     config = RunConfig.model_validate(order["config"])
     base, out = Path(order["base"]), Path(order["out"])

@@ -8,8 +8,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from bundle.preprocessing import Pixels, Preprocessing
+from rn_model.data.tensors import Images
 from rn_model.digits.rendering import render_digits
-from rn_model.images import Images
 
 CLASSES = tuple(str(digit) for digit in range(10))
 PREPROCESSING = Preprocessing(

@@ -4,26 +4,26 @@ from rn_model.objectives.ba3us import BA3US, balanced_domain_loss
 from rn_model.objectives.base import Batch, Objective, TargetPredictions
 from rn_model.objectives.bnm import BNM, bnm_loss
 from rn_model.objectives.cdan import CDAN, EntropyCDAN, cdan_loss
-from rn_model.objectives.complement_entropy import complement_entropy_loss
 from rn_model.objectives.config import ObjectiveConfig, make_objective
 from rn_model.objectives.dann import DANN, dann_loss
-from rn_model.objectives.discriminator import (
+from rn_model.objectives.etn import ETN, transferability, transferability_loss
+from rn_model.objectives.mcc import MCC, mcc_loss
+from rn_model.objectives.parts.complement_entropy import complement_entropy_loss
+from rn_model.objectives.parts.discriminator import (
     ConditionalDiscriminator,
     DomainDiscriminator,
     domain_loss,
 )
-from rn_model.objectives.entropy import certainty_weight, prediction_entropy
-from rn_model.objectives.etn import ETN, transferability, transferability_loss
-from rn_model.objectives.gradient_reversal import reversal_strength, reverse_gradient
-from rn_model.objectives.information_maximization import information_maximization_loss
-from rn_model.objectives.leaky_softmax import (
+from rn_model.objectives.parts.entropy import certainty_weight, prediction_entropy
+from rn_model.objectives.parts.gradient_reversal import reversal_strength, reverse_gradient
+from rn_model.objectives.parts.information_maximization import information_maximization_loss
+from rn_model.objectives.parts.leaky_softmax import (
     leaky_log_complement,
     leaky_log_softmax,
     leaky_logit,
 )
-from rn_model.objectives.mcc import MCC, mcc_loss
-from rn_model.objectives.multilinear import MultilinearMap, multilinear_map
-from rn_model.objectives.pseudo_labels import centroid_labels
+from rn_model.objectives.parts.multilinear import MultilinearMap, multilinear_map
+from rn_model.objectives.parts.pseudo_labels import centroid_labels
 from rn_model.objectives.registry import OBJECTIVES, ObjectiveName
 from rn_model.objectives.shot import SHOT, shot_loss
 

@@ -8,10 +8,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rn_model.objectives.base import Batch, Objective, TargetPredictions
-from rn_model.objectives.complement_entropy import complement_entropy_loss
-from rn_model.objectives.discriminator import DomainDiscriminator, weighted_mean
-from rn_model.objectives.entropy import certainty_weight, prediction_entropy
-from rn_model.objectives.gradient_reversal import reversal_strength, reverse_gradient
+from rn_model.objectives.parts.complement_entropy import complement_entropy_loss
+from rn_model.objectives.parts.discriminator import DomainDiscriminator, weighted_mean
+from rn_model.objectives.parts.entropy import certainty_weight, prediction_entropy
+from rn_model.objectives.parts.gradient_reversal import reversal_strength, reverse_gradient
 
 
 def balanced_domain_loss(

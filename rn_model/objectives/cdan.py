@@ -8,10 +8,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rn_model.objectives.base import Batch, Objective
-from rn_model.objectives.discriminator import DomainDiscriminator, domain_loss
-from rn_model.objectives.entropy import certainty_weight
-from rn_model.objectives.gradient_reversal import reversal_strength, reverse_gradient
-from rn_model.objectives.multilinear import MultilinearMap, multilinear_map
+from rn_model.objectives.parts.discriminator import DomainDiscriminator, domain_loss
+from rn_model.objectives.parts.entropy import certainty_weight
+from rn_model.objectives.parts.gradient_reversal import reversal_strength, reverse_gradient
+from rn_model.objectives.parts.multilinear import MultilinearMap, multilinear_map
 
 
 def cdan_loss(

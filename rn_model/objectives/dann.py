@@ -6,8 +6,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from rn_model.objectives.base import Batch, Objective
-from rn_model.objectives.discriminator import DomainDiscriminator, domain_loss
-from rn_model.objectives.gradient_reversal import reversal_strength, reverse_gradient
+from rn_model.objectives.parts.discriminator import DomainDiscriminator, domain_loss
+from rn_model.objectives.parts.gradient_reversal import reversal_strength, reverse_gradient
 
 
 def dann_loss(

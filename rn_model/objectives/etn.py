@@ -8,10 +8,14 @@ from pydantic import Field
 from torch import Tensor
 
 from rn_model.objectives.base import Batch, Objective
-from rn_model.objectives.discriminator import DomainDiscriminator, domain_loss, perceptron
-from rn_model.objectives.entropy import prediction_entropy
-from rn_model.objectives.gradient_reversal import reversal_strength, reverse_gradient
-from rn_model.objectives.leaky_softmax import leaky_log_complement, leaky_log_softmax, leaky_logit
+from rn_model.objectives.parts.discriminator import DomainDiscriminator, domain_loss, perceptron
+from rn_model.objectives.parts.entropy import prediction_entropy
+from rn_model.objectives.parts.gradient_reversal import reversal_strength, reverse_gradient
+from rn_model.objectives.parts.leaky_softmax import (
+    leaky_log_complement,
+    leaky_log_softmax,
+    leaky_logit,
+)
 
 
 def transferability(scores: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from rn_model.objectives.base import Batch, Objective
-from rn_model.objectives.entropy import certainty_weight
+from rn_model.objectives.parts.entropy import certainty_weight
 
 
 def mcc_loss(logits: Tensor, temperature: float = 2.5) -> Tensor:

@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor
 
 from rn_model.objectives.base import Batch, Objective, TargetPredictions
-from rn_model.objectives.information_maximization import information_maximization_loss
-from rn_model.objectives.pseudo_labels import centroid_labels
+from rn_model.objectives.parts.information_maximization import information_maximization_loss
+from rn_model.objectives.parts.pseudo_labels import centroid_labels
 
 
 def shot_loss(

@@ -10,13 +10,15 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from bundle.directory import write_file
-from rn_model.report.choice import Choice, explain
-from rn_model.report.classes import ClassReport, class_report
-from rn_model.report.curves import evaluation_charts, timeline, training_charts
-from rn_model.report.drawing import Chart
-from rn_model.report.embedding import embedding_charts
-from rn_model.report.facts import (
+from bundle.writing.atomic import write_file
+from rn_model.report.charts.drawing import Chart
+from rn_model.report.charts.matrix import NAMED, confusion_chart
+from rn_model.report.reading import Note, RunFiles, read_run
+from rn_model.report.sections.choice import Choice, explain
+from rn_model.report.sections.classes import ClassReport, class_report
+from rn_model.report.sections.curves import evaluation_charts, timeline, training_charts
+from rn_model.report.sections.embedding import embedding_charts
+from rn_model.report.sections.facts import (
     UNKNOWN,
     class_names,
     decimal,
@@ -27,9 +29,7 @@ from rn_model.report.facts import (
     progress,
     title,
 )
-from rn_model.report.layers import LayerRow, layer_charts, layer_rows
-from rn_model.report.matrix import NAMED, confusion_chart
-from rn_model.report.reading import Note, RunFiles, read_run
+from rn_model.report.sections.layers import LayerRow, layer_charts, layer_rows
 
 FILE = "report.html"
 # A confusion matrix with more classes than these is given by its largest numbers alone.

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bundle.loading import load_bundle
 from bundle.moments import FlatMoments
+from bundle.reading.loading import load_bundle
 from tests.bundle.tampering import copy_of, refold
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bundle import files, load_bundle
 from bundle.fold import fold_site
-from bundle.graphs import MAX_OPSET
+from bundle.interface import FEATURES, signatures
 from bundle.manifest import (
     SCHEMA_VERSION,
     Calibration,
@@ -27,8 +27,8 @@ from bundle.manifest import (
 )
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Preprocessing
+from bundle.reading.graphs import MAX_OPSET
 from bundle.runtime import Refolder, make_session
-from bundle.signature import FEATURES, signatures
 from bundle.signing import SIGNATURE_BYTES, make_signature
 from tests.bundle import stranger
 from tests.bundle.stranger import Stranger

@@ -9,9 +9,9 @@ import pytest
 from onnx import numpy_helper
 
 from bundle import files, load_bundle
-from bundle.graphs import outside
+from bundle.reading.graphs import outside
+from tests.bundle.reading.test_trial import wrong_padding
 from tests.bundle.tampering import edited, refusal, rehash, replace_file, write_manifest
-from tests.bundle.test_trial import wrong_padding
 
 KEPT = {"float32": 0.5, "variant": 0.5}
 DESCRIPTION = {

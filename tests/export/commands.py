@@ -3,7 +3,7 @@
 import typer
 from typer.testing import CliRunner, Result
 
-from export.cli import export
+from rn.commands.export import export
 
 _APP = typer.Typer()
 _APP.command()(export)

@@ -16,10 +16,10 @@ from bundle.fold import fold_sites
 from bundle.moments import FlatMoments
 from bundle.runtime import make_session
 from export.assembly import Assembly, assemble
-from export.graphs import Scaling
-from export.sites import NormSite, find_sites
-from rn_model.domain_norm import Observation
-from rn_model.moments import Moments
+from export.network.modules import Scaling
+from export.network.sites import NormSite, find_sites
+from rn_model.layers.base import Observation
+from rn_model.layers.moments import Moments
 
 PREPROCESSING = Preprocessing(
     mode="RGB", height=32, width=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25)

@@ -12,10 +12,10 @@ from bundle.fold import fold_sites
 from bundle.manifest import Site
 from bundle.moments import Vector
 from bundle.runtime import make_session
-from export.externalize import float_initializers
-from export.folding import fold_graph
-from export.sites import NormSite
-from rn_model.reciprocal_norm import ReciprocalNorm
+from export.folding.fold import fold_graph
+from export.graphs.externalize import float_initializers
+from export.network.sites import NormSite
+from rn_model.layers.reciprocal_norm import ReciprocalNorm
 
 Floats = NDArray[np.float32]
 

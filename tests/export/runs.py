@@ -5,8 +5,8 @@ from pathlib import Path
 from torch import nn
 
 from bundle import Pixels
-from rn_model.checkpoint import Run, RunRecord, fingerprint, save_run
-from rn_model.results import Row
+from rn_model.runs.record import Run, RunRecord, fingerprint, save_run
+from rn_model.runs.rows import Row
 from tests.networks import SMALL, small_model
 
 

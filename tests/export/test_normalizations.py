@@ -11,10 +11,10 @@ from bundle import load_bundle
 from bundle.moments import FlatMoments
 from bundle.runtime import Refolder, make_session
 from export import export_bundle
-from export.graphs import Scaling
-from rn_model.domain_norm import Observation, domain_norms
-from rn_model.moments import Moments
-from rn_model.normalizations import Normalization, NormalizationName, convert_normalization
+from export.network.modules import Scaling
+from rn_model.layers import Normalization, NormalizationName, convert_normalization
+from rn_model.layers.base import Observation, domain_norms
+from rn_model.layers.moments import Moments
 from tests.networks import SMALL, TinyNet, random_images, shake
 
 NAMES: dict[NormalizationName, str] = {

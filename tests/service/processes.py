@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 LONG = 60.0
-RN = (sys.executable, "-m", "service.cli")
+RN = (sys.executable, "-m", "rn.main")
 
 
 class Process:

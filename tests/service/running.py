@@ -11,9 +11,9 @@ import httpx
 import uvicorn
 
 from bundle import Pixels
+from rn.commands.serve import listen
 from service.app import create_app
-from service.commands.serve import listen
-from service.context import Context
+from service.lifespan import Context
 from service.settings import Settings
 from tests.service.pictures import NPY, npy
 

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import numpy as np
 
+from tests.service.online_targets import target_of
 from tests.service.pictures import NPY, noise, npy
 from tests.service.processes import LONG, Process, client, started
-from tests.service.targets import target_of
 
 NEVER = 10**6
 

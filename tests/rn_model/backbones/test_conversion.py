@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rn_model import domain_split
 from rn_model.backbones import make_network
-from rn_model.normalizations import Normalization, NormalizationName, convert_normalization
+from rn_model.layers import Normalization, NormalizationName, convert_normalization
 from tests.rn_model.backbones.networks import CONFIGS
 
 KINDS: tuple[NormalizationName, ...] = ("bn", "adabn", "autodial", "dsbn", "transnorm", "rn")

@@ -13,10 +13,10 @@ from rn_model.backbones import (
     factory_arguments,
     make_network,
 )
-from rn_model.checkpoint import Run, RunRecord, load_run, save_run
-from rn_model.normalizations import Normalization, convert_normalization
-from rn_model.results import Row
-from rn_model.tapping import final_linear
+from rn_model.backbones.classifier import final_linear
+from rn_model.layers import Normalization, convert_normalization
+from rn_model.runs.record import Run, RunRecord, load_run, save_run
+from rn_model.runs.rows import Row
 from tests.rn_model.backbones import own_networks
 from tests.rn_model.backbones.networks import CONFIGS
 

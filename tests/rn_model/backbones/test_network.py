@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from rn_model.backbones import AdaptationNetwork, split_parameters
-from rn_model.tapping import classifier_input
+from rn_model.backbones.classifier import classifier_input
 
 
 def _features() -> nn.Module:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from rn_model.backbones import AdaptationNetwork, BackboneConfig, make_network
-from rn_model.tapping import final_linear, final_linear_name
+from rn_model.backbones.classifier import final_linear, final_linear_name
 from tests.rn_model.backbones import own_networks
 
 HERE = own_networks.__name__

@@ -1,0 +1,175 @@
+"""Compares two bundles: statistics site by site, weights, and what their manifests say."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.loaded import Bundle
+from bundle.manifest import Site
+from bundle.moments import FlatMoments, Vector
+from bundle.runtime import Refolder
+from bundle.text import flatten
+
+# Added to variances, as normalization layers do: a channel that is never active has none.
+EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class SiteDifference:
+    """How far one normalization layer of two bundles is apart; of all its channels.
+
+    Attributes:
+        name, channels: of the site.
+        mean_shift, mean_shift_max: distance of the raw target means, in standard deviations of the
+            first: mean and largest.
+        log_variance, log_variance_max: absolute natural logarithm of the ratio of the raw target
+            variances: mean and largest.
+        source_shift: as ``mean_shift``, of the source's means.
+        scale_change: of the effective scale, which compensation is part of: root mean square of the
+            difference, relative to that of the first's scale.
+        shift_change: of the effective shift: root mean square of the difference, relative to that of
+            the layer's output under the first's scale.
+    """
+
+    name: str
+    channels: int
+    mean_shift: float
+    mean_shift_max: float
+    log_variance: float
+    log_variance_max: float
+    source_shift: float
+    scale_change: float
+    shift_change: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What distinguishes two bundles.
+
+    Attributes:
+        equal: whether they are the same, byte for byte.
+        architecture: why they are not the same network, in words; None if they are.
+        sites: those that both have, in the first's order.
+        weights: relative distance of the unfolded arrays that both have and that differ, by name.
+        graphs: names of files that hold graphs and differ.
+        facts: values in the manifests that differ, by dotted key; None stands for none.
+    """
+
+    equal: bool
+    architecture: str | None
+    sites: list[SiteDifference]
+    weights: dict[str, float]
+    graphs: list[str]
+    facts: dict[str, tuple[Any, Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return asdict(self)
+
+
+def compare(first: Bundle, second: Bundle) -> Difference:
+    """Compare two bundles, as far as they can be compared."""
+    sites = {site.name: site for site in second.manifest.sites}
+    common = [
+        (site, sites[site.name])
+        for site in first.manifest.sites
+        if site.name in sites and sites[site.name].channels == site.channels
+    ]
+    return Difference(
+        equal=first.fingerprint == second.fingerprint,
+        architecture=_architecture(first, second, len(common)),
+        sites=_sites(first, second, common),
+        weights=_weights(first, second),
+        graphs=[
+            name
+            for name, entry in first.manifest.files.items()
+            if name.endswith(".onnx")
+            and name in second.manifest.files
+            and second.manifest.files[name] != entry
+        ],
+        facts=_facts(first, second),
+    )
+
+
+def _sites(first: Bundle, second: Bundle, common: list[tuple[Site, Site]]) -> list[SiteDifference]:
+    affine = [Refolder(bundle).scale_and_shift(bundle.target) for bundle in (first, second)]
+    found = []
+    for one, two in common:
+        a, b = _part(first.target, one), _part(second.target, two)
+        source_a, source_b = _part(first.source, one), _part(second.source, two)
+        (scale_a, shift_a), (scale_b, shift_b) = (
+            (scale[site.slice], shift[site.slice])
+            for site, (scale, shift) in zip((one, two), affine, strict=True)
+        )
+        mean_shift, log_variance = _shift(a, b), np.abs(_log_variance(b) - _log_variance(a))
+        output = scale_a * np.sqrt(a.variance + EPSILON)
+        found.append(
+            SiteDifference(
+                name=one.name,
+                channels=one.channels,
+                mean_shift=float(mean_shift.mean()),
+                mean_shift_max=float(mean_shift.max()),
+                log_variance=float(log_variance.mean()),
+                log_variance_max=float(log_variance.max()),
+                source_shift=float(_shift(source_a, source_b).mean()),
+                scale_change=_ratio(scale_b - scale_a, scale_a),
+                shift_change=_ratio(shift_b - shift_a, output),
+            )
+        )
+    return found
+
+
+def _part(moments: FlatMoments, site: Site) -> FlatMoments:
+    return FlatMoments(moments.mean[site.slice], moments.variance[site.slice])
+
+
+def _shift(a: FlatMoments, b: FlatMoments) -> Vector:
+    distance: Vector = np.abs(b.mean - a.mean) / np.sqrt(a.variance + EPSILON)
+    return distance
+
+
+def _log_variance(moments: FlatMoments) -> Vector:
+    logarithm: Vector = np.log(moments.variance + EPSILON)
+    return logarithm
+
+
+def _ratio(difference: NDArray[Any], reference: NDArray[Any]) -> float:
+    """Length of a difference relative to what it is measured against."""
+    length = float(np.linalg.norm(difference.astype(np.float64)))
+    return length / max(float(np.linalg.norm(reference.astype(np.float64))), EPSILON)
+
+
+def _weights(first: Bundle, second: Bundle) -> dict[str, float]:
+    return {
+        name: _ratio(second.base_arrays[name].astype(np.float64) - array, array)
+        for name, array in first.base_arrays.items()
+        if name in second.base_arrays
+        and second.base_arrays[name].shape == array.shape
+        and not np.array_equal(second.base_arrays[name], array)
+    }
+
+
+def _architecture(first: Bundle, second: Bundle, common: int) -> str | None:
+    sites = [bundle.manifest.sites for bundle in (first, second)]
+    shapes = [{k: v.shape for k, v in bundle.base_arrays.items()} for bundle in (first, second)]
+    if [(s.name, s.channels) for s in sites[0]] != [(s.name, s.channels) for s in sites[1]]:
+        return (
+            f"they have {len(sites[0])} and {len(sites[1])} normalization layers,"
+            f" {common} of the same name and width"
+        )
+    if shapes[0] != shapes[1]:
+        differing = [
+            key for key in shapes[0] | shapes[1] if shapes[0].get(key) != shapes[1].get(key)
+        ]
+        return f"their arrays differ in name or shape: {', '.join(sorted(differing)[:4])}"
+    return None
+
+
+def _facts(first: Bundle, second: Bundle) -> dict[str, tuple[Any, Any]]:
+    a, b = (
+        flatten(bundle.manifest.model_dump(mode="json", exclude={"files", "sites"}))
+        for bundle in (first, second)
+    )
+    return {key: (a.get(key), b.get(key)) for key in {**a, **b} if a.get(key) != b.get(key)}

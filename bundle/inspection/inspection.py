@@ -1,0 +1,81 @@
+"""What can be told of a bundle."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from bundle.errors import BundleError
+from bundle.files import MANIFEST
+from bundle.manifest import Manifest, Site
+from bundle.reading.loading import load_bundle
+from bundle.reading.opening import read_signature
+from bundle.signing import signer
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A bundle that was loaded, and so is whole.
+
+    Attributes:
+        path: its directory.
+        fingerprint: SHA-256 of its manifest.
+        signature: whether it is signed, by which key, and whether that was checked, in words.
+        sizes: bytes of every file, the manifest first.
+        manifest: everything else.
+    """
+
+    path: Path
+    fingerprint: str
+    signature: str
+    sizes: dict[str, int]
+    manifest: Manifest
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return {
+            "path": str(self.path),
+            "fingerprint": self.fingerprint,
+            "signature": self.signature,
+            "sizes": self.sizes,
+            "manifest": self.manifest.model_dump(mode="json"),
+        }
+
+
+def inspect_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Inspection:
+    """Load a bundle, with every check that a service makes, and tell what it is.
+
+    Args:
+        path: its directory.
+        public_key: of the one who must have signed it; None asks for no signature.
+
+    Raises:
+        BundleError: if it cannot be loaded.
+    """
+    loaded = load_bundle(path, public_key)
+    sizes = {name: entry.size for name, entry in loaded.manifest.files.items()}
+    return Inspection(
+        path=path,
+        fingerprint=loaded.fingerprint,
+        signature=_signature(path, checked=public_key is not None),
+        sizes={MANIFEST: (path / MANIFEST).stat().st_size, **sizes},
+        manifest=loaded.manifest,
+    )
+
+
+def place_of(site: Site) -> str:
+    """Where a site went in ``predict.onnx``, in words."""
+    if site.weight is None:
+        return f"not folded: {site.scale}, {site.shift}"
+    return f"{site.weight}, {'before' if site.side == 'output' else 'after'} it"
+
+
+def _signature(path: Path, *, checked: bool) -> str:
+    try:
+        content = read_signature(path)
+        if content is None:
+            return "not signed"
+        return f"signed by {signer(content)}, {'verified' if checked else 'not checked'}"
+    except BundleError as error:
+        return f"not valid: {error}"

@@ -1,0 +1,119 @@
+"""Reads a bundle and refuses one that is not exactly what was written."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from bundle import files
+from bundle.errors import BundleError
+from bundle.interface import TensorType
+from bundle.loaded import Bundle
+from bundle.manifest import Manifest
+from bundle.reading.arrays import MAX_HEADER, read_arrays, take_moments
+from bundle.reading.canary import MAX_CANARY_BYTES, read_canary
+from bundle.reading.checks import (
+    check_arrays,
+    check_calibration,
+    check_graph,
+    check_sites,
+    check_variants,
+    wanted_arrays,
+)
+from bundle.reading.files import read_file
+from bundle.reading.graphs import check_places
+from bundle.reading.opening import open_bundle
+from bundle.reading.refold import check_fold
+from bundle.reading.trial import check_runs
+
+# The three graphs keep their large arrays elsewhere.
+MAX_GRAPH_BYTES = 256 * 2**20
+_GRAPHS = (files.PREDICT, files.OBSERVE, files.COMPENSATE)
+_MOMENTS = {
+    "source": (files.SOURCE_MEAN, files.SOURCE_VARIANCE),
+    "target": (files.TARGET_MEAN, files.TARGET_VARIANCE),
+}
+
+
+def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundle:
+    """Read a bundle, checking schema version, every hash and that its parts fit each other.
+
+    All checks are made on the bytes that are then used.
+
+    Args:
+        path: its directory.
+        public_key: of the one who must have signed it (:func:`bundle.signing.read_public_key`);
+            None asks for no signature.
+
+    Raises:
+        BundleError: naming the file and what is wrong with it.
+    """
+    manifest, fingerprint = open_bundle(path, public_key)
+    contents = {name: _load_file(path, name, manifest, MAX_GRAPH_BYTES) for name in _GRAPHS}
+    models = {name: check_graph(name, contents[name], manifest) for name in _GRAPHS}
+    wanted = {name: wanted_arrays(name, models[name]) for name in _GRAPHS}
+    contents |= {
+        name: _load_file(path, name, manifest, limit)
+        for name, limit in _limits(manifest, wanted).items()
+        if name in manifest.files
+    }
+    predict = read_arrays(files.PREDICT_WEIGHTS, contents[files.PREDICT_WEIGHTS])
+    base = read_arrays(files.BASE, contents[files.BASE])
+    moments = {
+        kind: take_moments(base.arrays, *keys, manifest.channels) for kind, keys in _MOMENTS.items()
+    }
+    check_arrays(files.PREDICT_WEIGHTS, predict.arrays, wanted[files.PREDICT])
+    check_arrays(files.BASE, base.arrays, wanted[files.OBSERVE])
+    check_sites(manifest, predict.arrays, base.arrays, wanted[files.PREDICT])
+    check_places(files.PREDICT, models[files.PREDICT], files.PREDICT_WEIGHTS, predict.places)
+    check_places(files.OBSERVE, models[files.OBSERVE], files.BASE, base.places)
+    check_places(files.COMPENSATE, models[files.COMPENSATE], None, {})
+    check_variants(manifest, contents)
+    check_calibration(manifest)
+    moment_keys = {key for keys in _MOMENTS.values() for key in keys}
+    bundle = Bundle(
+        manifest=manifest,
+        fingerprint=fingerprint,
+        predict=contents[files.PREDICT],
+        observe=contents[files.OBSERVE],
+        compensate=contents[files.COMPENSATE],
+        predict_arrays=predict.arrays,
+        base_arrays={key: array for key, array in base.arrays.items() if key not in moment_keys},
+        observe_names=frozenset(wanted[files.OBSERVE]),
+        source=moments["source"],
+        target=moments["target"],
+        canary=(
+            read_canary(contents[files.CANARY], manifest.preprocessing)
+            if files.CANARY in contents
+            else None
+        ),
+    )
+    check_fold(bundle)
+    variants = (variant.file for variant in manifest.variants.values())
+    check_runs(bundle, {name: contents[name] for name in variants})
+    return bundle
+
+
+def _load_file(path: Path, name: str, manifest: Manifest, limit: int) -> bytes:
+    entry = manifest.files[name]
+    content = read_file(path, name, limit=limit, size=entry.size)
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise BundleError(f"{name} was changed: its SHA-256 is not the manifest's")
+    return content
+
+
+def _limits(manifest: Manifest, wanted: Mapping[str, Mapping[str, TensorType]]) -> dict[str, int]:
+    """Most bytes of the other files: not much more than what the graphs have use for."""
+    folded, unfolded = (_bytes(wanted[name]) for name in (files.PREDICT, files.OBSERVE))
+    return {
+        files.PREDICT_WEIGHTS: MAX_HEADER + folded,
+        files.BASE: MAX_HEADER + folded + unfolded + 4 * 8 * manifest.channels,
+        files.CANARY: MAX_CANARY_BYTES,
+        **dict.fromkeys(files.VARIANTS.values(), MAX_GRAPH_BYTES + folded),
+    }
+
+
+def _bytes(arrays: Mapping[str, TensorType]) -> int:
+    return sum(kind.dtype.itemsize * math.prod(map(int, kind.shape)) for kind in arrays.values())

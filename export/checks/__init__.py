@@ -1,0 +1,1 @@
+"""Compares the graphs with the network that they came from."""

@@ -1,0 +1,27 @@
+"""Reads labelled target images, on which accuracy is reported."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bundle.preprocessing import Preprocessing
+from export.checks.images import Labelled
+from rn_model.data import DataError, DatasetConfig, open_dataset
+from rn_model.data.classes import relabel
+
+
+def read_labelled(path: Path, classes: Sequence[str], preprocessing: Preprocessing) -> Labelled:
+    """All images of a set.
+
+    Args:
+        path: a folder with one folder a class, or an ``.npz`` file with ``images`` and ``labels``.
+        classes: of the model, in the order of its logits.
+        preprocessing: the contract.
+
+    Raises:
+        DataError: if an image cannot be read, or the set has no labels or other classes.
+    """
+    found = open_dataset(DatasetConfig(path=str(path)), preprocessing, Path.cwd()).images
+    found = relabel(found, tuple(classes), "test")
+    if found.labels is None:
+        raise DataError(f"{path} has no labels: give one folder a class")
+    return Labelled(found.read(range(len(found))), found.labels)

@@ -1,0 +1,250 @@
+"""Makes the bundle of an adapted model, and writes it."""
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import onnx
+import torch
+from pydantic import JsonValue
+from torch import Tensor, nn
+
+from bundle import files
+from bundle.manifest import NAME_PATTERN, Manifest, Precision, TargetStatistics, Variant
+from bundle.preprocessing import Pixels, Preprocessing
+from bundle.writing.storage import check_path, describe_files, write_bundle
+from export.assembly import Assembly, assemble
+from export.checks.free_size import check_larger, larger_logits
+from export.checks.images import calibration, check_images, random_images
+from export.checks.images import canary as canary_file
+from export.checks.parity import (
+    check_batch_moments,
+    check_observations,
+    check_predictions,
+    torch_logits,
+)
+from export.checks.reference import check_reference
+from export.errors import ExportError
+from export.graphs.embed_arrays import embed, serialize
+from export.graphs.metadata import annotate, properties
+from export.graphs.tracing import OPSET
+from export.network.modules import Scaling
+from export.network.sites import NormSite, find_sites
+from export.variants.variants import (
+    NO_VARIANTS,
+    Divided,
+    VariantOptions,
+    check_calibrating,
+    divide,
+    make_variants,
+)
+from rn_model import domain_norms, set_branch
+from rn_model.layers.base import Domain
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """What a bundle says about a model beyond the model itself.
+
+    Attributes:
+        name: of the model: letters, digits, ``.``, ``_``, ``-``.
+        classes: labels in the order of the logits.
+        preprocessing: the contract under which the model was trained.
+        provenance: JSON values that tell where the model comes from.
+    """
+
+    name: str
+    classes: Sequence[str]
+    preprocessing: Preprocessing
+    provenance: Mapping[str, JsonValue]
+
+
+class Built(NamedTuple):
+    """A bundle that is not written yet: its manifest, and its other files by name."""
+
+    manifest: Manifest
+    contents: dict[str, bytes]
+
+
+def export_bundle(
+    model: nn.Module,
+    path: Path,
+    info: BundleInfo,
+    *,
+    images: Pixels | None = None,
+    statistics: Domain = "target",
+    canary: bool = True,
+    variants: VariantOptions = NO_VARIANTS,
+    free_size: bool = False,
+    replace: bool = False,
+) -> Manifest:
+    """Fold the target branch of a converted model and write it as a bundle.
+
+    Args:
+        path: the directory to make.
+        replace: whether a bundle that is already there may be replaced.
+        model, info, images, statistics, canary, variants, free_size: as
+            :func:`build_bundle` takes them.
+
+    Raises:
+        ExportError: if the network cannot be exported faithfully.
+        BundleError: if the path is taken.
+        OSError: if it cannot be written; nothing is left behind.
+    """
+    check_path(path, replace=replace)
+    built = build_bundle(
+        model,
+        info,
+        images=images,
+        statistics=statistics,
+        canary=canary,
+        variants=variants,
+        free_size=free_size,
+    )
+    write_bundle(path, built.manifest, built.contents, replace=replace)
+    return built.manifest
+
+
+def build_bundle(
+    model: nn.Module,
+    info: BundleInfo,
+    *,
+    images: Pixels | None = None,
+    statistics: Domain = "target",
+    canary: bool = True,
+    variants: VariantOptions = NO_VARIANTS,
+    free_size: bool = False,
+) -> Built:
+    """Fold the target branch of a converted model into the files of a bundle.
+
+    Args:
+        model: takes ``(N, C, H, W)`` float32, gives logits ``(N, K)``; its BatchNorm layers were
+            converted (:func:`rn_model.convert_reciprocal_norm`). Left unchanged.
+        info: name, classes, preprocessing, provenance.
+        images: unlabeled target images ``(N, H, W, C)`` uint8, already preprocessed: the export is
+            checked on them, and the guards and int8 calibrated. Random ones are used for the checks
+            if None.
+        statistics: whose raw moments the target branch begins with. ``source`` makes the bundle of
+            a model that has seen no target image yet.
+        canary: whether some of the images may travel in the bundle.
+        variants: of ``predict.onnx`` in lower precision, to be added.
+        free_size: whether the graphs take images of any height and width, not only of those that the
+            preprocessing makes.
+
+    Raises:
+        ExportError: if the network cannot be exported faithfully.
+    """
+    _check_info(info)
+    labelled = variants.labelled
+    for given in (images, None if labelled is None else labelled.images):
+        if given is not None:
+            check_images(given, info.preprocessing)
+    checked = images if images is not None else random_images(info.preprocessing)
+    divided = divide(checked, calibrate=images is not None)
+    check_calibrating(divided, variants)
+    model = _prepare(model, statistics)
+    scaling = Scaling(info.preprocessing)
+    example = torch.zeros((2, *info.preprocessing.shape), dtype=torch.uint8)
+    sites = find_sites(model, scaling(example))
+    _check_classes(model(scaling(example)), info.classes)
+
+    network = nn.Sequential(scaling, model).eval()
+    larger = larger_logits(network, checked) if free_size else None
+    parts = assemble(model, sites, scaling, example, free_size)
+    parity = _check(parts, network, sites, checked)
+    if larger is not None:
+        parity |= check_larger(larger, parts.contents[files.PREDICT], parts.arrays, checked)
+    normalization = sites[0].layer.normalization
+    contents, table = _annotate_and_vary(parts, info, normalization, divided, variants)
+    if canary and images is not None:
+        contents[files.CANARY] = canary_file(images)
+    manifest = Manifest(
+        name=info.name,
+        classes=tuple(info.classes),
+        preprocessing=info.preprocessing,
+        opset=OPSET,
+        free_size=free_size,
+        normalization=normalization,
+        sites=tuple(parts.table),
+        target=_statistics(sites, statistics),
+        calibration=None if images is None else calibration(images),
+        parity=parity,
+        variants=table,
+        provenance=dict(info.provenance),
+        files=describe_files(contents),
+    )
+    return Built(manifest, contents)
+
+
+def _check_info(info: BundleInfo) -> None:
+    if not re.fullmatch(NAME_PATTERN, info.name):
+        raise ExportError(
+            f"{info.name!r} cannot name a model: give up to 64 letters, digits, '.', '_' and '-',"
+            " a letter or digit first"
+        )
+    if len(info.classes) < 2:
+        raise ExportError(f"a classifier needs two classes or more, not {len(info.classes)}")
+
+
+def _prepare(model: nn.Module, statistics: Domain) -> nn.Module:
+    try:
+        model = copy.deepcopy(model)
+    except Exception as error:  # what copies itself may raise anything
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ExportError(f"the network cannot be copied: {reason}") from error
+    model = model.cpu().float().eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    set_branch(model, "target")
+    if statistics == "source":
+        for _, layer in domain_norms(model):
+            layer.set_running("target", layer.running("source"), int(layer.num_images_source))
+    return model
+
+
+def _check_classes(logits: object, classes: Sequence[str]) -> None:
+    if not isinstance(logits, Tensor):
+        raise ExportError(
+            f"the model gives a {type(logits).__name__}, expected logits: wrap it in a module that"
+            " returns nothing else"
+        )
+    if logits.dim() != 2 or logits.shape[1] != len(classes):
+        raise ExportError(
+            f"the model's output has shape {tuple(logits.shape)}, expected (N, {len(classes)}) for"
+            f" {len(classes)} classes"
+        )
+
+
+def _check(
+    parts: Assembly, network: nn.Module, sites: Sequence[NormSite], images: Pixels
+) -> dict[str, float]:
+    expected = torch_logits(network, images)
+    predict, observe = parts.contents[files.PREDICT], parts.contents[files.OBSERVE]
+    observed = (observe, parts.observe_arrays, parts.moments, images)
+    parity = check_predictions(expected, predict, parts.arrays, images)
+    parity |= check_observations(expected, *observed)
+    parity |= check_batch_moments(network, sites, *observed)
+    return parity | check_reference(network, expected, predict, parts.arrays, images)
+
+
+def _annotate_and_vary(
+    parts: Assembly, info: BundleInfo, normalization: str, images: Divided, options: VariantOptions
+) -> tuple[dict[str, bytes], dict[Precision, Variant]]:
+    """The files of the assembly with metadata in ``predict.onnx``, and the variants made of it."""
+    weights = parts.contents[files.PREDICT_WEIGHTS]
+    metadata = properties(info.name, info.classes, info.preprocessing, normalization, weights)
+    model = onnx.load_model_from_string(parts.contents[files.PREDICT])
+    annotate(model, metadata, "float32")
+    contents = {**parts.contents, files.PREDICT: serialize(model)}
+    if not options.precisions:
+        return contents, {}
+    model = embed(contents[files.PREDICT], parts.arrays)
+    made, table = make_variants(model, images, metadata, options)
+    return contents | made, table
+
+
+def _statistics(sites: list[NormSite], origin: Domain) -> TargetStatistics:
+    return TargetStatistics(origin=origin, images=int(sites[0].layer.num_images_target))

@@ -1,0 +1,1 @@
+"""Folds the scale and shift of every normalization into a layer beside it."""

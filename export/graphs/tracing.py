@@ -1,0 +1,89 @@
+"""Traces a torch module into an ONNX graph."""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from torch import nn
+from torch.export import Dim
+
+from bundle.interface import BATCH, HEIGHT, WIDTH
+from export.errors import ExportError
+
+OPSET = 20
+
+Free = Mapping[int, str] | Sequence["Free | None"] | None
+
+
+def image_dimensions(free_size: bool) -> dict[int, str]:
+    """Free dimensions of images ``(N, H, W, C)``."""
+    return {0: BATCH, 1: HEIGHT, 2: WIDTH} if free_size else {0: BATCH}
+
+
+def trace(
+    module: nn.Module,
+    inputs: tuple[Any, ...],
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    free: Sequence[Free],
+) -> ir.Model:
+    """Trace a module, in evaluation mode, with torch's exporter.
+
+    Args:
+        module: what to trace.
+        inputs: example arguments; lists of tensors are flattened into inputs of the graph.
+        input_names, output_names: of the graph.
+        free: for each argument the names of its dimensions that are left free, by axis; a list of
+            these for a list.
+
+    Raises:
+        ExportError: if the module cannot be traced, or fixes what is to be free.
+    """
+    shapes = tuple(_dims(one, value) for one, value in zip(free, inputs, strict=True))
+    # The tracer logs and warns about its own internals and about packages that are not needed here.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            program = torch.onnx.export(
+                module.eval(),
+                inputs,
+                dynamo=True,
+                dynamic_shapes=shapes,
+                input_names=list(input_names),
+                output_names=list(output_names),
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            cause = error.__cause__ or error
+            reason = next(iter(str(cause).splitlines()), type(cause).__name__)
+            raise ExportError(f"torch cannot trace the network: {reason}") from error
+    assert program is not None
+    _name_dimensions(program.model.graph, free)
+    return program.model
+
+
+def _dims(free: Free, value: Any) -> Any:
+    if isinstance(value, list):
+        parts = free if isinstance(free, Sequence) else [None] * len(value)
+        return [_dims(one, part) for one, part in zip(parts, value, strict=True)]
+    if free is None:
+        return None
+    assert isinstance(free, Mapping)
+    return dict.fromkeys(free, Dim.DYNAMIC)
+
+
+def _name_dimensions(graph: ir.Graph, free: Sequence[Free]) -> None:
+    """Call free dimensions by their names, those of outputs :data:`BATCH`; the tracer numbers them."""
+    for value, names in zip(graph.inputs, free, strict=False):
+        if isinstance(names, Mapping) and value.shape is not None:
+            sides = (names.get(axis, side) for axis, side in enumerate(value.shape))
+            value.shape = ir.Shape(list(sides))
+    for value in graph.outputs:
+        if value.shape is not None:
+            sides = (BATCH if isinstance(side, ir.SymbolicDim) else side for side in value.shape)
+            value.shape = ir.Shape(list(sides))

@@ -1,0 +1,1 @@
+"""A network as graphs: its normalization sites, and what is traced."""

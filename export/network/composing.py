@@ -1,0 +1,112 @@
+"""Composes ``observe.onnx`` and ``compensate.onnx`` from the traced network and the templates."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+from bundle.interface import (
+    BATCH,
+    COMPENSATE_INPUTS,
+    COMPENSATE_OUTPUTS,
+    FEATURES,
+    OBSERVE_INPUTS,
+    OBSERVE_OUTPUTS,
+)
+from export.graphs.editing import add_initializer, concatenate, insert_copy, make_value, split
+from export.graphs.tracing import OPSET
+from export.network.places import Place
+from export.network.sites import NormSite
+from export.network.templates import Templates, kind, state
+
+IR_VERSION = 10
+
+
+def compose_observe(
+    model: ir.Model, sites: Sequence[NormSite], places: Sequence[Place], templates: Templates
+) -> None:
+    """Turn a traced network into ``observe.onnx``, in place.
+
+    Every site normalizes with prior and batch merged, as the torch layer does under an
+    :class:`rn_model.layers.base.Observation`.
+
+    Args:
+        model: image to logits; the places' scales and shifts are its last inputs.
+        places: of the sites in it.
+    """
+    graph = model.graph
+    image = graph.inputs[0]
+    _free_names(graph, {*OBSERVE_INPUTS, *OBSERVE_OUTPUTS} - {str(v.name) for v in graph.outputs})
+    sizes = [site.channels for site in sites]
+    shapes: list[list[int | str]] = [[BATCH], [], [sum(sizes)], [sum(sizes)]]
+    named = zip(OBSERVE_INPUTS[1:], shapes, strict=True)
+    image_weight, prior_weight, mean, variance = (
+        make_value(name, ir.DataType.FLOAT, shape) for name, shape in named
+    )
+    priors = zip(split(graph, mean, sizes), split(graph, variance, sizes), strict=True)
+    seen: list[list[ir.Value]] = []
+    for site, place, prior in zip(sites, places, priors, strict=True):
+        given = [place.value, image_weight, prior_weight, *prior, *_state(graph, site, np.float32)]
+        piece = templates.observe[kind(site)]
+        y, *batch = insert_copy(graph, piece, given, site.name, before=place.multiply)
+        place.replace_by(y)
+        seen.append(batch)
+    graph.inputs[1:] = [image_weight, prior_weight, mean, variance]
+    (features,) = insert_copy(graph, templates.features, [image], "features")
+    _, *names = OBSERVE_OUTPUTS
+    for values, name in zip(zip(*seen, strict=True), names[:2], strict=True):
+        value = concatenate(graph, values, name)
+        _give(graph, value, name, ir.DataType.FLOAT, [sum(sizes)])
+    _give(graph, features, names[2], ir.DataType.FLOAT, [BATCH, len(FEATURES)])
+    RemoveUnusedNodesPass()(model)
+
+
+def compose_compensate(sites: Sequence[NormSite], templates: Templates) -> ir.Model:
+    """``compensate.onnx``: flat raw target moments to flat scale and shift, in float64."""
+    sizes = [site.channels for site in sites]
+    inputs = [make_value(name, ir.DataType.DOUBLE, [sum(sizes)]) for name in COMPENSATE_INPUTS]
+    graph = ir.Graph(inputs, [], nodes=[], opset_imports={"": OPSET}, name="compensate")
+    moments = zip(*(split(graph, value, sizes) for value in inputs), strict=True)
+    found = [
+        insert_copy(
+            graph,
+            templates.compensate[kind(site)],
+            [*own, *_state(graph, site, np.float64)],
+            site.name,
+        )
+        for site, own in zip(sites, moments, strict=True)
+    ]
+    for name, values in zip(COMPENSATE_OUTPUTS, zip(*found, strict=True), strict=True):
+        value = concatenate(graph, values, name)
+        _give(graph, value, name, ir.DataType.DOUBLE, [sum(sizes)])
+    model = ir.Model(graph, ir_version=IR_VERSION)
+    RemoveUnusedNodesPass()(model)
+    return model
+
+
+def _free_names(graph: ir.Graph, names: set[str]) -> None:
+    """Rename what the network computes under these names."""
+    for node in graph:
+        for value in node.outputs:
+            if value.name in names:
+                value.name = f"network/{value.name}"
+
+
+def _give(
+    graph: ir.Graph, value: ir.Value, name: str, dtype: ir.DataType, shape: list[int | str]
+) -> None:
+    """Make a value an output of the graph."""
+    value.name, value.type, value.shape = name, ir.TensorType(dtype), ir.Shape(shape)
+    graph.outputs.append(value)
+
+
+def _state(graph: ir.Graph, site: NormSite, dtype: Any) -> list[ir.Value]:
+    """The layer's parameters and buffers as initializers, all floating ones in one dtype."""
+    values = []
+    for name, tensor in state(site.layer).items():
+        array = tensor.detach().numpy()
+        array = array.astype(dtype) if tensor.is_floating_point() else array
+        values.append(add_initializer(graph, f"network.{site.name}.{name}", array))
+    return values

@@ -1,0 +1,85 @@
+"""The network as a torch module that is ready to be traced, and what leads into it."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from bundle.preprocessing import Preprocessing
+from export.network.sites import NormSite
+from rn_model.layers.affine_map import Affine
+from rn_model.layers.conversion.surgery import replace_modules
+
+
+class Scaling(nn.Module):
+    """Pixels ``(N, H, W, C)`` uint8 to the network's input ``(N, C, H, W)`` float32."""
+
+    factor: Tensor
+    offset: Tensor
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        mean = torch.tensor(preprocessing.mean, dtype=torch.float64)
+        std = torch.tensor(preprocessing.std, dtype=torch.float64)
+        self.register_buffer("factor", (1 / (255 * std)).float().view(1, -1, 1, 1))
+        self.register_buffer("offset", (-mean / std).float().view(1, -1, 1, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image.permute(0, 3, 1, 2).float() * self.factor + self.offset
+
+
+class _AffineSite(nn.Module):
+    """Stands in for a normalization layer: its scale and shift, given for each forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.affine: Affine | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.affine is not None
+        return x * self.affine.scale + self.affine.shift
+
+
+class PredictGraph(nn.Module):
+    """Image to logits, every normalization an explicit scale and shift that come as inputs.
+
+    They are inputs, not constants, so that no optimization of the tracer touches them before they are
+    folded, or replaced by what observes.
+    """
+
+    def __init__(self, model: nn.Module, sites: list[NormSite], scaling: Scaling) -> None:
+        super().__init__()
+        self.scaling = scaling
+        self._places = [_AffineSite() for _ in sites]
+        places = {site.name: place for site, place in zip(sites, self._places, strict=True)}
+        self.network = replace_modules(copy.deepcopy(model), lambda name, _: places.get(name))
+
+    def forward(self, image: Tensor, scales: list[Tensor], shifts: list[Tensor]) -> Tensor:
+        for place, scale, shift in zip(self._places, scales, shifts, strict=True):
+            place.affine = Affine(scale, shift)
+        logits: Tensor = self.network(self.scaling(image))
+        for place in self._places:
+            place.affine = None
+        return logits
+
+
+def input_features(image: Tensor) -> Tensor:
+    """Simple features by which an image that does not belong is told: ``(N, 4)`` float32.
+
+    In the order of :data:`bundle.interface.FEATURES`.
+
+    Mean and standard deviation of all pixels, and mean absolute difference of neighbours along the
+    height and along the width, each in units of the full pixel range.
+    """
+    x = image.float() / 255
+    flat = x.flatten(1)
+    mean = flat.mean(dim=1, keepdim=True)
+    return torch.cat(
+        [
+            mean,
+            (flat - mean).square().mean(dim=1, keepdim=True).sqrt(),
+            (x[:, 1:] - x[:, :-1]).abs().flatten(1).mean(dim=1, keepdim=True),
+            (x[:, :, 1:] - x[:, :, :-1]).abs().flatten(1).mean(dim=1, keepdim=True),
+        ],
+        dim=1,
+    )

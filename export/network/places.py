@@ -1,0 +1,81 @@
+"""Finds where a traced network applies the scale and shift of its normalization sites."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from export.errors import ExportError
+from export.graphs.editing import replace_value
+from export.network.sites import NormSite
+
+
+@dataclass(frozen=True)
+class Place:
+    """The Mul and the Add that stand for a site in a graph.
+
+    Attributes:
+        multiply, add: the nodes.
+        scale, shift: what the graph takes for them; inputs of the graph.
+    """
+
+    multiply: ir.Node
+    add: ir.Node
+    scale: ir.Value
+    shift: ir.Value
+
+    @property
+    def value(self) -> ir.Value:
+        """What is normalized."""
+        return other_input(self.multiply, self.scale)
+
+    @property
+    def result(self) -> ir.Value:
+        """What the site gives."""
+        return self.add.outputs[0]
+
+    def replace_by(self, value: ir.Value) -> None:
+        """Give another value to all that took the site's result, and remove the site."""
+        graph = self.add.graph
+        assert graph is not None
+        replace_value(self.result, value)
+        graph.remove([self.add, self.multiply], safe=True)
+
+
+def find_places(
+    sites: Sequence[NormSite], scales: Sequence[ir.Value], shifts: Sequence[ir.Value]
+) -> list[Place]:
+    """The places of the sites, in their order.
+
+    Args:
+        scales, shifts: inputs of the graph, one for each site.
+
+    Raises:
+        ExportError: if one is not applied exactly once.
+    """
+    places = []
+    for site, scale, shift in zip(sites, scales, shifts, strict=True):
+        multiply, add = _consumer(scale, "Mul", site), _consumer(shift, "Add", site)
+        if other_input(add, shift) is not multiply.outputs[0]:
+            raise ExportError(_message(site))
+        places.append(Place(multiply, add, scale, shift))
+    return places
+
+
+def _consumer(value: ir.Value, op_type: str, site: NormSite) -> ir.Node:
+    nodes = value.consumers()
+    if len(nodes) != 1 or nodes[0].op_type != op_type:
+        raise ExportError(_message(site))
+    return nodes[0]
+
+
+def _message(site: NormSite) -> str:
+    return f"the traced graph does not apply {site.name!r} once as scale and shift"
+
+
+def other_input(node: ir.Node, one: ir.Value) -> ir.Value:
+    """The other one of a node's two inputs."""
+    first, second = node.inputs
+    other = second if first is one else first
+    assert other is not None
+    return other

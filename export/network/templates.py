@@ -1,0 +1,164 @@
+"""What a normalization layer does, traced once for every kind of layer in a network.
+
+A network has many normalization layers but few kinds of them. Their equations are traced from the torch
+modules, with all that belongs to one layer as inputs, and put into the graph wherever the kind occurs.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from bundle.interface import BATCH
+from export.graphs.softmax import narrow_softmax
+from export.graphs.tracing import image_dimensions, trace
+from export.network.modules import input_features
+from export.network.sites import NormSite
+from rn_model.layers.base import Domain, DomainNorm, Observation, other_domain
+from rn_model.layers.moments import Moments
+
+DOMAIN: Domain = "target"
+# The tracer takes a size of 0 or 1 for a fixed one.
+_SIZE = 3
+
+Kind = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Templates:
+    """The pieces from which graphs are composed.
+
+    Attributes:
+        features: image to input features.
+        observe: for each kind of site: input, image weight, prior weight, prior mean and variance,
+            state of the layer, to output, batch mean and batch variance; in float32.
+        compensate: for each kind: mean, variance, state, to scale and shift; in float64 but for what
+            :func:`export.graphs.softmax.narrow_softmax` says.
+    """
+
+    features: ir.Graph
+    observe: dict[Kind, ir.Graph]
+    compensate: dict[Kind, ir.Graph]
+
+
+def kind(site: NormSite) -> Kind:
+    """What tells layers apart that do not compute the same function of input and state."""
+    options = sorted((k, repr(v)) for k, v in vars(site.layer).items() if not k.startswith("_"))
+    shapes = [(name, value.dtype, tuple(value.shape)) for name, value in state(site.layer).items()]
+    return (type(site.layer), site.rank, *options, *shapes)
+
+
+def state(layer: DomainNorm) -> dict[str, Tensor]:
+    """Parameters and buffers of a layer by name, in the order in which its templates take them."""
+    return dict(sorted(layer.state_dict().items()))
+
+
+class _Observe(nn.Module):
+    def __init__(self, site: NormSite) -> None:
+        super().__init__()
+        self.layer = copy.deepcopy(site.layer)
+        self._names = list(state(site.layer))
+        self.example = [
+            torch.zeros(_SIZE, site.channels, *[_SIZE] * (site.rank - 2)),
+            torch.ones(_SIZE),
+            torch.tensor(1.0),
+            *torch.ones(2, site.channels),
+            *state(site.layer).values(),
+        ]
+
+    def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        x, image_weight, prior_weight, mean, variance, *values = inputs
+        seen = Observation(DOMAIN, image_weight, prior_weight, Moments(mean, variance))
+        self.layer.observation = seen
+        y = functional_call(self.layer, dict(zip(self._names, values, strict=True)), (x,))
+        self.layer.observation = None
+        assert seen.batch is not None
+        return [y, *seen.batch]
+
+
+class _Map(nn.Module):
+    def __init__(self, layer: DomainNorm) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, mean: Tensor, variance: Tensor) -> list[Tensor]:
+        other = self.layer.running(other_domain(DOMAIN))
+        return [*self.layer.affine_map(DOMAIN, Moments(mean, variance), other).fold()]
+
+
+class _Compensate(nn.Module):
+    def __init__(self, site: NormSite) -> None:
+        super().__init__()
+        self.map = _Map(copy.deepcopy(site.layer).double())
+        self._names = [f"layer.{name}" for name in state(site.layer)]
+        values = state(self.map.layer).values()
+        self.example = [*torch.ones(2, site.channels, dtype=torch.float64), *values]
+
+    def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        mean, variance, *values = inputs
+        named = dict(zip(self._names, values, strict=True))
+        found: list[Tensor] = functional_call(self.map, named, (mean, variance))
+        return found
+
+
+class _All(nn.Module):
+    """All templates side by side, so that they are traced in one go."""
+
+    def __init__(self, parts: Sequence[_Observe | _Compensate]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, image: Tensor, inputs: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        outputs = [input_features(image)]
+        for part, given in zip(self.parts, inputs, strict=True):
+            outputs += part(given)
+        return outputs
+
+
+def trace_templates(sites: Sequence[NormSite], image: Tensor, free_size: bool) -> Templates:
+    """Trace every kind of layer among ``sites``.
+
+    Args:
+        image: example pixels ``(N, H, W, C)`` uint8.
+        free_size: whether the height and width of images may vary.
+    """
+    kinds = {kind(site): site for site in sites}
+    parts = [make(site) for make in (_Observe, _Compensate) for site in kinds.values()]
+    counts = [3] * len(kinds) + [2] * len(kinds)
+    traced = trace(
+        _All(parts),
+        (image, [part.example for part in parts]),
+        [
+            "image",
+            *(f"in_{i}_{j}" for i, part in enumerate(parts) for j in range(len(part.example))),
+        ],
+        ["features", *(f"out_{i}_{j}" for i, count in enumerate(counts) for j in range(count))],
+        [image_dimensions(free_size), [_free(part) for part in parts]],
+    ).graph
+    inputs, outputs = iter(traced.inputs), iter(traced.outputs)
+    cut = ir.convenience.extract
+    features = cut(traced, [next(inputs)], [next(outputs)])
+    pieces = [
+        cut(traced, [*islice(inputs, len(part.example))], [*islice(outputs, count)])
+        for part, count in zip(parts, counts, strict=True)
+    ]
+    observe, compensate = (
+        dict(zip(kinds, part, strict=True)) for part in (pieces[: len(kinds)], pieces[len(kinds) :])
+    )
+    for piece in compensate.values():
+        narrow_softmax(piece)
+    return Templates(features, observe, compensate)
+
+
+def _free(part: _Observe | _Compensate) -> list[dict[int, str] | None]:
+    if isinstance(part, _Compensate):
+        return [None] * len(part.example)
+    x, _, *rest = part.example
+    spatial = {axis: f"size_{axis}" for axis in range(2, x.dim())}
+    return [{0: BATCH, **spatial}, {0: BATCH}, *[None] * len(rest)]

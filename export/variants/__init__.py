@@ -1,0 +1,1 @@
+"""The folded graph in lower precision."""

@@ -1,0 +1,1 @@
+"""The command ``rn``: what a person types."""

@@ -1,0 +1,141 @@
+"""What the commands print for people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bundle.inspection.difference import Difference, SiteDifference
+from bundle.inspection.inspection import Inspection, place_of
+from bundle.manifest import Manifest
+from bundle.text import brief, flatten, printable
+
+MOST_WEIGHTS = 20
+WIDE = 160
+_LEGEND = (
+    "mean: shift of the target means in standard deviations, over channels the mean and the largest;\n"
+    "log var: |log ratio| of the target variances; source: shift of the source means;\n"
+    "scale, shift: relative change of what the layer does to its input"
+)
+
+
+def show_inspection(found: Inspection) -> None:
+    """Print what a bundle is."""
+    manifest = found.manifest
+    what = {
+        "bundle": str(found.path),
+        "name": manifest.name,
+        "fingerprint": found.fingerprint,
+        "signature": found.signature,
+        "schema": manifest.schema_version,
+        "normalization": manifest.normalization,
+        "ONNX opset": manifest.opset,
+        "classes": f"{len(manifest.classes)}: {', '.join(manifest.classes)}",
+        "statistics": (
+            f"of the {manifest.target.origin}, {manifest.target.images} images;"
+            f" they weigh {manifest.target.prior_count:g} when adaptation begins"
+        ),
+        "image size": "any" if manifest.free_size else "fixed",
+    }
+    _section("what it is", what)
+    _section("preprocessing", manifest.preprocessing.model_dump(mode="json"))
+    _section("files, in bytes", {name: f"{size:,}" for name, size in found.sizes.items()})
+    _show_sites(manifest)
+    _section("parity with torch", manifest.parity)
+    for precision, variant in manifest.variants.items():
+        _section(f"variant {precision}", flatten(variant.model_dump(mode="json")))
+    if manifest.calibration is not None:
+        figures = manifest.calibration
+        rows = zip(figures.features, figures.median, figures.spread, strict=True)
+        _section(
+            "calibration: median, spread",
+            {name: f"{median:.4g}, {spread:.4g}" for name, median, spread in rows},
+        )
+    _section("where it comes from", flatten(dict(manifest.provenance)))
+
+
+def show_difference(difference: Difference) -> None:
+    """Print how two bundles differ, the sites whose statistics differ most first."""
+    console = _console()
+    if difference.equal:
+        console.print("the same")
+        return
+    if difference.architecture is not None:
+        text = f"not the same network: {difference.architecture}; compared is what both have"
+        console.print(printable(text), markup=False)
+    _show_statistics(difference.sites)
+    largest = sorted(difference.weights.items(), key=lambda item: -item[1])
+    weights = {name: f"{change:.3g}" for name, change in largest[:MOST_WEIGHTS]}
+    if len(largest) > MOST_WEIGHTS:
+        weights["..."] = f"{len(largest) - MOST_WEIGHTS} more"
+    _section("weights, relative change", weights)
+    _section("graphs that differ", dict.fromkeys(difference.graphs, ""))
+    facts = {
+        key: f"{_or_none(one)} -> {_or_none(two)}" for key, (one, two) in difference.facts.items()
+    }
+    _section("manifest", facts)
+
+
+def _show_statistics(sites: Sequence[SiteDifference]) -> None:
+    if not sites:
+        return
+    table = _table("site", "channels", "mean", "max", "log var", "max", "source", "scale", "shift")
+    for site in sorted(sites, key=lambda site: -site.mean_shift):
+        _, _, *figures = astuple(site)
+        table.add_row(_shown(site.name), str(site.channels), *(f"{v:.3g}" for v in figures))
+    console = _console()
+    console.print(table)
+    console.print(_LEGEND)
+
+
+def _show_sites(manifest: Manifest) -> None:
+    explicit = sum(not site.folded for site in manifest.sites)
+    table = _table("site", "channels", "folded into the layer")
+    for site in manifest.sites:
+        table.add_row(_shown(site.name), str(site.channels), _shown(place_of(site)))
+    console = _console()
+    console.print(
+        f"\n{len(manifest.sites)} normalization layers, {manifest.channels} channels,"
+        f" {explicit} not folded"
+    )
+    console.print(table)
+
+
+def _section(title: str, facts: Mapping[str, Any]) -> None:
+    if not facts:
+        return
+    console = _console()
+    console.print(f"\n[bold]{escape(title)}[/bold]")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for key, value in facts.items():
+        table.add_row(f"  {_shown(key)}", escape(brief(value)))
+    console.print(table)
+
+
+def _shown(text: str) -> str:
+    return escape(printable(text))
+
+
+def _or_none(value: Any) -> str:
+    return "none" if value is None else brief(value)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for number, column in enumerate(columns):
+        left = number == 0 or len(columns) == 3
+        table.add_column(column, justify="left" if left else "right", overflow="fold")
+    return table
+
+
+def _console() -> Console:
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        # A file or a pipe has no width that a hash should be broken at.
+        console.width = max(console.width, WIDE)
+    return console

@@ -1,0 +1,146 @@
+"""The command ``rn export``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+
+import typer
+
+from bundle.files import MANIFEST
+from export.errors import ExportError
+from rn.commands import export_options as options
+
+if TYPE_CHECKING:
+    from bundle.manifest import Manifest, Precision
+    from export.layouts import LayoutName
+
+
+class _Destination(NamedTuple):
+    """Where to write what.
+
+    Attributes:
+        layout: None for a bundle.
+        precisions: variants of the graph that are wanted; at most one in a layout.
+    """
+
+    path: Path
+    layout: "LayoutName | None"
+    precisions: "tuple[Precision, ...]"
+    replace: bool
+
+    @property
+    def precision(self) -> "Precision | None":
+        """Of the one graph in a layout; None for float32."""
+        return self.precisions[0] if self.precisions else None
+
+    def check_precisions(self) -> None:
+        """Refuse two graphs for a layout that holds one."""
+        if self.layout is not None and len(self.precisions) > 1:
+            raise ExportError(f"the layout {self.layout} holds one graph: give --fp16 or --int8")
+
+
+def export(
+    run: options.Run,
+    out: options.Out,
+    layout: options.LayoutOption = options.Layout.bundle,
+    name: options.Name = None,
+    statistics: options.StatisticsOption = None,
+    canary: options.Canary = True,
+    free_size: options.FreeSize = False,
+    fp16: options.Fp16 = False,
+    int8: options.Int8 = False,
+    max_loss: options.MaxLoss = None,
+    test: options.Test = None,
+    replace: options.Replace = False,
+) -> None:
+    """Fold the target branch of an adapted model into a bundle, and check it against torch.
+
+    The check runs on the target images that the run keeps, which also calibrate the service's guards and
+    the integers of --int8.
+    """
+    kind = None if layout is options.Layout.bundle else cast("LayoutName", layout.value)
+    wanted: dict[Precision, bool] = {"float16": fp16, "int8": int8}
+    to = _Destination(out, kind, tuple(key for key, yes in wanted.items() if yes), replace)
+    settings = {"statistics": statistics and statistics.value, "max_loss": max_loss, "test": test}
+    given = {key: value for key, value in settings.items() if value is not None}
+    given |= ({} if canary else {"canary": False}) | ({"free_size": True} if free_size else {})
+    try:
+        if (run / MANIFEST).is_file():
+            lines = _from_bundle(run, name, to, given)
+        else:
+            lines = _from_run(run, name or _default_name(run, to), to, given)
+    except ModuleNotFoundError as error:
+        _fail(f"{run} needs {error.name}: pip install 'reciprocal-norm[train,cpu]'", error)
+    except (ValueError, OSError) as error:
+        _fail(str(error), error)
+    typer.echo("\n".join(lines))
+
+
+def _from_run(run: Path, name: str, to: _Destination, given: dict[str, Any]) -> list[str]:
+    from bundle.writing.storage import check_path, write_bundle
+    from export.layouts import check_layout, take_predictor, write_layout
+
+    if to.layout is None:
+        check_path(to.path, replace=to.replace)
+    else:
+        check_layout(to.layout, to.path, name, replace=to.replace)
+        to.check_precisions()
+    # torch takes seconds to import: not before the command runs.
+    from export.from_run import RunOptions, build_run
+
+    manifest, contents = build_run(run, name, RunOptions(precisions=to.precisions, **given))
+    if to.layout is None:
+        write_bundle(to.path, manifest, contents, replace=to.replace)
+        return [f"{to.path}: {_folding(manifest)}", *_variants(manifest)]
+    predictor = take_predictor(manifest, contents, to.precision)
+    place = write_layout(to.layout, predictor, to.path, replace=to.replace)
+    return [f"{place}: {_folding(manifest)}", *_variants(manifest)]
+
+
+def _from_bundle(
+    path: Path, name: str | None, to: _Destination, given: dict[str, Any]
+) -> list[str]:
+    from export.layouts import read_predictor, write_layout
+
+    if to.layout is None:
+        raise ExportError(f"{path} is a bundle already: give a --layout to make another form of it")
+    keys = ["name", *given] if name else [*given]
+    refused = ["--no-canary" if key == "canary" else f"--{key.replace('_', '-')}" for key in keys]
+    if refused:
+        raise ExportError(f"{', '.join(refused)}: for a run only, and {path} is a bundle")
+    to.check_precisions()
+    predictor = read_predictor(path, to.precision)
+    place = write_layout(to.layout, predictor, to.path, replace=to.replace)
+    return [f"{place}: {predictor.manifest.name}, {to.precision or 'float32'}"]
+
+
+def _default_name(run: Path, to: _Destination) -> str:
+    if to.layout == "triton":
+        return run.absolute().name
+    return to.path.stem if to.layout == "onnx" else to.path.absolute().name
+
+
+def _folding(manifest: "Manifest") -> str:
+    explicit = [site.name for site in manifest.sites if not site.folded]
+    return (
+        f"{len(manifest.sites)} normalization layers, {len(manifest.sites) - len(explicit)} folded"
+        f"{', explicit: ' + ', '.join(explicit) if explicit else ''};"
+        f" logits within {manifest.parity['logit_error']:.1e} of torch on"
+        f" {manifest.parity['images']:.0f} images"
+    )
+
+
+def _variants(manifest: "Manifest") -> Iterator[str]:
+    for variant in manifest.variants.values():
+        kept, unit = variant.accuracy, "accuracy"
+        if kept is None:
+            kept, unit = variant.information, "information"
+        yield (
+            f"{variant.file}: {variant.agreement:.2%} of the labels of {variant.images} held out images"
+            f" kept, {unit} {kept.variant:.4f} (float32 {kept.float32:.4f})"
+        )
+
+
+def _fail(message: str, error: Exception) -> NoReturn:
+    typer.echo(f"rn export: {message}", err=True)
+    raise typer.Exit(1) from error

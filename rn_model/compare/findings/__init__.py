@@ -1,0 +1,1 @@
+"""What the runs of a grid found: gathered, compared, tabulated, drawn."""

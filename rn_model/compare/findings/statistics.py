@@ -1,0 +1,138 @@
+"""Numbers over the runs of a grid: means over seeds and tasks, choices, rank correlation."""
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from rn_model.compare.findings.collecting import Finding
+from rn_model.runs.selection import choose, mean_score
+from rn_model.training.result import Result
+
+Measure = Literal["oracle_target_accuracy", "oracle_best_accuracy"]
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation of ``size`` values; 0 for a single one."""
+
+    mean: float
+    deviation: float
+    size: int
+
+
+class Choice(NamedTuple):
+    """What label-free scores choose among all runs of a task, seed by seed.
+
+    Attributes:
+        accuracy: of what was chosen.
+        best: of the best runs by labels, which nobody could have chosen.
+        names: how often each was chosen.
+    """
+
+    accuracy: Spread
+    best: Spread
+    names: Counter[str]
+
+
+class Correlation(NamedTuple):
+    """Spearman's rank correlation of label-free score and accuracy over ``size`` runs."""
+
+    value: float
+    size: int
+
+
+class Difference(NamedTuple):
+    """Mean of ``size`` paired differences and its standard error, NaN for a single one."""
+
+    mean: float
+    error: float
+    size: int
+
+
+def spread(values: Sequence[float]) -> Spread | None:
+    """None if there are no values."""
+    if not values:
+        return None
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return Spread(statistics.mean(values), deviation, len(values))
+
+
+def by_seed(
+    findings: Sequence[Finding], task: str, normalization: str, objective: str, measure: Measure
+) -> dict[int, float]:
+    """Accuracy of a cell with each seed, as far as there is one."""
+    values: dict[int, float] = {}
+    for key, result in _finished(findings):
+        accuracy: float | None = getattr(result, measure)
+        if key[:3] == (task, normalization, objective) and accuracy is not None:
+            values[key[3]] = accuracy
+    return values
+
+
+def over_tasks(
+    findings: Sequence[Finding],
+    tasks: Sequence[str],
+    normalization: str,
+    objective: str,
+    measure: Measure = "oracle_target_accuracy",
+) -> dict[int, float]:
+    """The mean over tasks with each seed, for the seeds that all tasks have."""
+    found = [by_seed(findings, task, normalization, objective, measure) for task in tasks]
+    seeds = set.intersection(*(set(values) for values in found)) if found else set()
+    return {seed: statistics.mean(values[seed] for values in found) for seed in sorted(seeds)}
+
+
+def label_free_choice(findings: Sequence[Finding], task: str) -> Choice | None:
+    """See :class:`Choice`; None if there is no seed with two runs to choose among."""
+    seeds: dict[int, dict[str, Result]] = {}
+    for (own, normalization, objective, seed), result in _finished(findings):
+        if own == task and result.oracle_target_accuracy is not None:
+            seeds.setdefault(seed, {})[f"{normalization}/{objective}"] = result
+    chosen: list[float] = []
+    best: list[float] = []
+    names: Counter[str] = Counter()
+    for results in seeds.values():
+        if len(results) < 2:
+            continue
+        accuracy = {name: r.oracle_target_accuracy or 0.0 for name, r in results.items()}
+        name = choose({name: result.candidate() for name, result in results.items()})
+        names[name] += 1
+        chosen.append(accuracy[name])
+        best.append(max(accuracy.values()))
+    accuracies, bests = spread(chosen), spread(best)
+    return None if accuracies is None or bests is None else Choice(accuracies, bests, names)
+
+
+def rank_correlation(findings: Sequence[Finding], task: str) -> Correlation | None:
+    """See :class:`Correlation`; None with fewer than three runs, or if one side is all equal."""
+    from scipy.stats import spearmanr  # type: ignore[import-untyped]
+
+    pairs = score_pairs(findings, task)
+    scores, accuracies = zip(*pairs, strict=True) if pairs else ((), ())
+    if len(pairs) < 3 or len(set(scores)) == 1 or len(set(accuracies)) == 1:
+        return None
+    value = float(spearmanr(scores, accuracies).statistic)
+    return Correlation(value, len(pairs))
+
+
+def score_pairs(findings: Sequence[Finding], task: str) -> list[tuple[float, float]]:
+    """Label-free score and accuracy of each run of a task."""
+    return [
+        (mean_score(result.scores), result.oracle_target_accuracy)
+        for key, result in _finished(findings)
+        if key[0] == task and result.oracle_target_accuracy is not None
+    ]
+
+
+def paired_difference(one: Mapping[int, float], other: Mapping[int, float]) -> Difference | None:
+    """See :class:`Difference`; over the seeds that both have, None without any."""
+    found = spread([one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())])
+    if found is None:
+        return None
+    error = found.deviation / math.sqrt(found.size) if found.size > 1 else math.nan
+    return Difference(found.mean, error, found.size)
+
+
+def _finished(findings: Sequence[Finding]) -> list[tuple[tuple[str, str, str, int], Result]]:
+    return [(f.key, f.result) for f in findings if f.result is not None]

@@ -1,0 +1,195 @@
+"""The findings of a grid as tables, for the terminal and as Markdown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.table import Table
+
+from rn_model.compare.config import GridConfig
+from rn_model.compare.findings.collecting import Finding
+from rn_model.compare.findings.statistics import (
+    Measure,
+    Spread,
+    by_seed,
+    label_free_choice,
+    over_tasks,
+    rank_correlation,
+    spread,
+)
+
+MISSING = "-"
+FAILED = "failed"
+_TITLES: dict[Measure, str] = {
+    "oracle_target_accuracy": "accuracy of the checkpoint chosen without labels, %",
+    "oracle_best_accuracy": "oracle: accuracy of the checkpoint that labels would choose, %",
+}
+_NOTE = (
+    "Mean +- standard deviation over seeds. Target labels reported these numbers and chose nothing in the"
+    " first kind of table; in those called oracle they chose the checkpoint, which nobody can who has"
+    " no labels."
+)
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of text; the first column names the rows."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All tables of a grid.
+
+    Attributes:
+        blocks: tables that belong beside each other.
+        notes: lines below them.
+    """
+
+    blocks: tuple[tuple[TextTable, ...], ...]
+    notes: tuple[str, ...]
+
+
+def make_tables(grid: GridConfig, findings: Sequence[Finding]) -> Tables:
+    """A block for each task that was begun, one of means over tasks, and one of label-free choices."""
+    tasks = [task.name for task in grid.tasks]
+    begun = {finding.key.task for finding in findings if finding.status != "missing"}
+    shown = [task for task in tasks if task in begun]
+    blocks = [
+        tuple(
+            TextTable(f"{task}: {title}", *_matrix(grid, findings, [task], measure))
+            for measure, title in _TITLES.items()
+        )
+        for task in shown
+    ]
+    if len(shown) > 1:
+        blocks.append(
+            tuple(
+                TextTable(f"mean of all tasks: {title}", *_matrix(grid, findings, tasks, measure))
+                for measure, title in _TITLES.items()
+            )
+        )
+    blocks.append((_choices(findings, shown),))
+    return Tables(tuple(blocks), tuple(_notes(findings)))
+
+
+def as_markdown(tables: Tables) -> str:
+    """The tables as Markdown."""
+    parts: list[str] = []
+    for block in tables.blocks:
+        for table in block:
+            lines = [_line(table.header), _line(["---", *["---:"] * (len(table.header) - 1)])]
+            lines += [_line(row) for row in table.rows]
+            parts += [f"### {table.title}", "\n".join(lines)]
+    parts += [" \n".join(tables.notes)]
+    return "\n\n".join(parts) + "\n"
+
+
+def print_tables(tables: Tables, console: Console) -> None:
+    """The tables for people; those of a block beside each other where there is room."""
+    for block in tables.blocks:
+        console.print(Columns([as_rich(table) for table in block], padding=(0, 4)))
+        console.print()
+    for note in tables.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
+
+
+def as_rich(table: TextTable) -> Table:
+    """A table for the terminal."""
+    rich = Table(
+        title=table.title, title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
+    for number, name in enumerate(table.header):
+        rich.add_column(name, justify="right" if number else "left", no_wrap=True)
+    for row in table.rows:
+        rich.add_row(*row)
+    return rich
+
+
+def percent(value: Spread | None, wanted: int | None = None) -> str:
+    """``91.2 +- 0.4``, with the number of seeds if they are fewer than wanted."""
+    if value is None:
+        return MISSING
+    text = f"{100 * value.mean:.1f}"
+    if value.size > 1:
+        text += f" +- {100 * value.deviation:.1f}"
+    return text if wanted in (None, value.size) else f"{text} ({value.size})"
+
+
+def _matrix(
+    grid: GridConfig, findings: Sequence[Finding], tasks: Sequence[str], measure: Measure
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    names = [entry.name for entry in grid.objectives]
+    rows: list[tuple[str, ...]] = []
+    for normalization in (entry.name for entry in grid.normalizations):
+        cells: list[str] = []
+        for objective in names:
+            if len(tasks) == 1:
+                values = by_seed(findings, tasks[0], normalization, objective, measure)
+            else:
+                values = over_tasks(findings, tasks, normalization, objective, measure)
+            text = percent(spread(list(values.values())), len(grid.seeds))
+            if text == MISSING and _failed(findings, tasks, normalization, objective):
+                text = FAILED
+            cells.append(text)
+        rows.append((normalization, *cells))
+    return ("normalization", *names), tuple(rows)
+
+
+def _failed(
+    findings: Sequence[Finding], tasks: Sequence[str], normalization: str, objective: str
+) -> bool:
+    return any(
+        finding.status == FAILED
+        and finding.key.task in tasks
+        and finding.key[1:3] == (normalization, objective)
+        for finding in findings
+    )
+
+
+def _choices(findings: Sequence[Finding], tasks: Sequence[str]) -> TextTable:
+    rows: list[tuple[str, ...]] = []
+    for task in tasks:
+        choice = label_free_choice(findings, task)
+        correlation = rank_correlation(findings, task)
+        names = (
+            "" if choice is None else ", ".join(f"{n} x {k}" for k, n in choice.names.most_common())
+        )
+        rows.append(
+            (
+                task,
+                percent(choice and choice.accuracy),
+                percent(choice and choice.best),
+                MISSING if correlation is None else f"{correlation.value:.2f} ({correlation.size})",
+                names or MISSING,
+            )
+        )
+    title = "choosing among all runs of a task and seed without labels, %"
+    header = ("task", "chosen", "oracle", "rank correlation (runs)", "what was chosen")
+    return TextTable(title, header, tuple(rows))
+
+
+def _notes(findings: Sequence[Finding]) -> list[str]:
+    notes = [
+        _NOTE,
+        "Rank correlation is Spearman's, of the label-free score (mean of information and nuclear norm)"
+        " and the accuracy over all runs of a task.",
+    ]
+    count = dict.fromkeys(("done", "failed", "missing"), 0)
+    for finding in findings:
+        count[finding.status] += 1
+    if count["failed"] or count["missing"]:
+        notes.append(
+            f"{count['done']} of {len(findings)} runs are done, {count['failed']} failed and"
+            f" {count['missing']} are missing; where seeds are missing their number is in brackets."
+        )
+    notes += [f"failed: {f.key.path}: {f.failure}" for f in findings if f.status == FAILED][:20]
+    return notes
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -1,0 +1,58 @@
+"""What a normalization by fixed moments is: one affine map per channel."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rn_model.layers.moments import Moments
+
+
+class Affine(NamedTuple):
+    """A per-channel map ``y = scale * x + shift``, each of shape ``(C,)``."""
+
+    scale: Tensor
+    shift: Tensor
+
+
+class CenteredAffine(NamedTuple):
+    """A per-channel map ``y = scale * (x - center) + shift``, each of shape ``(C,)``.
+
+    The center is subtracted before scaling, so that no digits are lost where it is large beside the
+    standard deviation.
+    """
+
+    center: Tensor
+    scale: Tensor
+    shift: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The map of activations ``(N, C, *)``, in their dtype."""
+        shape = [1, -1] + [1] * (x.dim() - 2)
+        y = (x - self.center.view(shape)) * self.scale.view(shape) + self.shift.view(shape)
+        return y.to(x.dtype)
+
+    def fold(self) -> Affine:
+        """The same map as one multiplication and one addition."""
+        return Affine(self.scale, self.shift - self.scale * self.center)
+
+    def to(self, dtype: torch.dtype) -> "CenteredAffine":
+        """The same map in another dtype."""
+        return CenteredAffine(self.center.to(dtype), self.scale.to(dtype), self.shift.to(dtype))
+
+
+def standardization(
+    moments: Moments, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> CenteredAffine:
+    """The map ``weight * (x - mean) / sqrt(variance + eps) + bias``.
+
+    Args:
+        moments: effective moments, ``(C,)``.
+        weight, bias: ``(C,)``; None for 1 and 0.
+        eps: added to the variance.
+    """
+    scale = torch.rsqrt(moments.variance + eps)
+    if weight is not None:
+        scale = scale * weight
+    shift = torch.zeros_like(scale) if bias is None else bias.to(scale.dtype)
+    return CenteredAffine(moments.mean, scale, shift)

@@ -1,0 +1,355 @@
+"""What every domain-specific normalization shares: raw moments of both domains and ways to run.
+
+A subclass says what map a domain's raw moments and the other's make. Everything else, the split of a
+training batch, running statistics, the branch in evaluation and observation of unlabeled batches, is
+here.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor, nn
+
+from rn_model.layers.affine_map import Affine, CenteredAffine, standardization
+from rn_model.layers.distributed import join_moments
+from rn_model.layers.moments import Moments, batch_moments, merge_moments, weighted_moments
+from rn_model.layers.training_step import (
+    Coefficients,
+    RawMoments,
+    normalize_domains,
+    statistics_dtype,
+)
+
+Domain = Literal["source", "target"]
+DOMAINS: tuple[Domain, ...] = get_args(Domain)
+
+
+class Split(NamedTuple):
+    """How many images of a training batch are source (first) and how many target (after them)."""
+
+    source: int
+    target: int
+
+
+class TrainingSplit(NamedTuple):
+    """The split of this process's batch, and that of the batches of all processes joined."""
+
+    own: Split
+    joint: Split
+
+
+@dataclass
+class Observation:
+    """One forward pass that observes a batch of one domain instead of only using its statistics.
+
+    The batch is normalized with ``prior`` and batch merged, the prior weighing ``prior_count`` images:
+    0 normalizes by the batch alone, infinity by the prior alone. What was seen is left in ``batch``.
+
+    Attributes:
+        image_weight: ``(N,)``, how often each image counts.
+        prior: raw moments of the domain so far; None for the layer's running ones.
+        batch: population moments of the layer's input, filled by the forward pass.
+    """
+
+    domain: Domain
+    image_weight: Tensor
+    prior_count: Tensor | float
+    prior: Moments | None = None
+    batch: Moments | None = None
+
+
+class DomainNorm(nn.Module, ABC):
+    """Base of normalizations that keep statistics of a source and a target domain.
+
+    Buffers are raw running moments, never effective ones: those are derived whenever they are
+    needed, so that new target statistics move the compensation with them.
+
+    Attributes:
+        normalization: name of the method, the same for every number of dimensions.
+        unbiased: whether a batch is normalized by its unbiased variance. The running variance always
+            averages unbiased ones, as BatchNorm's does.
+        split: of this process's training batch, and ``joint_split`` of those of all processes joined;
+            set by :func:`rn_model.domain_split`.
+
+    Args:
+        num_features: number of channels C.
+        eps: added to the variance.
+        momentum: weight of a new batch in the running moments; None for an average over all images.
+        affine: whether ``weight`` and ``bias``, each ``(C,)``, follow the normalization.
+
+    Shape:
+        input and output ``(N, C, *)`` with up to three trailing dimensions.
+
+    Raises:
+        ValueError: in training, if a domain that has images has fewer than 2 values per channel, or
+            the split does not add up to the batch.
+        RuntimeError: in training without a split.
+    """
+
+    _version = 1
+
+    normalization: ClassVar[str]
+    unbiased: ClassVar[bool] = False
+
+    num_images_source: Tensor
+    num_images_target: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if num_features < 1:
+            raise ValueError(f"num_features must be at least 1, not {num_features}")
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.branch: Domain = "target"
+        self.split: Split | None = None
+        self.joint_split: Split | None = None
+        self.observation: Observation | None = None
+        if affine:
+            self.weight = nn.Parameter(torch.ones(num_features, device=device, dtype=dtype))
+            self.bias = nn.Parameter(torch.zeros(num_features, device=device, dtype=dtype))
+        else:
+            self.register_parameter("weight", None)
+            self.register_parameter("bias", None)
+        for domain in DOMAINS:
+            self.register_buffer(
+                f"running_mean_{domain}", torch.zeros(num_features, device=device, dtype=dtype)
+            )
+            self.register_buffer(
+                f"running_var_{domain}", torch.ones(num_features, device=device, dtype=dtype)
+            )
+            count = torch.zeros((), dtype=torch.int64, device=device)
+            self.register_buffer(f"num_images_{domain}", count)
+        tracked = torch.zeros((), dtype=torch.int64, device=device)
+        self.register_buffer("num_batches_tracked", tracked)
+
+    @abstractmethod
+    def effective(
+        self, domain: Domain, own: Moments, other: Moments, coefficients: Coefficients
+    ) -> Moments:
+        """The moments that normalize ``domain``, from its raw moments and the other domain's.
+
+        Args:
+            coefficients: of the layer, by name, as :meth:`coefficients` gives them.
+        """
+
+    def affine_map(
+        self,
+        domain: Domain,
+        own: Moments,
+        other: Moments,
+        coefficients: Coefficients | None = None,
+    ) -> CenteredAffine:
+        """What the layer does to an input of ``domain``, given raw moments of both domains.
+
+        Training, evaluation, observation and export all come here. A pure function of its arguments,
+        with the layer's own coefficients as the default.
+        """
+        values = self.coefficients() if coefficients is None else coefficients
+        effective = self.effective(domain, own, other, values)
+        return standardization(effective, values.get("weight"), values.get("bias"), self.eps)
+
+    def affine_maps(
+        self, source: Moments, target: Moments, coefficients: Coefficients
+    ) -> tuple[CenteredAffine, CenteredAffine]:
+        """:meth:`affine_map` of both domains."""
+        return (
+            self.affine_map("source", source, target, coefficients),
+            self.affine_map("target", target, source, coefficients),
+        )
+
+    def coefficients(self) -> dict[str, Tensor]:
+        """What the map depends on beside raw moments, by name: the layer's parameters."""
+        return dict(self.named_parameters(recurse=False))
+
+    def gate_parameters(self) -> list[nn.Parameter]:
+        """Parameters that live in a range and take no weight decay."""
+        return []
+
+    def project_parameters(self) -> None:
+        """Move every parameter that lives in a range to its nearest value there."""
+
+    def running(self, domain: Domain) -> Moments:
+        """The raw running moments of a domain (the buffers themselves)."""
+        return Moments(
+            getattr(self, f"running_mean_{domain}"), getattr(self, f"running_var_{domain}")
+        )
+
+    @torch.no_grad()
+    def set_running(self, domain: Domain, moments: Moments, num_images: int) -> None:
+        """Overwrite the raw running moments of a domain and the number of images behind them."""
+        own = self.running(domain)
+        own.mean.copy_(moments.mean)
+        own.variance.copy_(moments.variance)
+        getattr(self, f"num_images_{domain}").fill_(num_images)
+
+    def effective_moments(self, domain: Domain | None = None) -> Moments:
+        """The effective moments of a branch in evaluation, default the current one."""
+        domain = domain or self.branch
+        own, other = (self.running(d).full_precision() for d in (domain, other_domain(domain)))
+        return self.effective(domain, own, other, self.coefficients())
+
+    def scale_and_shift(self, domain: Domain | None = None) -> Affine:
+        """What the layer does in evaluation, as one affine map per channel."""
+        return self._running_map(domain or self.branch).fold()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._check_input_dim(x)
+        if x.shape[1] != self.num_features:
+            raise ValueError(f"expected {self.num_features} channels, got {x.shape[1]}")
+        if self.training:
+            y: Tensor = self._forward_training(x)
+            return y
+        if self.observation is not None:
+            return self._forward_observing(x, self.observation)
+        return self._running_map(self.branch)(x)
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        if not 2 <= x.dim() <= 5:
+            raise ValueError(f"expected a 2- to 5-dimensional input, got {x.dim()} dimensions")
+
+    def _running_map(self, domain: Domain) -> CenteredAffine:
+        own, other = (self.running(d).full_precision() for d in (domain, other_domain(domain)))
+        return self.affine_map(domain, own, other)
+
+    # A graph could hold little of it, and would be compiled anew for every layer and every split.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _forward_training(self, x: Tensor) -> Tensor:
+        own, joint = self._check_split(x)
+        raw = self._raw_moments(x, own, joint)
+        coefficients = self._batch_coefficients(joint)
+        y = normalize_domains(x, own.source, raw, self.affine_maps, coefficients)
+        self._update_running(raw, joint)
+        return y
+
+    def _check_split(self, x: Tensor) -> tuple[Split, Split]:
+        if self.split is None or self.joint_split is None:
+            raise RuntimeError(
+                f"{type(self).__name__} is in training mode and was not told which images are source"
+                " and which are target: wrap the forward pass in"
+                " 'with domain_split(model, source=..., target=...):'"
+            )
+        if sum(self.split) != x.shape[0]:
+            raise ValueError(
+                f"the split says {self.split.source} source + {self.split.target} target images,"
+                f" the batch has {x.shape[0]}"
+            )
+        for domain, images in zip(DOMAINS, self.joint_split, strict=True):
+            if images * x.shape[2:].numel() == 1:
+                raise ValueError(
+                    f"cannot estimate a {domain} variance from 1 value per channel:"
+                    f" training needs at least 2 {domain} images here (or none), the split gives 1"
+                )
+        return self.split, self.joint_split
+
+    @torch.no_grad()
+    def _raw_moments(self, x: Tensor, own: Split, joint: Split) -> tuple[RawMoments, RawMoments]:
+        size = x.shape[2:].numel()
+        absent = Moments(*torch.zeros(2, x.shape[1], device=x.device, dtype=statistics_dtype(x)))
+        batch = join_moments(
+            [
+                (batch_moments(part) if len(part) else absent, len(part) * size)
+                for part in torch.split(x, list(own))
+            ]
+        )
+        source, target = (
+            self._normalizing(domain, moments, images * size)
+            for domain, moments, images in zip(DOMAINS, batch, joint, strict=True)
+        )
+        return source, target
+
+    def _normalizing(self, domain: Domain, batch: Moments, values: int) -> RawMoments:
+        """Of a domain without a value in the batch, the running moments stand in."""
+        if values == 0:
+            # A copy: the layer may run again before the backward pass, and update its buffers.
+            running = Moments(*(m.to(batch.mean.dtype, copy=True) for m in self.running(domain)))
+            return RawMoments(running, 0, 0)
+        raw = RawMoments(batch, values, 0)
+        return RawMoments(raw.unbiased(), values, 1) if self.unbiased else raw
+
+    def _batch_coefficients(self, joint: Split) -> dict[str, Tensor]:
+        """:meth:`coefficients` for a training batch of so many images of each domain."""
+        return self.coefficients()
+
+    @torch.no_grad()
+    def _update_running(self, raw: tuple[RawMoments, RawMoments], joint: Split) -> None:
+        self.num_batches_tracked.add_(1)
+        for domain, batch, images in zip(DOMAINS, raw, joint, strict=True):
+            if batch.values == 0:
+                continue
+            seen = getattr(self, f"num_images_{domain}").add_(images)
+            share = images / seen if self.momentum is None else self.momentum
+            for buffer, new in zip(self.running(domain), batch.unbiased(), strict=True):
+                buffer.add_(share * (new.to(buffer.dtype) - buffer))
+
+    def _forward_observing(self, x: Tensor, observation: Observation) -> Tensor:
+        domain = observation.domain
+        batch = weighted_moments(x, observation.image_weight)
+        prior = observation.prior if observation.prior is not None else self.running(domain)
+        merged = merge_moments(
+            prior.full_precision(),
+            observation.prior_count,
+            batch,
+            observation.image_weight.sum(),
+        )
+        observation.batch = batch
+        other = self.running(other_domain(domain)).full_precision()
+        return self.affine_map(domain, merged, other)(x)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        if {f"{prefix}running_mean", f"{prefix}running_var"} <= state_dict.keys():
+            # A checkpoint from before conversion: BatchNorm's statistics serve both domains, and what
+            # BatchNorm does not have stays as it is.
+            for moment in ("running_mean", "running_var"):
+                value = state_dict.pop(prefix + moment)
+                for domain in DOMAINS:
+                    state_dict[f"{prefix}{moment}_{domain}"] = value
+            self._complete_batch_norm(state_dict, prefix)
+            for name, value in self.state_dict().items():
+                if name not in ("weight", "bias"):
+                    state_dict.setdefault(prefix + name, value)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _complete_batch_norm(self, state_dict: dict[str, Any], prefix: str) -> None:
+        """Add to a BatchNorm's state what follows from it and is not this layer's default."""
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine},"
+            f" branch={self.branch}"
+        )
+
+
+def other_domain(domain: Domain) -> Domain:
+    """``target`` for ``source`` and the other way round."""
+    return "target" if domain == "source" else "source"
+
+
+def domain_norms(model: nn.Module) -> Iterator[tuple[str, DomainNorm]]:
+    """Every domain-specific normalization in a model with its name, each once, in definition order."""
+    for name, module in model.named_modules():
+        if isinstance(module, DomainNorm):
+            yield name, module
+
+
+def set_branch(model: nn.Module, branch: Domain) -> None:
+    """Choose whose statistics normalize in evaluation mode, in every layer of the model."""
+    if branch not in DOMAINS:
+        raise ValueError(f"branch must be 'source' or 'target', not {branch!r}")
+    for _, layer in domain_norms(model):
+        layer.branch = branch

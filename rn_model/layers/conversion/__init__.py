@@ -1,0 +1,1 @@
+"""Swaps the normalization layers of a network."""

@@ -1,0 +1,178 @@
+"""Swaps a network's BatchNorm layers for a domain-specific normalization."""
+
+import warnings
+from typing import Any, get_args
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from rn_model.layers.base import DOMAINS, DomainNorm
+from rn_model.layers.conversion.config import Normalization, NormalizationName
+from rn_model.layers.conversion.surgery import replace_modules
+from rn_model.layers.moments import Moments
+from rn_model.layers.reciprocal_norm import (
+    ReciprocalNorm,
+    ReciprocalNorm1d,
+    ReciprocalNorm2d,
+    ReciprocalNorm3d,
+)
+from rn_model.layers.rivals.adabn import AdaptiveBatchNorm, DomainSpecificBatchNorm
+from rn_model.layers.rivals.autodial import AutoDial
+from rn_model.layers.rivals.batch_norm import MergedBatchNorm
+from rn_model.layers.rivals.transnorm import TransNorm
+
+RIVALS: dict[NormalizationName, type[DomainNorm]] = {
+    "bn": MergedBatchNorm,
+    "adabn": AdaptiveBatchNorm,
+    "autodial": AutoDial,
+    "dsbn": DomainSpecificBatchNorm,
+    "transnorm": TransNorm,
+}
+RECIPROCAL: dict[type[_BatchNorm], type[ReciprocalNorm]] = {
+    nn.BatchNorm1d: ReciprocalNorm1d,
+    nn.BatchNorm2d: ReciprocalNorm2d,
+    nn.BatchNorm3d: ReciprocalNorm3d,
+    nn.SyncBatchNorm: ReciprocalNorm,
+}
+
+
+class NormAct(nn.Module):
+    """A normalization with the dropout and the activation that were one module with it."""
+
+    def __init__(self, norm: nn.Module, drop: nn.Module, act: nn.Module) -> None:
+        super().__init__()
+        self.norm = norm
+        self.drop = drop
+        self.act = act
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.act(self.drop(self.norm(x)))
+        return y
+
+
+def convert_normalization(
+    model: nn.Module, normalization: Normalization | NormalizationName = "rn"
+) -> nn.Module:
+    """Replace, in place, every BatchNorm of a model by a normalization, given by its name or with options.
+
+    Weights and running statistics are kept; the statistics become those of both domains, and gates and
+    shares start at 1, so that in evaluation mode the converted model computes what it did before (but
+    for TransNorm, which doubles what BatchNorm computes, and RN without aggregation). A layer used in
+    several places stays shared. SyncBatchNorm is replaced too: all kinds join their moments over the
+    processes of a distributed training. So is a BatchNorm that applies modules ``drop`` and ``act``
+    of its own, by a module that holds all three. Left as they are, with a warning that names them:
+    layers without running statistics, with frozen ones, or with another forward pass of their own, and
+    what an earlier conversion made another kind, or the same with other options.
+
+    Returns:
+        The model, or its replacement if the model itself is a BatchNorm.
+
+    Raises:
+        ValueError: if a layer is lazy and has not seen an input yet, or there is no such name.
+    """
+    config = _named(normalization) if isinstance(normalization, str) else normalization
+    skipped: list[str] = []
+
+    def convert(name: str, module: nn.Module) -> nn.Module | None:
+        if isinstance(module, nn.modules.lazy.LazyModuleMixin) and isinstance(module, _BatchNorm):
+            raise ValueError(
+                f"{name or 'the model'} is a lazy BatchNorm: run one batch through it first"
+            )
+        if isinstance(module, DomainNorm):
+            if not _is(module, config):
+                skipped.append(f"{name or 'the model'} ({module.normalization} already)")
+            return None
+        if not _normalizes_by_statistics(module):
+            return None
+        replacement = _replacement(module, config)
+        if replacement is None:
+            skipped.append(name or type(module).__name__)
+        return replacement
+
+    model = replace_modules(model, convert)
+    if skipped:
+        warnings.warn(
+            f"not converted to {config.kind!r}: {', '.join(skipped)}",
+            stacklevel=2,
+        )
+    return model
+
+
+def _named(kind: NormalizationName) -> Normalization:
+    if kind not in get_args(NormalizationName):
+        names = ", ".join(get_args(NormalizationName))
+        raise ValueError(f"there is no normalization {kind!r}; there are {names}")
+    return Normalization(kind=kind)
+
+
+def _is(layer: DomainNorm, config: Normalization) -> bool:
+    """Whether a layer is what a conversion would make."""
+    if config.kind != "rn":
+        return type(layer) is RIVALS[config.kind]
+    if not isinstance(layer, ReciprocalNorm):
+        return False
+    # Without aggregation the floor of gates means nothing.
+    names = {"kind"} if config.aggregation else {"kind", "gate_floor"}
+    wanted = config.model_dump(exclude=names)
+    return all(getattr(layer, name) == value for name, value in wanted.items())
+
+
+def _normalizes_by_statistics(module: nn.Module) -> bool:
+    frozen = isinstance(getattr(module, "running_mean", None), Tensor)
+    return isinstance(module, _BatchNorm) or frozen
+
+
+def _replacement(module: nn.Module, config: Normalization) -> nn.Module | None:
+    if not isinstance(module, _BatchNorm) or not module.track_running_stats:
+        return None
+    if type(module).forward in (_BatchNorm.forward, nn.SyncBatchNorm.forward):
+        return _from_batch_norm(module, config)
+    drop, act = getattr(module, "drop", None), getattr(module, "act", None)
+    if isinstance(drop, nn.Module) and isinstance(act, nn.Module):
+        return NormAct(_from_batch_norm(module, config), drop, act).train(module.training)
+    return None
+
+
+def _from_batch_norm(batch_norm: _BatchNorm, config: Normalization) -> DomainNorm:
+    mean, variance = batch_norm.running_mean, batch_norm.running_var
+    assert mean is not None and variance is not None
+    kind, options = _kind_and_options(batch_norm, config)
+    layer = kind(
+        batch_norm.num_features,
+        eps=batch_norm.eps,
+        momentum=batch_norm.momentum,
+        affine=batch_norm.affine,
+        device=mean.device,
+        dtype=mean.dtype,
+        **options,
+    )
+    move_affine(batch_norm, layer)
+    if isinstance(layer, DomainSpecificBatchNorm):
+        layer.follow_source()
+    for domain in DOMAINS:
+        layer.set_running(domain, Moments(mean, variance), num_images=0)
+    copy_count(batch_norm, layer)
+    return layer.train(batch_norm.training)
+
+
+def _kind_and_options(
+    batch_norm: _BatchNorm, config: Normalization
+) -> tuple[type[DomainNorm], dict[str, Any]]:
+    if config.kind != "rn":
+        return RIVALS[config.kind], {}
+    options = config.model_dump(exclude={"kind"})
+    twins = (twin for kind, twin in RECIPROCAL.items() if isinstance(batch_norm, kind))
+    return next(twins, ReciprocalNorm), options
+
+
+def move_affine(old: nn.Module, new: nn.Module) -> None:
+    """Hand the weight and bias themselves on: an optimizer made before still trains them."""
+    new.register_parameter("weight", old.weight)  # type: ignore[arg-type]
+    new.register_parameter("bias", old.bias)  # type: ignore[arg-type]
+
+
+def copy_count(old: _BatchNorm | DomainNorm, new: _BatchNorm | DomainNorm) -> None:
+    """Hand the number of batches seen on."""
+    count = old.num_batches_tracked
+    assert count is not None and new.num_batches_tracked is not None
+    new.num_batches_tracked.copy_(count)

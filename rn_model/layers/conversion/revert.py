@@ -1,0 +1,75 @@
+"""Swaps a network's BatchNorm layers for Reciprocal Normalization, and back."""
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from rn_model.layers.base import Domain
+from rn_model.layers.conversion.config import Normalization
+from rn_model.layers.conversion.convert import (
+    RECIPROCAL,
+    convert_normalization,
+    copy_count,
+    move_affine,
+)
+from rn_model.layers.conversion.surgery import replace_modules as replace_modules
+from rn_model.layers.functional import Similarity
+from rn_model.layers.reciprocal_norm import ReciprocalNorm
+
+_BATCH_NORMS = {reciprocal: batch for batch, reciprocal in RECIPROCAL.items()}
+
+
+def convert_reciprocal_norm(
+    model: nn.Module,
+    *,
+    correlation_scale: float = 1.0,
+    similarity: Similarity = "squared",
+) -> nn.Module:
+    """Replace, in place, every BatchNorm of a model of which Reciprocal Normalization can stand.
+
+    :func:`rn_model.layers.convert_normalization` to ``"rn"``: in evaluation mode the converted
+    model computes what it did before.
+
+    Returns:
+        The model, or its replacement if the model itself is a BatchNorm.
+
+    Raises:
+        ValueError: if a layer is lazy and has not seen an input yet.
+    """
+    config = Normalization(correlation_scale=correlation_scale, similarity=similarity)
+    return convert_normalization(model, config)
+
+
+def revert_reciprocal_norm(model: nn.Module, *, branch: Domain = "target") -> nn.Module:
+    """Replace, in place, every Reciprocal Normalization by the BatchNorm that computes the same.
+
+    The running statistics of the BatchNorm are the effective moments of ``branch``. Right after
+    :func:`convert_reciprocal_norm` this restores the original model exactly.
+
+    Returns:
+        The model, or its replacement if the model itself is such a layer.
+    """
+
+    def revert(name: str, module: nn.Module) -> nn.Module | None:
+        return _to_batch_norm(module, branch) if isinstance(module, ReciprocalNorm) else None
+
+    return replace_modules(model, revert)
+
+
+@torch.no_grad()
+def _to_batch_norm(layer: ReciprocalNorm, branch: Domain) -> _BatchNorm:
+    effective = layer.effective_moments(branch)
+    batch_norm = _BATCH_NORMS[type(layer)](
+        layer.num_features,
+        eps=layer.eps,
+        momentum=layer.momentum,
+        affine=layer.affine,
+        device=effective.mean.device,
+        dtype=effective.mean.dtype,
+    )
+    move_affine(layer, batch_norm)
+    assert batch_norm.running_mean is not None and batch_norm.running_var is not None
+    batch_norm.running_mean.copy_(effective.mean)
+    batch_norm.running_var.copy_(effective.variance)
+    copy_count(layer, batch_norm)
+    return batch_norm.train(layer.training)

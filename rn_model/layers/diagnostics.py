@@ -1,0 +1,83 @@
+"""What a trained network's normalization layers say of the two domains."""
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from rn_model.layers.base import DomainNorm, domain_norms
+from rn_model.layers.functional import correlation
+from rn_model.layers.reciprocal_norm import ReciprocalNorm
+from rn_model.layers.rivals.autodial import AutoDial
+
+
+class LayerDiagnostics(BaseModel):
+    """Numbers of one normalization layer, from its raw running moments.
+
+    Attributes:
+        name: of the layer in the network.
+        channels: number of them, C.
+        shift_mean: mean over the channels of the distance between the domains' means, in units of the
+            root of their average variance.
+        shift_variance: mean over the channels of the absolute logarithm of the ratio of their
+            variances.
+        perplexity_mean: of RC's rows for the target's means, from 1 (each group sees one of the
+            source's) to the number of groups (it sees them all alike); mean over the rows. None unless
+            the layer is RN.
+        perplexity_variance: the same for the variances.
+        gate_mean: mean of the target's gates of means. None unless the layer is RN.
+        gate_variance: the same of variances.
+        alpha: weight of a domain's own distribution. None unless the layer is AutoDIAL.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    channels: int
+    shift_mean: float
+    shift_variance: float
+    perplexity_mean: float | None = None
+    perplexity_variance: float | None = None
+    gate_mean: float | None = None
+    gate_variance: float | None = None
+    alpha: float | None = None
+
+
+@torch.no_grad()
+def layer_diagnostics(model: nn.Module) -> list[LayerDiagnostics]:
+    """Diagnostics of every domain-specific normalization of a model, in definition order."""
+    return [_diagnose(name, layer) for name, layer in domain_norms(model)]
+
+
+def _diagnose(name: str, layer: DomainNorm) -> LayerDiagnostics:
+    source, target = (layer.running(domain).double() for domain in ("source", "target"))
+    spread = ((source.variance + target.variance) / 2 + layer.eps).sqrt()
+    ratio = (target.variance + layer.eps) / (source.variance + layer.eps)
+    found = LayerDiagnostics(
+        name=name,
+        channels=layer.num_features,
+        shift_mean=float(((target.mean - source.mean).abs() / spread).mean()),
+        shift_variance=float(ratio.log().abs().mean()),
+    )
+    if isinstance(layer, AutoDial):
+        return found.model_copy(update={"alpha": float(layer.alpha)})
+    if not isinstance(layer, ReciprocalNorm):
+        return found
+    gate_mean, gate_variance = layer.gates("target")
+    rows = {
+        "perplexity_mean": _perplexity(layer, target.mean, source.mean),
+        "perplexity_variance": _perplexity(layer, target.variance, source.variance),
+        "gate_mean": float(gate_mean.mean()),
+        "gate_variance": float(gate_variance.mean()),
+    }
+    return found.model_copy(update=rows)
+
+
+def _perplexity(layer: ReciprocalNorm, own: Tensor, other: Tensor) -> float:
+    rows = correlation(
+        own,
+        other,
+        scale=layer.correlation_scale,
+        similarity=layer.similarity,
+        groups=layer.groups,
+    )
+    return float(torch.special.entr(rows).sum(dim=1).exp().mean())

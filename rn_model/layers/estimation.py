@@ -1,0 +1,86 @@
+"""A closing pass over the data that replaces running averages by population statistics."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from rn_model.layers.base import Domain, DomainNorm, Observation, domain_norms
+from rn_model.layers.moments import Moments, merge_moments
+
+
+@torch.no_grad()
+def estimate_moments(
+    model: nn.Module,
+    batches: Callable[[], Iterable[Tensor]],
+    domain: Domain,
+    *,
+    passes: int = 3,
+) -> int:
+    """Set the raw running moments of a domain, in every layer, to those of the whole data set.
+
+    The moments of a layer depend on how the layers below it normalize. So the first pass normalizes
+    each batch by itself, and every further one by what the pass before it found. Batches are merged
+    exactly (:func:`rn_model.layers.moments.merge_moments`); weights stay as they are.
+
+    Args:
+        batches: called once a pass; yields inputs ``(N, ...)`` of the model, of one domain only.
+        domain: whose moments to set.
+        passes: at least 1.
+
+    Returns:
+        The number of images seen in a pass.
+
+    Raises:
+        ValueError: if there is no image or no pass.
+    """
+    if passes < 1:
+        raise ValueError(f"passes must be at least 1, not {passes}")
+    layers = [layer for _, layer in domain_norms(model)]
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    count = 0
+    try:
+        for number in range(passes):
+            prior_count = 0.0 if number == 0 else float("inf")
+            count = _one_pass(model, layers, batches(), domain, prior_count)
+    finally:
+        for layer in layers:
+            layer.observation = None
+        for module in training:
+            module.training = True
+    return count
+
+
+def _one_pass(
+    model: nn.Module,
+    layers: list[DomainNorm],
+    batches: Iterable[Tensor],
+    domain: Domain,
+    prior_count: float,
+) -> int:
+    count = 0
+    totals: list[Moments] = []
+    for batch in batches:
+        weight = torch.ones(len(batch), device=batch.device)
+        for layer in layers:
+            layer.observation = Observation(domain, weight, prior_count)
+        model(batch)
+        seen = [_seen(layer) for layer in layers]
+        totals = [
+            merge_moments(total, count, new, len(batch))
+            for total, new in zip(totals or seen, seen, strict=True)
+        ]
+        count += len(batch)
+    if count == 0:
+        raise ValueError(f"there is no image of the {domain} to estimate moments from")
+    for layer, total in zip(layers, totals, strict=True):
+        layer.set_running(domain, total, num_images=count)
+    return count
+
+
+def _seen(layer: DomainNorm) -> Moments:
+    if layer.observation is None or layer.observation.batch is None:
+        raise RuntimeError("a normalization layer did not take part in the forward pass")
+    mean, variance = layer.observation.batch
+    return Moments(mean.double(), variance.double())

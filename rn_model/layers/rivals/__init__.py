@@ -1,0 +1,1 @@
+"""The normalizations that Reciprocal Normalization is compared with."""

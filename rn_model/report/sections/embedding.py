@@ -1,0 +1,172 @@
+"""Features of both domains before and after the adaptation, in the plane."""
+
+from collections.abc import Sequence
+from colorsys import hsv_to_rgb
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from rn_model.report.charts.drawing import SERIES, Chart, Key, color, draw, series, short
+from rn_model.report.reading import Arrays
+
+Points = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+_MOST = 300
+_DIMENSIONS = 50
+_FEWEST = 30
+_SEED = 0
+_TIMES = {"before": "Before the adaptation", "after": "After the adaptation"}
+
+
+def embedding_charts(arrays: Arrays, names: Sequence[str]) -> list[Chart]:
+    """Charts by domain, then by class, each before and after; none for a time without features.
+
+    Raises:
+        ValueError: if the arrays do not belong together.
+    """
+    by_domain: list[Chart] = []
+    by_class: list[Chart] = []
+    for time, title in _TIMES.items():
+        if f"{time}_source" not in arrays or f"{time}_target" not in arrays:
+            continue
+        parts = [_sample(arrays, time, domain) for domain in ("source", "target")]
+        (source, source_label), (target, target_label) = parts
+        if not len(source) or not len(target):
+            continue
+        points, method = embed(np.concatenate([source, target]))
+        labels = np.concatenate([source_label, target_label])
+        is_target = np.arange(len(points)) >= len(source)
+        by_domain.append(_by_domain(title, time, points, is_target, method))
+        by_class.append(_by_class(title, time, points, is_target, labels, names))
+    return by_domain + by_class
+
+
+def embed(features: NDArray[Any]) -> tuple[Points, str]:
+    """Features ``(N, D)`` in the plane, ``(N, 2)``, and the name of the method.
+
+    t-SNE on the first principal components; with few points, or all alike, the components themselves.
+    Equal features give equal points.
+
+    Raises:
+        ValueError: if a feature is not finite.
+    """
+    if features.ndim != 2 or not np.isfinite(features).all():
+        raise ValueError("features have to be finite, of shape (images, features)")
+    count, dimensions = features.shape
+    centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
+    if not centred.any():
+        return np.zeros((count, 2)), "PCA"
+    most = min(count, dimensions, _DIMENSIONS)
+    components = PCA(n_components=most, random_state=_SEED).fit_transform(centred)
+    if count < _FEWEST or most < 2:
+        return np.pad(components, ((0, 0), (0, max(0, 2 - most))))[:, :2], "PCA"
+    tsne = TSNE(init="pca", perplexity=min(30, (count - 1) // 3), random_state=_SEED)
+    # So few points are slower on many threads, and many times so beside other work.
+    with threadpool_limits(1):
+        points: Points = tsne.fit_transform(components).astype(np.float64)
+    return points, "t-SNE"
+
+
+def class_colors(count: int) -> list[str]:
+    """A colour a class: of the page's palette, or, where that is too small, around the colour wheel."""
+    if count <= SERIES:
+        return [series(number) for number in range(count)]
+    # Neighbours on the wheel differ in brightness.
+    return [to_hex(hsv_to_rgb(k / count, 0.75, (0.85, 0.6)[k % 2])) for k in range(count)]
+
+
+def _sample(arrays: Arrays, time: str, domain: str) -> tuple[NDArray[Any], Labels]:
+    features = arrays[f"{time}_{domain}"]
+    labels = arrays.get(f"{domain}_label", np.full(len(features), -1))
+    if labels.shape != (len(features),):
+        raise ValueError(f"{domain}_label has {labels.shape} labels of {len(features)} features")
+    # The same images at both times, so that they can be compared.
+    order = np.random.default_rng(_SEED).permutation(len(features))[:_MOST]
+    return features[np.sort(order)], labels[np.sort(order)]
+
+
+def _by_domain(title: str, time: str, points: Points, is_target: Mask, method: str) -> Chart:
+    def paint(axes: Axes) -> None:
+        for domain, name in ((~is_target, "c0"), (is_target, "c1")):
+            _scatter(axes, points[domain], [name] * int(domain.sum()), target=name == "c1")
+        _empty(axes)
+
+    return Chart(
+        f"By domain, {time}",
+        draw(
+            f"{time}-domain",
+            f"{title}: {method} of the features of {int((~is_target).sum())} source and"
+            f" {int(is_target.sum())} target images, coloured by domain.",
+            paint,
+            size=(4.6, 3.6),
+        ),
+        f"{method} of the classifier's input. Where domains agree, their points mix.",
+        (Key("source", "c0", "dot"), Key("target", "c1", "ring")),
+    )
+
+
+def _by_class(
+    title: str,
+    time: str,
+    points: Points,
+    is_target: Mask,
+    labels: Labels,
+    names: Sequence[str],
+) -> Chart:
+    count = max(int(labels.max()) + 1, len(names), 1)
+    colors = class_colors(count)
+
+    def paint(axes: Axes) -> None:
+        for domain in (~is_target, is_target):
+            own = [colors[label] if label >= 0 else "muted" for label in labels[domain]]
+            _scatter(axes, points[domain], own, target=domain is is_target)
+        _empty(axes)
+
+    known = bool((labels[is_target] >= 0).any())
+    caption = "Dots are source images, rings target images"
+    caption += ", coloured by their true class." if known else "; the target has no labels."
+    keys = [Key(short(name), colors[k], "dot") for k, name in enumerate(names[:SERIES])]
+    if count > SERIES:
+        keys = []
+        caption += (
+            f" {count} classes go around the colour wheel: look for mixed clusters, not names."
+        )
+    return Chart(
+        f"By class, {time}",
+        draw(
+            f"{time}-class",
+            f"{title}: the same points, coloured by {count} classes.",
+            paint,
+            size=(4.6, 3.6),
+        ),
+        caption,
+        tuple(keys),
+    )
+
+
+def _scatter(axes: Axes, points: Points, names: Sequence[str], *, target: bool) -> None:
+    paint = [name if name.startswith("#") else color(name) for name in names]
+    axes.scatter(
+        points[:, 0].round(2),
+        points[:, 1].round(2),
+        s=12 if target else 9,
+        facecolor="none" if target else paint,
+        edgecolor=paint if target else "none",
+        linewidth=0.9,
+        alpha=0.8,
+    )
+
+
+def _empty(axes: Axes) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,1 @@
+"""How a training is interrupted, and how its processes end together."""

@@ -1,0 +1,1 @@
+"""Measures a network during its training, and decides which is kept."""

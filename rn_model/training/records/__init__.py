@@ -1,0 +1,1 @@
+"""What a training writes into the directory of its run."""

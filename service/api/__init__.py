@@ -1,0 +1,1 @@
+"""What a request meets first: routes, decoding, and errors as problem details."""

@@ -1,0 +1,187 @@
+"""Reads the images of a request, in every form in which people send them."""
+
+import base64
+import binascii
+import io
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import numpy as np
+from fastapi import Request
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from bundle.preprocessing import Pixels, Preprocessing
+from service.api.decoding import decode_image
+from service.api.problems import BadRequest, ServiceError, TooLarge, Unprocessable, UnsupportedMedia
+from service.settings import Settings
+
+ACCEPTED = "image/*, multipart/form-data, application/json or application/x-npy"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The images of a request as they came: files to decode, or pixels.
+
+    Attributes:
+        files: contents of image files.
+        pixels: ``(N, H, W, C)`` uint8 if they came as an array; then there are no files.
+    """
+
+    files: list[bytes]
+    pixels: Pixels | None = None
+
+    def decode(
+        self, preprocessing: Preprocessing, settings: Settings
+    ) -> list[Pixels | ServiceError]:
+        """Pixels of every image, or why there are none."""
+        if self.pixels is not None:
+            # Copies: one image that is kept must not keep the whole body.
+            return [image.copy() for image in self.pixels]
+        decoded: list[Pixels | ServiceError] = []
+        for index, content in enumerate(self.files):
+            try:
+                decoded.append(
+                    decode_image(content, preprocessing, settings.max_pixels, f"image {index}")
+                )
+            except ServiceError as error:
+                decoded.append(error)
+        return decoded
+
+
+async def read_upload(request: Request, preprocessing: Preprocessing, settings: Settings) -> Upload:
+    """Read a request's body, counting bytes while it comes in.
+
+    Raises:
+        ServiceError: 400 without an image, 413 too large, 415 another content type, 422 malformed.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        upload = await _multipart(request, settings)
+    else:
+        body = await read_body(request, settings.max_body_bytes)
+        if not body:
+            raise BadRequest("the body is empty; send an image")
+        if kind.startswith("image/") or kind == "application/octet-stream":
+            upload = Upload([body])
+        elif kind == "application/json":
+            upload = _from_json(body)
+        elif kind == "application/x-npy":
+            upload = Upload([], _from_npy(body, preprocessing))
+        else:
+            raise UnsupportedMedia(
+                f"content type {kind or '(none)'} is not read here; send {ACCEPTED}"
+            )
+    count = len(upload.files) if upload.pixels is None else len(upload.pixels)
+    if count == 0:
+        raise BadRequest("the request holds no image")
+    if count > settings.max_images:
+        raise TooLarge(
+            f"the request holds {count} images; at most {settings.max_images} are accepted"
+        )
+    return upload
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        TooLarge: as soon as more than ``limit`` bytes are announced or have come in.
+    """
+    return b"".join([chunk async for chunk in _limited(request, limit)])
+
+
+async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    message = f"the body is larger than the {limit:,} bytes that are accepted"
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise TooLarge(message)
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > limit:
+            raise TooLarge(message)
+        yield chunk
+
+
+class _FormParser(MultiPartParser):
+    """Refuses a form that ends too soon, of which starlette would keep the parts that are whole."""
+
+    def __init__(self, request: Request, settings: Settings) -> None:
+        headers: Headers = request.headers
+        super().__init__(
+            headers,
+            self._checked(_limited(request, settings.max_body_bytes)),
+            max_files=settings.max_images,
+            max_part_size=settings.max_body_bytes,
+        )
+        # Images are kept in memory, and the body is bounded already.
+        self.spool_max_size = settings.max_body_bytes
+        self._ended = False
+
+    def on_end(self) -> None:
+        self._ended = True
+
+    async def _checked(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for chunk in chunks:
+            yield chunk
+        # Raised from within the stream, because the parser then closes the files it has opened.
+        if not self._ended:
+            raise MultiPartException("its last boundary is missing.")
+
+
+async def _multipart(request: Request, settings: Settings) -> Upload:
+    parser = _FormParser(request, settings)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        if error.message.startswith("Too many files"):
+            raise TooLarge(f"at most {settings.max_images} images are accepted") from error
+        raise BadRequest(f"the multipart body is malformed: {error.message}") from error
+    except KeyError as error:
+        raise BadRequest(
+            "the multipart body is malformed: its content type has no boundary"
+        ) from error
+    try:
+        uploads = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+        return Upload([await upload.read() for upload in uploads])
+    finally:
+        await form.close()
+
+
+def _from_json(body: bytes) -> Upload:
+    expected = 'expected {"images": ["<base64 of an image file>", ...]}'
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON; {expected}") from error
+    images = content.get("images") if isinstance(content, dict) else None
+    if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
+        raise Unprocessable(expected)
+    try:
+        return Upload([base64.b64decode(image, validate=True) for image in images])
+    except (binascii.Error, ValueError) as error:
+        raise Unprocessable(f"an image is not base64: {error}") from error
+
+
+def _from_npy(body: bytes, preprocessing: Preprocessing) -> Pixels:
+    """An array without decoding; checked by its header, which may claim any size."""
+    shape = ("N", *preprocessing.shape)
+    file = io.BytesIO(body)
+    try:
+        version = np.lib.format.read_magic(file)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        found, fortran, dtype = read(file)
+    except Exception as error:  # numpy passes on what Python's own parser raises
+        raise Unprocessable("the body is not an .npy file of version 1 or 2") from error
+    if dtype != np.uint8 or fortran or found[1:] != preprocessing.shape:
+        raise Unprocessable(f"the array must be uint8 {shape} in C order, not {dtype} {found}")
+    content = body[file.tell() :]
+    if len(content) != np.prod([int(side) for side in found], dtype=object):
+        raise Unprocessable(f"the array holds {len(content)} bytes, its header says {found}")
+    pixels: Pixels = np.frombuffer(content, np.uint8).reshape(found)
+    return pixels

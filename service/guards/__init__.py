@@ -1,0 +1,1 @@
+"""Who says no: to an image, to a candidate version."""

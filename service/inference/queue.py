@@ -1,0 +1,157 @@
+"""Runs what is queued together: one thread a device, no delay added.
+
+While a batch runs, requests queue up; when the runner frees, it takes as many as fit. Images are counted,
+not requests.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.preprocessing import Pixels
+from service.api.problems import DeadlinePassed, TooManyRequests, Unavailable
+from service.monitoring.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Probabilities ``(N, K)`` and the number of the version that gave them."""
+
+    version: int
+    probabilities: NDArray[np.float64]
+
+
+Run = Callable[[int | None, Pixels], Prediction]
+
+
+@dataclass
+class _Entry:
+    pixels: Pixels
+    version: int | None
+    deadline: float
+    queued_at: float
+    reply: Future[Prediction] = field(default_factory=Future)
+
+
+class Batcher:
+    """A bounded queue and the thread that empties it.
+
+    Args:
+        run: predicts a batch with a version, None for the served one.
+        metrics: told about every batch.
+        max_batch: most images of a batch; a larger request is run alone, in parts.
+        max_queue: most images that may wait.
+    """
+
+    def __init__(self, run: Run, metrics: Metrics, max_batch: int, max_queue: int) -> None:
+        self._run = run
+        self._metrics = metrics
+        self._max_batch = max_batch
+        self._max_queue = max_queue
+        self._entries: deque[_Entry] = deque()
+        self._waiting = 0
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._loop, name="predict", daemon=True)
+        self._thread.start()
+
+    def submit(self, pixels: Pixels, version: int | None, timeout: float) -> Future[Prediction]:
+        """Queue images ``(N, H, W, C)``; cancel the reply to drop them.
+
+        Raises:
+            TooManyRequests: if the queue is full.
+            Unavailable: after :meth:`close`.
+        """
+        at = time.monotonic()
+        entry = _Entry(pixels, version, at + timeout, at)
+        with self._changed:
+            if self._closed:
+                raise Unavailable("the service is shutting down")
+            # A request larger than the queue is let in when nothing else waits.
+            if self._waiting and self._waiting + len(pixels) > self._max_queue:
+                raise TooManyRequests(
+                    f"{self._waiting} images are waiting already; at most {self._max_queue} may",
+                    headers={"Retry-After": "1"},
+                )
+            self._entries.append(entry)
+            self._count(len(pixels))
+            self._changed.notify()
+        return entry.reply
+
+    def close(self) -> None:
+        """Answer what is queued, then stop."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while True:
+            with self._changed:
+                while not self._entries and not self._closed:
+                    self._changed.wait()
+                if not self._entries:
+                    return
+                batch = self._take()
+            if batch:
+                self._answer(batch)
+
+    def _take(self) -> list[_Entry]:
+        """The next entries that fit together; those that nobody waits for are dropped."""
+        batch: list[_Entry] = []
+        images = 0
+        while self._entries:
+            entry = self._entries[0]
+            if batch and (
+                images + len(entry.pixels) > self._max_batch or entry.version != batch[0].version
+            ):
+                break
+            self._entries.popleft()
+            self._count(-len(entry.pixels))
+            if not entry.reply.set_running_or_notify_cancel():
+                continue
+            if time.monotonic() > entry.deadline:
+                entry.reply.set_exception(DeadlinePassed("the request waited too long"))
+                continue
+            batch.append(entry)
+            images += len(entry.pixels)
+        return batch
+
+    def _answer(self, batch: list[_Entry]) -> None:
+        started = time.monotonic()
+        try:
+            pixels = np.concatenate([entry.pixels for entry in batch])
+            prediction = self._run_in_parts(batch[0].version, pixels)
+        except Exception as error:
+            for entry in batch:
+                entry.reply.set_exception(error)
+            return
+        elapsed = time.monotonic() - started
+        self._metrics.batch_images.observe(len(pixels))
+        start = 0
+        for entry in batch:
+            self._metrics.stage_seconds.labels("queue").observe(started - entry.queued_at)
+            self._metrics.stage_seconds.labels("infer").observe(elapsed)
+            stop = start + len(entry.pixels)
+            part = prediction.probabilities[start:stop]
+            entry.reply.set_result(Prediction(prediction.version, part))
+            start = stop
+
+    def _run_in_parts(self, version: int | None, pixels: Pixels) -> Prediction:
+        first = self._run(version, pixels[: self._max_batch])
+        parts = [first.probabilities]
+        for start in range(self._max_batch, len(pixels), self._max_batch):
+            # All images of a request are predicted by one version, even if it changes meanwhile.
+            part = self._run(first.version, pixels[start : start + self._max_batch])
+            parts.append(part.probabilities)
+        return Prediction(first.version, np.concatenate(parts))
+
+    def _count(self, images: int) -> None:
+        self._waiting += images
+        self._metrics.queued.set(self._waiting)

@@ -1,0 +1,1 @@
+"""Who owns a target: its record, its served version, its candidates."""

@@ -1,0 +1,171 @@
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from typer.testing import CliRunner, Result
+
+import rn_model
+from bundle import Preprocessing, load_bundle
+from rn.commands.adapt import adapt
+from rn.commands.export import export
+from rn_model.data import TaskConfig, open_task
+from rn_model.recipes import recipe_names
+from rn_model.runs.record import load_run
+from tests.rn_model.training.running import tiny, trained
+
+FEW = [
+    *("--set", "task.source.0.count=60", "--set", "task.validation.count=30"),
+    *("--set", "task.target.draw={count: 60}", "--set", "backbone.arguments.width=4"),
+    *("--set", "training.source_steps=2", "--set", "training.batch_size=12", "--steps", "2"),
+    *("--device", "cpu"),
+]
+
+app = typer.Typer()
+app.command("adapt")(adapt)
+app.command("export")(export)
+
+
+def _invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def _written(folder: Path, **changes: object) -> str:
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump(tiny(folder, **changes)))
+    return str(path)
+
+
+def _refused(arguments: Sequence[str]) -> str:
+    result = _invoke("adapt", *arguments)
+    assert result.exit_code == 1, result.output
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("rn adapt: ")
+    return lines[0].removeprefix("rn adapt: ")
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The recipe that needs no data, in small: what the command printed, and its directory."""
+    path = tmp_path_factory.mktemp("adapt") / "run"
+    result = _invoke("adapt", "printed-digits", "--out", str(path), *FEW)
+    assert result.exit_code == 0, result.output
+    return result.output, path
+
+
+def test_a_recipe_by_its_name(recipe: tuple[str, Path]) -> None:
+    output, path = recipe
+    run = load_run(path)
+    assert run.classes == [str(digit) for digit in range(10)]
+    assert run.record.normalization.kind == "rn"
+    assert run.target is not None and len(run.target) == 60
+    assert {"report.html", "history.jsonl", "tensorboard"} <= {p.name for p in path.iterdir()}
+    # The table keeps to 80 columns: no title is broken into lines.
+    assert re.search(r"^rn\+mcc\+cdan\+e ", output, re.MULTILINE)
+    assert "target accuracy" in output and "source only" in output
+    assert (
+        "labels, where there are any, were used to report accuracy, and for nothing else" in output
+    )
+    assert f"rn export {path} --out BUNDLE" in output
+
+
+def test_what_was_adapted_is_exported(recipe: tuple[str, Path], tmp_path: Path) -> None:
+    _, path = recipe
+    result = _invoke("export", str(path), "--out", str(tmp_path / "bundle"))
+    assert result.exit_code == 0, result.output
+    bundle = load_bundle(tmp_path / "bundle")
+    assert list(bundle.manifest.classes) == load_run(path).classes
+
+
+def test_a_file_of_ones_own_and_flags_that_change_it(tmp_path: Path) -> None:
+    name = _written(tmp_path, task__source={"path": "source.npz"})
+    out = tmp_path / "run"
+    flags = ["--normalization", "dsbn", "--objective", "bnm", "--objective", "mcc", "--seed", "4"]
+    flags += ["--steps", "3", "--set", "training.source_steps=1", "--threads", "1"]
+    result = _invoke("adapt", name, "--out", str(out), *flags)
+    assert result.exit_code == 0, result.output
+    found = json.loads((out / "result.json").read_text())
+    assert (found["normalization"]["kind"], found["objectives"]) == ("dsbn", ["bnm", "mcc"])
+    assert (found["seed"], found["steps"]) == (4, 3)
+    assert "dsbn+bnm+mcc" in result.output
+
+
+def test_dry_run_prints_the_settings_and_trains_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = _invoke(
+        "adapt", _written(tmp_path), "--out", str(out), "--dry-run", "--objective", "none"
+    )
+    assert result.exit_code == 0, result.output
+    printed = yaml.safe_load(result.output)
+    assert printed["training"]["steps"] == 6 and printed["objectives"] == []
+    task = open_task(
+        TaskConfig.model_validate(printed["task"]),
+        Preprocessing.model_validate(printed["preprocessing"]),
+    )
+    assert f"# target {task.target.name}: 47 images" in result.output
+    assert "# 3 classes: 0, 1, 2\n" in result.output
+    assert re.search(
+        r"^# .*StrikingNet: 0\.0 million parameters, 2 rn layers$", result.output, re.M
+    )
+    assert not out.exists()
+
+
+def test_dry_run_makes_the_network(tmp_path: Path) -> None:
+    flags = ["--dry-run", "--backbone", "tests.rn_model.training.networks:NoNet"]
+    assert "cannot find the network" in _refused([_written(tmp_path), *flags])
+
+
+def test_dry_run_looks_at_the_images(tmp_path: Path) -> None:
+    name = _written(tmp_path, task__target={"path": "nowhere"})
+    assert _refused([name, "--dry-run"]) == f"there is no folder {tmp_path / 'nowhere'}"
+
+
+def test_help_names_every_flag() -> None:
+    result = _invoke("adapt", "--help")
+    assert result.exit_code == 0
+    for flag in ("--out", "--source", "--target", "--data", "--set", "--resume", "--dry-run"):
+        assert flag in result.output
+
+
+def test_what_is_refused_is_one_line(tmp_path: Path) -> None:
+    name, out = _written(tmp_path), ["--out", str(tmp_path / "run")]
+    for recipe_name in recipe_names():
+        assert recipe_name in _refused(["nowhere"])
+    assert "--set takes NAME=VALUE" in _refused([name, "--set", "steps"])
+    assert "did you mean training?" in _refused([name, "--set", "trainin.steps=1"])
+    assert "normalization.kind: Input should be 'bn'" in _refused([name, "--normalization", "in"])
+    assert "is no recipe with domains" in _refused([name, "--target", "other"])
+    assert "choose among" in _refused(["printed-digits", "--target", "other"])
+    assert "there is no folder" in _refused([name, *out, "--set", "task.source.path=nowhere"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_taken_directory_is_refused_before_training(tmp_path: Path) -> None:
+    name, out = _written(tmp_path), tmp_path / "run"
+    out.mkdir()
+    (out / "notes.txt").touch()
+    assert "is not the directory of a run" in _refused([name, "--out", str(out)])
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
+def test_a_run_is_resumed_with_its_own_settings_only(tmp_path: Path) -> None:
+    name, out = _written(tmp_path), tmp_path / "run"
+    trained(tiny(tmp_path), out)
+    assert "holds a run: resume it" in _refused([name, "--out", str(out)])
+    message = _refused([name, "--out", str(out), "--resume", "--steps", "7"])
+    assert message.endswith("training.steps was 6 and is 7")
+
+
+def test_the_command_itself_imports_neither_torch_nor_the_data() -> None:
+    code = (
+        "import sys, types; sys.modules['rn_model'] = package = types.ModuleType('rn_model');"
+        f"package.__path__ = [{str(Path(rn_model.__file__).parent)!r}];"
+        "import rn_model.cli; heavy = {'torch', 'sklearn', 'matplotlib'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

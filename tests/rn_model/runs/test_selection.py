@@ -1,0 +1,60 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bundle.scores import Scores
+from rn_model.runs.selection import Candidate, choose, mean_score, score_predictions
+
+
+def _candidate(score: float, source_accuracy: float) -> Candidate:
+    return Candidate(Scores(score, score), source_accuracy)
+
+
+def test_certain_and_diverse_predictions_score_1() -> None:
+    assert mean_score(score_predictions(torch.eye(4).repeat(3, 1))) == pytest.approx(1)
+
+
+def test_one_class_for_all_has_no_information() -> None:
+    one_class = torch.tensor([[1.0, 0.0, 0.0, 0.0]]).repeat(8, 1)
+    scores = score_predictions(one_class)
+    assert scores.information == pytest.approx(0)
+    assert scores.nuclear_norm == pytest.approx(0.5)
+
+
+def test_the_best_score_wins() -> None:
+    candidates = {"a": _candidate(0.5, 0.9), "b": _candidate(0.7, 0.9), "c": _candidate(0.6, 0.9)}
+    assert choose(candidates) == "b"
+
+
+def test_unless_it_lost_the_source() -> None:
+    candidates = {"a": _candidate(0.5, 0.95), "b": _candidate(0.9, 0.90)}
+    assert choose(candidates) == "a"
+    assert choose(candidates, tolerance=0.06) == "b"
+
+
+def test_of_equals_the_first_wins() -> None:
+    assert choose({"a": _candidate(0.5, 0.9), "b": _candidate(0.5, 0.9)}) == "a"
+
+
+def test_no_candidate_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no candidate"):
+        choose({})
+
+
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=3),
+        st.tuples(st.floats(0, 1), st.floats(0, 1)),
+        min_size=1,
+        max_size=6,
+    ),
+    st.floats(0, 1),
+)
+def test_the_choice_respects_the_floor(
+    values: dict[str, tuple[float, float]], tolerance: float
+) -> None:
+    candidates = {name: _candidate(*value) for name, value in values.items()}
+    chosen = candidates[choose(candidates, tolerance=tolerance)]
+    floor = max(candidate.source_accuracy for candidate in candidates.values()) - tolerance
+    assert chosen.source_accuracy >= floor

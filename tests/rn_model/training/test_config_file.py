@@ -1,0 +1,173 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rn_model.recipes import recipe_names
+from rn_model.training.config_file import load_config, parse_override
+from rn_model.training.errors import TrainingError
+from tests.rn_model.training.running import tiny
+
+
+def _file(folder: Path, raw: Any, name: str = "own.yaml") -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(raw if isinstance(raw, str) else yaml.safe_dump(raw))
+    return str(folder / name)
+
+
+def _reason(name: str, **more: Any) -> str:
+    with pytest.raises(TrainingError) as caught:
+        load_config(name, **more)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_the_recipe_that_needs_no_data() -> None:
+    loaded, base = load_config("printed-digits")
+    assert loaded.name == "printed-digits: printed to handwritten"
+    assert base == Path()
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_a_configuration(name: str, tmp_path: Path) -> None:
+    domains = {"digits": ("mnist", "usps"), "office-31": ("amazon", "webcam")}
+    source, target = domains.get(name, (None, None))
+    try:
+        loaded, _ = load_config(
+            name, sources=[source] if source else [], target=target, data=tmp_path
+        )
+    except TrainingError as error:
+        # The others say which domains there are.
+        listed = str(error).partition("choose among ")[2].split(", ")
+        loaded, _ = load_config(name, sources=[listed[0]], target=listed[1], data=tmp_path)
+    assert loaded.task.source and loaded.training.steps > 0
+
+
+def test_a_file_begins_its_paths_where_it_is(tmp_path: Path) -> None:
+    raw = tiny(tmp_path, task__source={"path": "images"})
+    loaded, base = load_config(_file(tmp_path / "deep", raw))
+    assert base == tmp_path / "deep"
+    assert loaded.task.source[0].path == "images"
+
+
+def test_a_recipe_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = tiny(tmp_path)
+    del raw["task"]
+    raw["domains"] = {"a": {"path": "x"}, "b": {"path": "y"}}
+    raw["backbone"]["weights"] = "weights.pt"
+    name = _file(tmp_path / "deep", raw)
+    loaded, base = load_config(name, sources=["a"], target="b")
+    assert loaded.task.source[0].path == str(tmp_path / "deep" / "x")
+    # Of the weights, too, paths begin where the recipe is.
+    assert base == tmp_path / "deep"
+    monkeypatch.chdir(tmp_path)
+    loaded, _ = load_config(name, sources=["a"], target="b", data=Path("data"))
+    assert loaded.task.target.path == str(tmp_path / "data" / "y")
+    assert "choose among a, b" in _reason(name, sources=["a"], target="c")
+
+
+def test_values_by_dotted_names(tmp_path: Path) -> None:
+    name = _file(tmp_path, tiny(tmp_path, objectives=[{"name": "mcc"}, {"name": "bnm"}]))
+    overrides = dict(
+        map(
+            parse_override,
+            ["training.steps=7", "augmentation.source.flip=0.5", "objectives.1.weight=0.25"],
+        )
+    )
+    loaded, _ = load_config(name, overrides=overrides)
+    assert loaded.training.steps == 7 and loaded.training.source_steps == 4
+    assert loaded.augmentation.source.flip == 0.5
+    assert [objective.weight for objective in loaded.objectives] == [1.0, 0.25]
+
+
+def test_values_are_yaml() -> None:
+    assert parse_override("a.b=[1, x]") == ("a.b", [1, "x"])
+    assert parse_override("a=") == ("a", None)
+    assert parse_override("path=x=y") == ("path", "x=y")
+    for text in ("steps", "=3"):
+        with pytest.raises(TrainingError, match="--set takes NAME=VALUE"):
+            parse_override(text)
+    with pytest.raises(TrainingError, match=r"--set a: '\[1' is not YAML"):
+        parse_override("a=[1")
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("training.steps.x", "training.steps is 6 and has no settings"),
+        ("objectives.3.weight", "'3' is no place in a list of 1, counted from 0"),
+        ("objectives.mcc.weight", "'mcc' is no place in a list of 1"),
+    ],
+)
+def test_values_that_have_no_place(tmp_path: Path, key: str, reason: str) -> None:
+    message = _reason(_file(tmp_path, tiny(tmp_path)), overrides={key: 1})
+    assert message == f"cannot set {key}: {reason}" or message.startswith(
+        f"cannot set {key}: {reason}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"training__stepz": 1}, "training.stepz: there is no such setting; did you mean steps?"),
+        ({"zzz": 1}, "zzz: there is no such setting"),
+        (
+            {"task__target": {"pat": "x"}},
+            "task.target.pat: there is no such setting; did you mean path?",
+        ),
+        (
+            {"task__validation": {"pat": "x"}},
+            "pat: there is no such setting; did you mean path?",
+        ),
+        (
+            {"objectives": [{"name": "mcc", "wieght": 1}]},
+            "objectives.0.wieght: there is no such setting; did you mean weight?",
+        ),
+        ({"training__steps": "many"}, "training.steps: Input should be a valid integer"),
+        (
+            {"training__steps": 0},
+            "training.steps: Input should be greater than or equal to 1 (it is 0)",
+        ),
+        ({"training__learning_rate": float("inf")}, "training.learning_rate: "),
+        (
+            {"preprocessing__shorter_side": 32},
+            "only the middle 12x12 of images that are scaled to a shorter side of 32: set"
+            " preprocessing.shorter_side too, such as 14",
+        ),
+        ({"device": "tpu"}, "device: Input should be 'auto', 'cpu' or 'cuda' (it is 'tpu')"),
+        ({"objectives": [{"name": "mccc"}]}, "objectives.0.name: Input should be 'dann'"),
+        (
+            {"objectives": [{"name": "shot"}, {"name": "mcc"}]},
+            "shot is trained without source images and mcc needs them",
+        ),
+        ({"objectives": [{"name": "mcc"}, {"name": "mcc"}]}, "objectives name one twice: mcc, mcc"),
+        ({"objectives": [{"name": "mcc", "options": {"t": 1}}]}, "has no option 't'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
+    name = _file(tmp_path, tiny(tmp_path, **changes))
+    message = _reason(name)
+    assert message.startswith(f"{name}: ")
+    assert reason in message
+
+
+def test_many_mistakes_are_counted(tmp_path: Path) -> None:
+    raw = tiny(tmp_path, a=1, b=2, c=3, d=4)
+    assert _reason(_file(tmp_path, raw)).endswith("; and 1 more")
+
+
+def test_what_is_no_configuration(tmp_path: Path) -> None:
+    assert (
+        "there is no file nowhere.yaml and no recipe of that name; recipes are digits, "
+        in _reason("nowhere.yaml")
+    )
+    assert "must be a mapping of settings" in _reason(_file(tmp_path, "- a"))
+    assert "is not YAML" in _reason(_file(tmp_path, "a: [b\n"))
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    assert "is not YAML" in _reason(str(tmp_path / "binary.yaml"))
+    name = _file(tmp_path, tiny(tmp_path))
+    assert "is no recipe with domains" in _reason(name, target="b")

@@ -1,0 +1,104 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from prometheus_client.parser import text_string_to_metric_families
+
+from bundle import load_bundle
+from service.api.problems import Problem
+from tests.service.pictures import flat, noise
+from tests.service.running import Service, serving, settings_for
+
+
+def read(service: Service) -> dict[tuple[str, ...], float]:
+    """Values of all metrics, by name and label values."""
+    answer = service.http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    families = text_string_to_metric_families(answer.text)
+    samples = (sample for family in families for sample in family.samples)
+    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+
+
+def test_health(service: Service, bundle_path: Path) -> None:
+    assert service.http.get("/health/live").json() == {"status": "live"}
+    assert service.http.get("/health/ready").json() == {
+        "status": "ready",
+        "model": "small",
+        "bundle": load_bundle(bundle_path).fingerprint,
+        "serving": 0,
+        "provider": "CPUExecutionProvider",
+    }
+
+
+def test_readiness_ends_when_the_service_drains(service: Service) -> None:
+    service.context.draining = True
+    answer = service.http.get("/health/ready")
+    assert (answer.status_code, answer.json()["detail"]) == (503, "the service is shutting down")
+    assert service.http.get("/health/live").status_code == 200
+
+
+def test_the_front_door_leads_to_the_documentation(service: Service) -> None:
+    answer = service.http.get("/", follow_redirects=True)
+    assert answer.status_code == 200
+    assert answer.url.path == "/docs"
+
+
+def test_counts_move(bundle_path: Path, tmp_path: Path) -> None:
+    with serving(settings_for(bundle_path, tmp_path, commit_every=6)) as service:
+        assert read(service)["rn_serving_version", "default"] == 0
+        service.predict(noise(3))
+        service.adapt(np.concatenate([noise(5), flat(1), noise(1)]))
+        service.adapt(flat(3, 2))
+        service.adapt(noise(1, 9))
+        service.adapt(noise(2, 10))
+        service.post("/freeze")
+        service.post("/predict", 415, content=b"x")
+        service.adapt(noise(1, 11), status=409)
+        service.http.get("/nowhere")
+        values = read(service)
+    expected = {
+        ("rn_predict_batch_images_sum",): 3,
+        ("rn_predict_stage_seconds_count", "queue"): 1,
+        ("rn_predict_stage_seconds_count", "preprocess"): 1,
+        ("rn_predict_stage_seconds_count", "infer"): 1,
+        ("rn_predict_stage_seconds_count", "postprocess"): 1,
+        ("rn_queue_images",): 0,
+        ("rn_adapt_images_total", "default", "admitted"): 8,
+        ("rn_adapt_images_total", "default", "refused"): 5,
+        ("rn_adapt_alarms_total", "default"): 1,
+        ("rn_versions_total", "published", "default"): 1,
+        ("rn_commit_seconds_count",): 1,
+        ("rn_serving_version", "default"): 1,
+        ("rn_pending_images", "default"): 2,
+        ("rn_frozen", "default"): 1,
+        ("rn_refused_requests_total", "415"): 1,
+        ("rn_refused_requests_total", "409"): 1,
+        ("rn_refused_requests_total", "404"): 1,
+    }
+    assert {key: values.get(key) for key in expected} == expected
+    labels = {key: value for key, value in values.items() if key[0] == "rn_predictions_total"}
+    assert sum(labels.values()) == 3
+    assert any(key[0] == "rn_service_info" and "CPUExecutionProvider" in key for key in values)
+
+
+def test_the_description_has_examples(service: Service) -> None:
+    schema = service.http.get("/openapi.json").json()
+    for path in ("/predict", "/adapt"):
+        content = schema["paths"][path]["post"]["requestBody"]["content"]
+        assert {"image/png", "multipart/form-data", "application/x-npy"} < set(content)
+        example = content["application/json"]["example"]
+        assert service.http.post(path, json=example).status_code == 200
+    described = schema["components"]["schemas"]
+    for name in ("ImagePrediction", "PredictResult", "AdaptResult", "VersionInfo"):
+        fields: dict[str, Any] = described[name]["properties"]
+        assert any("examples" in field for field in fields.values()), name
+
+
+def test_errors_are_described_as_problems(service: Service) -> None:
+    schema = service.http.get("/openapi.json").json()
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+                    assert response["content"] == content, path

@@ -1,0 +1,218 @@
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from bundle import Pixels
+from service.api.problems import DeadlinePassed, TooManyRequests, Unavailable
+from service.inference.queue import Batcher, Prediction
+from service.monitoring.metrics import Metrics
+
+LONG = 60.0
+
+
+class Runner:
+    """Stands for the network: answers the first pixel of every image, when the test lets it.
+
+    Attributes:
+        runs: version asked for and number of images of every run.
+        served: the version that is served.
+    """
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[int | None, int]] = []
+        self.served = 1
+        self.error: Exception | None = None
+        self._entered = threading.Semaphore(0)
+        self._go = threading.Semaphore(0)
+
+    def __call__(self, version: int | None, pixels: Pixels) -> Prediction:
+        self.runs.append((version, len(pixels)))
+        self._entered.release()
+        assert self._go.acquire(timeout=LONG)
+        if self.error is not None:
+            raise self.error
+        served = self.served if version is None else version
+        return Prediction(served, pixels[:, 0, 0].astype(np.float64))
+
+    def wait_for_run(self) -> None:
+        assert self._entered.acquire(timeout=LONG)
+
+    def let_go(self, runs: int = 1) -> None:
+        self._go.release(runs)
+
+
+def images(*values: int) -> Pixels:
+    return np.array(values, np.uint8).reshape(-1, 1, 1, 1)
+
+
+def values(reply: Future[Prediction]) -> list[float]:
+    result: list[float] = reply.result(LONG).probabilities[:, 0].tolist()
+    return result
+
+
+@contextmanager
+def batcher(
+    runner: Runner, max_batch: int = 8, max_queue: int = 16, metrics: Metrics | None = None
+) -> Iterator[Batcher]:
+    made = Batcher(runner, metrics or Metrics(), max_batch, max_queue)
+    try:
+        yield made
+    finally:
+        runner.let_go(100)
+        made.close()
+
+
+@contextmanager
+def busy(runner: Runner, max_batch: int = 8, max_queue: int = 16) -> Iterator[Batcher]:
+    """A batcher whose runner is in the middle of a batch, so that what comes has to wait."""
+    with batcher(runner, max_batch, max_queue) as made:
+        made.submit(images(0), None, LONG)
+        runner.wait_for_run()
+        runner.runs.clear()
+        yield made
+
+
+def test_what_waits_is_run_together() -> None:
+    runner = Runner()
+    with busy(runner) as queue:
+        replies = [queue.submit(images(*part), None, LONG) for part in ([1, 2], [3], [4, 5, 6])]
+        runner.let_go(2)
+        assert [values(reply) for reply in replies] == [[1, 2], [3], [4, 5, 6]]
+    assert runner.runs == [(None, 6)]
+
+
+def test_images_are_counted_and_not_requests() -> None:
+    runner = Runner()
+    with busy(runner, max_batch=4) as queue:
+        parts = ([1, 2, 3], [4, 5], [6, 7], [8])
+        replies = [queue.submit(images(*part), None, LONG) for part in parts]
+        runner.let_go(4)
+        assert [values(reply) for reply in replies] == [list(part) for part in parts]
+    assert runner.runs == [(None, 3), (None, 4), (None, 1)]
+
+
+def test_a_large_request_is_run_in_parts_by_one_version() -> None:
+    runner = Runner()
+    with batcher(runner, max_batch=4) as queue:
+        reply = queue.submit(images(*range(10)), None, LONG)
+        runner.wait_for_run()
+        runner.let_go()
+        runner.wait_for_run()
+        runner.served = 2
+        runner.let_go(2)
+        assert values(reply) == list(range(10))
+        assert reply.result().version == 1
+    assert runner.runs == [(None, 4), (1, 4), (1, 2)]
+
+
+def test_versions_are_not_mixed() -> None:
+    runner = Runner()
+    with busy(runner) as queue:
+        versions = [None, None, 3, 3, None]
+        replies = [queue.submit(images(n), v, LONG) for n, v in enumerate(versions)]
+        runner.let_go(4)
+        assert [reply.result(LONG).version for reply in replies] == [1, 1, 3, 3, 1]
+    assert runner.runs == [(None, 2), (3, 2), (None, 1)]
+
+
+def test_a_full_queue_refuses() -> None:
+    runner = Runner()
+    with busy(runner, max_queue=4) as queue:
+        replies = [queue.submit(images(1, 2, 3), None, LONG), queue.submit(images(4), None, LONG)]
+        with pytest.raises(TooManyRequests, match="4 images are waiting already") as refused:
+            queue.submit(images(5), None, LONG)
+        assert refused.value.headers == {"Retry-After": "1"}
+        runner.let_go(2)
+        wait(replies, LONG)
+
+
+def test_a_request_larger_than_the_queue_is_let_in_alone() -> None:
+    runner = Runner()
+    with busy(runner, max_batch=8, max_queue=2) as queue:
+        reply = queue.submit(images(1, 2, 3), None, LONG)
+        with pytest.raises(TooManyRequests):
+            queue.submit(images(4), None, LONG)
+        runner.let_go(2)
+        assert values(reply) == [1, 2, 3]
+
+
+def test_who_waited_too_long_is_not_run() -> None:
+    runner = Runner()
+    with busy(runner) as queue:
+        late, other = queue.submit(images(1), None, -1.0), queue.submit(images(2), None, LONG)
+        runner.let_go(2)
+        assert values(other) == [2]
+        with pytest.raises(DeadlinePassed):
+            late.result(LONG)
+    assert runner.runs == [(None, 1)]
+
+
+def test_who_left_is_not_run() -> None:
+    runner, metrics = Runner(), Metrics()
+    with batcher(runner, metrics=metrics) as queue:
+        queue.submit(images(0), None, LONG)
+        runner.wait_for_run()
+        gone, other = queue.submit(images(1), None, LONG), queue.submit(images(2), None, LONG)
+        assert metrics.registry.get_sample_value("rn_queue_images") == 2
+        assert gone.cancel()
+        runner.let_go(2)
+        assert values(other) == [2]
+        assert metrics.registry.get_sample_value("rn_queue_images") == 0
+    assert runner.runs == [(None, 1), (None, 1)]
+
+
+def test_an_error_is_told_to_all_and_does_not_stop_the_runner() -> None:
+    runner = Runner()
+    with busy(runner) as queue:
+        replies = [queue.submit(images(n), None, LONG) for n in range(3)]
+        runner.error = RuntimeError("broken")
+        runner.let_go(2)
+        for reply in replies:
+            with pytest.raises(RuntimeError, match="broken"):
+                reply.result(LONG)
+        runner.error = None
+        runner.let_go()
+        assert values(queue.submit(images(7), None, LONG)) == [7]
+
+
+def test_images_that_do_not_fit_together_do_not_stop_the_runner() -> None:
+    runner = Runner()
+    with busy(runner) as queue:
+        odd = np.zeros((1, 2, 1, 1), np.uint8)
+        replies = [queue.submit(images(1), None, LONG), queue.submit(odd, None, LONG)]
+        runner.let_go()
+        for reply in replies:
+            with pytest.raises(ValueError, match="dimensions"):
+                reply.result(LONG)
+        runner.let_go()
+        assert values(queue.submit(images(7), None, LONG)) == [7]
+
+
+def test_close_answers_what_is_queued_and_takes_nothing_more() -> None:
+    runner = Runner()
+    queue = Batcher(runner, Metrics(), 2, 16)
+    replies = [queue.submit(images(n), None, LONG) for n in range(5)]
+    runner.wait_for_run()
+    closing = threading.Thread(target=queue.close)
+    closing.start()
+    runner.let_go(5)
+    closing.join(LONG)
+    assert not closing.is_alive()
+    assert [values(reply) for reply in replies] == [[0], [1], [2], [3], [4]]
+    with pytest.raises(Unavailable):
+        queue.submit(images(1), None, LONG)
+
+
+def test_batches_are_measured() -> None:
+    metrics, runner = Metrics(), Runner()
+    with batcher(runner, metrics=metrics) as queue:
+        runner.let_go()
+        values(queue.submit(images(1, 2, 3), None, LONG))
+    value = metrics.registry.get_sample_value
+    assert value("rn_predict_batch_images_sum") == 3
+    for stage in ("queue", "infer"):
+        assert value("rn_predict_stage_seconds_count", {"stage": stage}) == 1

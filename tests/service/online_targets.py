@@ -1,0 +1,23 @@
+"""Online targets without HTTP."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bundle import load_bundle
+from service.ledger.ledger import Ledger
+from service.monitoring.metrics import Metrics
+from service.targets.target import OnlineTarget
+from tests.service.running import settings_for
+
+
+@contextmanager
+def target_of(bundle: Path, folder: Path, **changes: Any) -> Iterator[OnlineTarget]:
+    """The target as a process that starts now would have it."""
+    settings = settings_for(bundle, folder, **changes)
+    ledger = Ledger(settings.ledger)
+    try:
+        yield OnlineTarget("default", load_bundle(bundle), ledger, settings, Metrics())
+    finally:
+        ledger.close()

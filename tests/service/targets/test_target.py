@@ -1,0 +1,313 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bundle import Bundle, Pixels, load_bundle
+from bundle.files import MANIFEST
+from bundle.moments import FlatMoments
+from bundle.runtime import make_session
+from service.api.problems import Conflict, NotFound, Unprocessable
+from service.ledger.records import Version
+from service.targets.target import Idempotency, OnlineTarget
+from tests.bundle.tampering import copy_of, write_manifest
+from tests.service.online_targets import target_of
+from tests.service.pictures import flat, noise
+
+SEEN = noise(5, seed=50)
+
+
+def predict(target: OnlineTarget, version: int | None = None) -> bytes:
+    """What a version says, bit for bit."""
+    return target.models.predict(version, SEEN).probabilities.tobytes()
+
+
+def observe(bundle: Bundle, images: Pixels, prior: FlatMoments, count: float) -> FlatMoments:
+    """The moments of a batch, straight from the graph."""
+    session = make_session(bundle.observe, bundle.observe_arrays, threads=1)
+    mean, variance = session.run(
+        ["batch_mean", "batch_variance"],
+        {
+            "image": images,
+            "image_weight": np.ones(len(images), np.float32),
+            "prior_weight": np.array(count, np.float32),
+            "mean": prior.mean.astype(np.float32),
+            "variance": prior.variance.astype(np.float32),
+        },
+    )
+    return FlatMoments(mean.astype(np.float64), variance.astype(np.float64))
+
+
+def stored(bundle: Path, folder: Path) -> tuple[bytes, float, int]:
+    """The state that the next process will find."""
+    with target_of(bundle, folder, commit_every=10**6) as again:
+        state = again.record.state
+        return state.moments.to_bytes(), state.count, state.pending
+
+
+def test_the_base_state(bundle_path: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(bundle_path)
+    with target_of(bundle_path, tmp_path) as target:
+        assert target.record.state.moments.to_bytes() == bundle.target.to_bytes()
+        assert target.record.state.count == bundle.manifest.target.prior_count
+    with target_of(bundle_path, tmp_path / "other", prior_count=10) as target:
+        assert target.record.state.count == 10
+
+
+def test_a_batch_is_merged_like_the_formulas_say(bundle_path: Path, tmp_path: Path) -> None:
+    bundle, batches = load_bundle(bundle_path), [noise(5, 1), noise(1, 2), noise(9, 3)]
+    mean, variance, count = *bundle.target, bundle.manifest.target.prior_count
+    with target_of(bundle_path, tmp_path) as target:
+        for batch in batches:
+            target.adapt(list(batch))
+            seen = observe(bundle, batch, FlatMoments(mean, variance), count)
+            share = len(batch) / (count + len(batch))
+            second = (1 - share) * (variance + mean**2) + share * (seen.variance + seen.mean**2)
+            mean = (1 - share) * mean + share * seen.mean
+            variance = second - mean**2
+            count += len(batch)
+        found = target.record.state
+    np.testing.assert_allclose(found.moments.mean, mean, rtol=1e-12)
+    np.testing.assert_allclose(found.moments.variance, variance, rtol=1e-9)
+    assert found.count == count
+
+
+def test_first_site_sees_the_moments_of_all_images(bundle_path: Path, tmp_path: Path) -> None:
+    """Its input does not depend on statistics, so any split into batches gives the same moments."""
+    bundle, images = load_bundle(bundle_path), noise(64)
+    states = []
+    for size in (1, 7, 64):
+        with target_of(bundle_path, tmp_path / str(size), commit_every=1000) as target:
+            for start in range(0, len(images), size):
+                target.adapt(list(images[start : start + size]))
+            states.append(target.record.state)
+    assert {(state.count, state.pending) for state in states} == {(64.0 + 64, 64)}
+    first = bundle.manifest.sites[0].slice
+    deviation = np.sqrt(states[0].moments.variance)
+    for state in states[1:]:
+        for found, expected in zip(state.moments, states[0].moments, strict=True):
+            np.testing.assert_allclose(found[first], expected[first], rtol=1e-4)
+        shift = (state.moments.mean - states[0].moments.mean) / deviation
+        assert np.abs(shift).max() < 0.15
+        ratio = state.moments.variance / states[0].moments.variance
+        assert ratio.min() > 0.8 and ratio.max() < 1.25
+
+
+def test_commit_comes_with_the_image_that_completes_it(bundle_path: Path, tmp_path: Path) -> None:
+    with target_of(bundle_path, tmp_path, commit_every=10) as target:
+        first = target.adapt(list(noise(9, 1)))
+        assert (first.pending, first.committed, first.serving) == (9, None, 0)
+        second = target.adapt(list(noise(1, 2)))
+        assert second.committed is not None
+        assert (second.pending, second.committed.number, second.serving) == (0, 1, 1)
+        third = target.adapt(list(noise(25, 3)))
+        assert third.committed is not None
+        assert (third.pending, third.committed.number, third.serving) == (0, 2, 2)
+        version = target.version(2)
+        assert (version.parent, version.status, version.reason) == (1, "published", None)
+        assert version.state.moments.to_bytes() == target.record.state.moments.to_bytes()
+        assert version.state.count == 64 + 35
+
+
+def test_versions_never_change(bundle_path: Path, tmp_path: Path) -> None:
+    predictions: dict[int, bytes] = {}
+    fingerprints: dict[int, str] = {}
+    with target_of(bundle_path, tmp_path, commit_every=8) as target:
+        predictions[0] = predict(target)
+        for number in range(1, 8):
+            target.adapt(list(noise(8, seed=number)))
+            assert target.record.serving == number
+            predictions[number] = predict(target)
+        fingerprints = {v.number: v.fingerprint for v in target.versions()}
+        # More than are kept built, so some are built again.
+        assert {n: predict(target, n) for n in predictions} == predictions
+    assert len(set(predictions.values())) == 8
+    with target_of(bundle_path, tmp_path, commit_every=8) as target:
+        assert predict(target) == predictions[7]
+        assert {n: predict(target, n) for n in predictions} == predictions
+        assert {v.number: v.fingerprint for v in target.versions()} == fingerprints
+        target.rollback(3)
+        assert predict(target) == predictions[3]
+        target.adapt(list(noise(8, seed=99)))
+        assert (target.record.serving, target.version(8).parent) == (8, 3)
+        assert {n: predict(target, n) for n in predictions} == predictions
+
+
+def test_version_0_predicts_what_was_exported(bundle_path: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(bundle_path)
+    exported = make_session(bundle.predict, bundle.predict_arrays, threads=1)
+    (logits,) = exported.run(["logits"], {"image": SEEN})
+    with target_of(bundle_path, tmp_path) as target:
+        found = target.models.predict(None, SEEN)
+    assert found.version == 0
+    np.testing.assert_array_equal(found.probabilities.argmax(1), logits.argmax(1))
+    ratio = found.probabilities[:, 0] / found.probabilities[:, 1]
+    np.testing.assert_allclose(np.log(ratio), logits[:, 0] - logits[:, 1], rtol=1e-4, atol=1e-6)
+
+
+def test_a_rejected_candidate_leaves_everything_as_it_was_served(
+    bundle_path: Path, tmp_path: Path
+) -> None:
+    with target_of(bundle_path, tmp_path, commit_every=16, gate_max_shift=1e-6) as target:
+        before, says = target.record, predict(target)
+        result = target.adapt(list(noise(16)))
+        assert result.committed is not None
+        assert (result.committed.status, result.serving, result.pending) == ("rejected", 0, 0)
+        assert result.committed.reason is not None
+        assert "means moved by" in result.committed.reason
+        after = target.record
+        assert after.state.moments.to_bytes() == before.state.moments.to_bytes()
+        assert (after.state.count, after.admission) == (before.state.count, before.admission)
+        assert predict(target) == says
+        # What was rejected is not remembered, so the images may come again.
+        again = target.adapt(list(noise(16)))
+        assert (again.admitted, again.committed and again.committed.number) == (16, 2)
+        assert [v.parent for v in target.versions()] == [None, 0, 0]
+
+
+def test_refusals_have_their_place_and_reason(bundle_path: Path, tmp_path: Path) -> None:
+    good, odd = noise(4), flat(1)
+    with target_of(bundle_path, tmp_path) as target:
+        result = target.adapt([good[0], odd[0], good[1], good[0], good[2], good[3]])
+    found = [(refusal.index, refusal.reason) for refusal in result.refused]
+    assert found == [
+        (1, "unlike the images admitted before"),
+        (3, "duplicate of an image that was admitted before"),
+    ]
+    assert (result.received, result.admitted, result.held) == (6, 4, 1)
+    assert (result.pending, result.alarm) == (4, None)
+
+
+def test_a_batch_that_is_mostly_unlike_is_refused_with_an_alarm(
+    bundle_path: Path, tmp_path: Path
+) -> None:
+    with target_of(bundle_path, tmp_path) as target:
+        before = target.record.state.moments.to_bytes()
+        result = target.adapt([*noise(3), *flat(9)])
+        assert result.admitted == 0 and result.alarm is not None
+        assert len(result.refused) == 12
+        assert target.record.state.moments.to_bytes() == before
+        # The good ones of it were not counted, so they are no duplicates.
+        assert target.adapt(list(noise(3))).admitted == 3
+
+
+def test_a_new_domain_is_reached(bundle_path: Path, tmp_path: Path) -> None:
+    with target_of(bundle_path, tmp_path, commit_every=32) as target:
+        target.adapt(list(noise(8)))
+        results = [target.adapt(list(flat(8, seed))) for seed in range(1, 12)]
+        changed = [result.new_domain for result in results].index(True)
+        assert [r.admitted for r in results[:changed]] == [0] * changed
+        assert results[changed].admitted == 8 * (changed + 1)
+        assert results[changed].refused == []
+        assert [r.admitted for r in results[changed + 1 :]] == [8] * (10 - changed)
+        assert target.record.serving > 0
+        first = load_bundle(bundle_path).manifest.sites[0].slice
+        reached = target.record.state.moments.mean[first]
+    bundle = load_bundle(bundle_path)
+    everything = np.concatenate([flat(8, seed) for seed in range(1, 12)])
+    aim = observe(bundle, everything, bundle.target, 0.0).mean[first]
+    start = bundle.target.mean[first]
+    assert np.linalg.norm(reached - aim) < 0.6 * np.linalg.norm(start - aim)
+
+
+def test_a_replayed_key_gives_the_same_answer_and_counts_once(
+    bundle_path: Path, tmp_path: Path
+) -> None:
+    with target_of(bundle_path, tmp_path, commit_every=10) as target:
+        first = target.adapt(list(noise(4, 1)), Idempotency("one", "hash one"))
+        second = target.adapt(list(noise(8, 2)), Idempotency("two", "hash two"))
+        assert second.committed is not None
+        state = target.record
+        assert target.adapt(list(noise(4, 1)), Idempotency("one", "hash one")) == first
+        assert target.adapt(list(noise(8, 2)), Idempotency("two", "hash two")) == second
+        with pytest.raises(Unprocessable, match="used for another request"):
+            target.adapt(list(noise(4, 3)), Idempotency("one", "hash three"))
+        assert target.record is state
+    with target_of(bundle_path, tmp_path) as target:
+        target.freeze(True)
+        assert target.adapt(list(noise(8, 2)), Idempotency("two", "hash two")) == second
+
+
+def test_what_a_rollback_took_back_can_be_posted_again(bundle_path: Path, tmp_path: Path) -> None:
+    images, again = list(noise(8, 1)), Idempotency("one", "hash one")
+    with target_of(bundle_path, tmp_path, commit_every=8) as target:
+        assert target.adapt(images, again).serving == 1
+        target.rollback(None)
+        posted = target.adapt(images, again)
+        assert (posted.admitted, posted.serving) == (8, 2)
+        target.promote(1)
+        repeated = target.adapt(images, again)
+        assert (repeated.admitted, len(repeated.refused), repeated.serving) == (0, 8, 1)
+
+
+def test_frozen_means_frozen(bundle_path: Path, tmp_path: Path) -> None:
+    with target_of(bundle_path, tmp_path) as target:
+        target.adapt(list(noise(4)))
+        target.freeze(True)
+        with pytest.raises(Conflict, match="frozen"):
+            target.adapt(list(noise(4, 2)))
+    with target_of(bundle_path, tmp_path, commit_every=2) as target:
+        assert (target.record.frozen, target.record.serving) == (True, 0)
+        target.freeze(False)
+        assert target.adapt(list(noise(4, 2))).serving == 1
+
+
+def test_promote_rollback_reset(bundle_path: Path, tmp_path: Path) -> None:
+    with target_of(bundle_path, tmp_path, commit_every=8) as target:
+        for seed in (1, 2, 3):
+            target.adapt(list(noise(8, seed)))
+        target.adapt(list(noise(5, 4)))
+        moves: list[tuple[Callable[[], Version], int]] = [
+            (lambda: target.rollback(None), 2),
+            (lambda: target.promote(3), 3),
+            (lambda: target.rollback(1), 1),
+            (target.reset, 0),
+        ]
+        for move, number in moves:
+            move()
+            assert (target.record.serving, target.models.served.version) == (number, number)
+            version = target.version(number)
+            assert target.record.state.moments.to_bytes() == version.state.moments.to_bytes()
+            assert (target.record.state.count, target.record.state.pending) == (64 + 8 * number, 0)
+        with pytest.raises(Conflict, match="nothing to go back to"):
+            target.rollback(None)
+        with pytest.raises(NotFound, match="no version 17"):
+            target.promote(17)
+        # After a reset the same images may come again.
+        assert target.adapt(list(noise(4, 1))).admitted == 4
+
+
+def test_a_process_that_starts_commits_what_is_due(bundle_path: Path, tmp_path: Path) -> None:
+    with target_of(bundle_path, tmp_path, commit_every=64) as target:
+        target.adapt(list(noise(20)))
+        due = target.record.state
+    with target_of(bundle_path, tmp_path, commit_every=64) as target:
+        assert (target.record.serving, target.record.state.pending) == (0, 20)
+    with target_of(bundle_path, tmp_path, commit_every=20) as target:
+        assert (target.record.serving, target.record.state.pending) == (1, 0)
+        assert target.version(1).state.moments.to_bytes() == due.moments.to_bytes()
+    assert stored(bundle_path, tmp_path)[0] == due.moments.to_bytes()
+
+
+def test_another_bundle_has_a_state_of_its_own(bundle_path: Path, tmp_path: Path) -> None:
+    other = copy_of(bundle_path, tmp_path)
+    manifest = json.loads((other / MANIFEST).read_text())
+    write_manifest(other, {**manifest, "name": "other"})
+    with target_of(bundle_path, tmp_path, commit_every=8) as target:
+        target.adapt(list(noise(8)))
+    with target_of(other, tmp_path) as target:
+        assert (target.record.serving, len(target.versions())) == (0, 1)
+    with target_of(bundle_path, tmp_path) as target:
+        assert target.record.serving == 1
+
+
+def test_moments_are_moments(bundle_path: Path, tmp_path: Path) -> None:
+    with target_of(bundle_path, tmp_path, max_count=32, commit_every=16) as target:
+        for seed in range(10):
+            target.adapt(list(noise(8, seed)))
+        state = target.record.state
+        assert isinstance(state.moments, FlatMoments)
+        assert state.moments.problem() is None
+        assert state.count == 32
