@@ -1,6 +1,6 @@
 """What is raised when a bundle cannot be trusted or read."""
 
-from bundle.text import printable
+from bundle.text import printable, single_line
 
 
 class BundleError(ValueError):
@@ -8,4 +8,4 @@ class BundleError(ValueError):
 
     def __init__(self, message: str) -> None:
         # What other libraries and a foreign manifest say, and this passes on, may have several, and more.
-        super().__init__(printable(" ".join(message.split())))
+        super().__init__(printable(single_line(message)))

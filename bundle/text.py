@@ -1,4 +1,4 @@
-"""JSON values as flat facts: dotted key to value."""
+"""Text for people: JSON values as flat facts, and exceptions on one line."""
 
 import json
 from collections.abc import Iterator
@@ -23,6 +23,35 @@ def printable(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+def single_line(text: str) -> str:
+    """A text whose line breaks, tabs and runs of blanks have become single blanks."""
+    return " ".join(text.split())
+
+
+def describe_error(
+    error: BaseException, *, first_line: bool = False, kind: bool = False, limit: int | None = None
+) -> str:
+    r"""The message of an exception on one line, or the name of its type if it has no message.
+
+    Args:
+        error: exception, often raised by another library.
+        first_line: whether only the first line of the message counts: what follows is a background,
+            such as the statement that a database refused.
+        kind: whether to put the name of the type before the message.
+        limit: maximum length in characters.
+
+    Example:
+        >>> describe_error(ValueError("not a number:\n  x"))
+        'not a number: x'
+    """
+    lines = str(error).strip().splitlines()
+    text = single_line(" ".join(lines[:1] if first_line else lines))
+    name = type(error).__name__
+    if not text:
+        return name
+    return (f"{name}: {text}" if kind else text)[:limit]
 
 
 def _walk(value: Any, key: str) -> Iterator[tuple[str, Any]]:

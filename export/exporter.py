@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from bundle import files
 from bundle.manifest import NAME_PATTERN, Manifest, Precision, TargetStatistics, Variant
 from bundle.preprocessing import Pixels, Preprocessing
+from bundle.text import describe_error
 from bundle.writing.storage import check_path, describe_files, write_bundle
 from export.assembly import Assembly, assemble
 from export.checks.free_size import check_larger, larger_logits
@@ -193,7 +194,7 @@ def _prepare(model: nn.Module, statistics: Domain) -> nn.Module:
     try:
         model = copy.deepcopy(model)
     except Exception as error:  # what copies itself may raise anything
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = describe_error(error, first_line=True)
         raise ExportError(f"the network cannot be copied: {reason}") from error
     model = model.cpu().float().eval()
     for parameter in model.parameters():

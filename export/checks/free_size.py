@@ -9,6 +9,7 @@ from torch import nn
 from bundle.fold import Array
 from bundle.preprocessing import Pixels
 from bundle.runtime import make_session
+from bundle.text import describe_error
 from export.checks.parity import logit_error, torch_logits
 from export.errors import ExportError
 
@@ -27,7 +28,7 @@ def larger_logits(network: nn.Module, images: Pixels) -> NDArray[np.float32]:
     try:
         return torch_logits(network, _larger(images))
     except (RuntimeError, ValueError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = describe_error(error, first_line=True)
         raise ExportError(
             f"the network takes images of one size only, which cannot be left free: {reason}"
         ) from error

@@ -11,6 +11,7 @@ from torch import nn
 from torch.export import Dim
 
 from bundle.interface import BATCH, HEIGHT, WIDTH
+from bundle.text import describe_error
 from export.errors import ExportError
 
 OPSET = 20
@@ -60,7 +61,7 @@ def trace(
             )
         except torch.onnx.errors.OnnxExporterError as error:
             cause = error.__cause__ or error
-            reason = next(iter(str(cause).splitlines()), type(cause).__name__)
+            reason = describe_error(cause, first_line=True)
             raise ExportError(f"torch cannot trace the network: {reason}") from error
     assert program is not None
     _name_dimensions(program.model.graph, free)

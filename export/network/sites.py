@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bundle.text import describe_error
 from export.errors import ExportError
 from rn_model import DomainNorm, domain_norms
 
@@ -67,7 +68,7 @@ def find_sites(model: nn.Module, x: Tensor) -> list[NormSite]:
         with torch.no_grad():
             model(x)
     except Exception as error:  # a network may raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = describe_error(error)
         raise ExportError(f"the network does not take images {tuple(x.shape)}: {reason}") from error
     finally:
         for handle in handles:

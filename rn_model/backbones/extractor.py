@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bundle.text import describe_error
 from rn_model.backbones.classifier import final_linear_name
 
 Size = tuple[int, int]
@@ -43,9 +44,9 @@ def import_library(name: str) -> Any:
             raise ValueError(
                 f"{name} is not installed: install reciprocal-norm[backbones], or {name} itself"
             ) from error
-        raise ValueError(f"{name} cannot be imported: {one_line(error)}") from error
+        raise ValueError(f"{name} cannot be imported: {describe_error(error)}") from error
     except Exception as error:  # a library built for another version of torch raises all kinds
-        raise ValueError(f"{name} cannot be imported: {one_line(error)}") from error
+        raise ValueError(f"{name} cannot be imported: {describe_error(error)}") from error
 
 
 def drop_classifier(model: nn.Module) -> Extractor:
@@ -84,7 +85,8 @@ def output_of(model: nn.Module, channels: int, size: Size | None = None) -> Tens
             failure = error
     else:
         raise ValueError(
-            f"the network takes no images of shape ({channels}, {height}, {width}): {one_line(failure)}"
+            f"the network takes no images of shape ({channels}, {height}, {width}):"
+            f" {describe_error(failure)}"
         ) from failure
     model.train()
     if not isinstance(output, Tensor):
@@ -102,8 +104,3 @@ def count_features(model: nn.Module, channels: int, size: Size | None = None) ->
     if len(shape) not in (2, 4):
         raise ValueError(f"features must have shape (N, F) or (N, F, h, w), not {shape}")
     return shape[1]
-
-
-def one_line(error: BaseException) -> str:
-    """The message of an exception in one line."""
-    return " ".join(str(error).split())

@@ -11,9 +11,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from bundle.text import describe_error
 from rn_model.backbones.classifier import final_linear, final_linear_name
 from rn_model.backbones.config import BackboneConfig
-from rn_model.backbones.extractor import Extractor, Size, drop_classifier, one_line, output_of
+from rn_model.backbones.extractor import Extractor, Size, drop_classifier, output_of
 
 _CHANNELS = ("channels", "in_channels", "in_chans", "num_channels")
 
@@ -41,7 +42,7 @@ def make_own(config: BackboneConfig, num_classes: int, channels: int) -> tuple[n
                 given.setdefault(name, channels)
         network = maker(**given)
     except Exception as error:  # it is the user's code
-        reason = one_line(error) or type(error).__name__
+        reason = describe_error(error)
         raise ValueError(f"cannot make the network {config.name}: {reason}") from error
     if not isinstance(network, nn.Module):
         raise ValueError(f"{config.name} made a {type(network).__name__}, not a network")
@@ -88,7 +89,9 @@ def _find(config: BackboneConfig) -> Callable[..., Any]:
     try:
         found = getattr(_module(config.module), config.model)
     except (ImportError, AttributeError, SyntaxError) as error:
-        raise ValueError(f"cannot find the network {config.name}: {one_line(error)}") from error
+        raise ValueError(
+            f"cannot find the network {config.name}: {describe_error(error)}"
+        ) from error
     if not callable(found):
         raise ValueError(f"{config.name} is not callable: name what makes a network")
     return found  # type: ignore[no-any-return]

@@ -3,7 +3,8 @@
 from difflib import get_close_matches
 from typing import Any
 
-from rn_model.backbones.extractor import Extractor, import_library, one_line
+from bundle.text import describe_error
+from rn_model.backbones.extractor import Extractor, import_library
 
 
 def timm_extractor(name: str, arguments: dict[str, Any], channels: int) -> Extractor:
@@ -22,6 +23,6 @@ def timm_extractor(name: str, arguments: dict[str, Any], channels: int) -> Extra
             name, **{"pretrained": False, "num_classes": 0, "in_chans": channels} | arguments
         )
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        raise ValueError(f"timm cannot make {name}: {one_line(error)}") from error
+        raise ValueError(f"timm cannot make {name}: {describe_error(error)}") from error
     heads = model.pretrained_cfg.get("classifier") or ()
     return Extractor(model, (heads,) if isinstance(heads, str) else tuple(heads))

@@ -4,7 +4,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from rn_model.backbones.extractor import Extractor, drop_classifier, import_library, one_line
+from bundle.text import describe_error
+from rn_model.backbones.extractor import Extractor, drop_classifier, import_library
 from rn_model.backbones.input import adapt_input
 
 # Two of its models have classifiers half way too, and return several tensors in training.
@@ -32,5 +33,5 @@ def torchvision_extractor(name: str, arguments: dict[str, Any], channels: int) -
         extractor = drop_classifier(model)
         adapt_input(model, channels)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"torchvision cannot make {name}: {one_line(error)}") from error
+        raise ValueError(f"torchvision cannot make {name}: {describe_error(error)}") from error
     return replace(extractor, heads=(*extractor.heads, *_AUXILIARY)) if auxiliary else extractor

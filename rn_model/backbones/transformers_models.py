@@ -7,7 +7,8 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor, nn
 
-from rn_model.backbones.extractor import Extractor, import_library, one_line
+from bundle.text import describe_error
+from rn_model.backbones.extractor import Extractor, import_library
 from rn_model.backbones.input import adapt_input
 
 # Of a configuration: what does not make another network, or what the library fills in itself.
@@ -61,7 +62,7 @@ def transformers_extractor(name: str, arguments: dict[str, Any], channels: int) 
         model = library.AutoModel.from_config(made, dtype=torch.float32)
         adapt_input(model, channels)
     except (ImportError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise ValueError(f"transformers cannot make {name}: {one_line(error)}") from error
+        raise ValueError(f"transformers cannot make {name}: {describe_error(error)}") from error
     return Extractor(Pooled(model), ("classifier",), f"{model.base_model_prefix}.", model)
 
 
@@ -85,7 +86,7 @@ def _configuration(library: Any, name: str, arguments: dict[str, Any]) -> Any:
         try:
             made = load(folder, **options)
         except (OSError, ValueError, KeyError) as error:
-            raise ValueError(f"{folder / 'config.json'}: {one_line(error)}") from error
+            raise ValueError(f"{folder / 'config.json'}: {describe_error(error)}") from error
     else:
         kind = getattr(library, name, None) if name.isidentifier() else None
         if not isinstance(kind, type) or not issubclass(kind, library.PreTrainedConfig):
@@ -102,4 +103,4 @@ def _configuration(library: Any, name: str, arguments: dict[str, Any]) -> Any:
     try:
         return type(made).from_dict(made.to_diff_dict() | arguments)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{type(made).__name__}: {one_line(error)}") from error
+        raise ValueError(f"{type(made).__name__}: {describe_error(error)}") from error

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from bundle.text import describe_error
 from rn_model.compare.config import GridConfig
 from rn_model.training.errors import TrainingError
 
@@ -49,7 +50,7 @@ def _parse(text: str, name: str) -> GridConfig:
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise TrainingError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+        raise TrainingError(f"{name} is not YAML: {describe_error(error)}") from error
     if not isinstance(raw, dict):
         raise TrainingError(f"{name} must be a mapping with tasks, normalizations and objectives")
     return grid_config(raw, name)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
+from bundle.text import describe_error
 from rn_model.compare.planning import Job
 
 
@@ -63,10 +64,10 @@ def _work(order: dict[str, Any]) -> dict[str, str]:
     except (Interrupted, KeyboardInterrupt) as error:
         return {"status": "interrupted", "line": str(error)}
     except ValueError as error:
-        return {"status": "failed", "line": _one_line(error)}
+        return {"status": "failed", "line": describe_error(error)}
     except Exception as error:
         traceback.print_exc()
-        return {"status": "failed", "line": f"{type(error).__name__}: {_one_line(error)}"}
+        return {"status": "failed", "line": describe_error(error, kind=True)}
     return {"status": "done", "line": ""}
 
 
@@ -96,10 +97,6 @@ def _answer(answers: TextIO, answer: dict[str, str]) -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from bundle.preprocessing import Pixels, Preprocessing
+from bundle.text import describe_error
 from rn_model.data.errors import DataError, UnreadableImage
 from rn_model.data.sets import Indices
 
@@ -95,7 +96,7 @@ def read_image(path: Path, preprocessing: Preprocessing) -> Pixels:
     except FileNotFoundError as error:
         raise DataError(f"there is no image {path}") from error
     except Exception as error:  # Pillow raises many unrelated types
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = describe_error(error)
         raise UnreadableImage(f"cannot read the image {path}: {reason}") from error
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from bundle.text import describe_error
+
 T = TypeVar("T")
 Entry = Mapping[str, Any]
 Arrays = Mapping[str, NDArray[Any]]
@@ -99,7 +101,7 @@ class _Parts:
         except FileNotFoundError:
             self.notes.append(Note(name, f"not there: {_WHAT[name]}"))
         except Exception as error:  # parsers of damaged files raise whatever they like
-            why = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+            why = describe_error(error, kind=True, limit=200)
             self.notes.append(Note(name, f"cannot be read ({why}): {_WHAT[name]}"))
         return empty
 

@@ -10,6 +10,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from bundle.text import describe_error
 from bundle.writing.atomic import write_file
 from rn_model.report.charts.drawing import Chart
 from rn_model.report.charts.matrix import NAMED, confusion_chart
@@ -66,7 +67,7 @@ def _contents(files: RunFiles) -> dict[str, Any]:
         try:
             return make()
         except (ValueError, TypeError) as error:
-            notes.append(Note(file, f"not as expected: {' '.join(str(error).split())}"))
+            notes.append(Note(file, f"not as expected: {describe_error(error)}"))
             return otherwise
 
     names = class_names(files)

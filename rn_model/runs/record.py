@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from bundle.preprocessing import Pixels, Preprocessing
+from bundle.text import describe_error
 from bundle.writing.atomic import write_directory, write_file
 from rn_model.layers import Normalization, convert_normalization
 from rn_model.runs.rows import Row
@@ -168,7 +169,9 @@ def load_run(path: Path) -> Run:
     try:
         model.load_state_dict(load_file(weights))
     except (RuntimeError, SafetensorError) as error:
-        raise ValueError(f"{weights} does not fit {record.factory}: {_line(error)}") from error
+        raise ValueError(
+            f"{weights} does not fit {record.factory}: {describe_error(error)}"
+        ) from error
     return Run(model.eval(), record, _read_target(path / TARGET, record))
 
 
@@ -179,7 +182,7 @@ def _read_target(path: Path, record: RunRecord) -> Pixels | None:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             images: Pixels = arrays["images"]
     except Exception as error:  # numpy passes on what zip, zlib and its own header parser raise
-        raise ValueError(f"{path} is damaged: {_line(error)}") from error
+        raise ValueError(f"{path} is damaged: {describe_error(error)}") from error
     if fingerprint(images) != record.fingerprints.get("target"):
         raise ValueError(f"{path} is damaged: its fingerprint is not the one in {RECORD}")
     return images
@@ -203,7 +206,9 @@ def _make(record: RunRecord) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             model = factory(**record.factory_arguments)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"cannot make the network {record.factory}: {_line(error)}") from error
+        raise ValueError(
+            f"cannot make the network {record.factory}: {describe_error(error)}"
+        ) from error
     if not isinstance(model, nn.Module):
         raise ValueError(f"{record.factory} made a {type(model).__name__}, not a network")
     return convert_normalization(model, record.normalization)
@@ -225,7 +230,3 @@ def _contents(run: Run) -> dict[str, bytes]:
 
 def _is_empty_directory(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import ValidationError
 
+from bundle.text import describe_error
 from rn_model.recipes import expand_recipe, load_recipe, recipe_names
 from rn_model.training.config import RunConfig
 from rn_model.training.errors import TrainingError
@@ -93,7 +94,7 @@ def read_mapping(name: str) -> tuple[dict[str, Any], Path]:
     try:
         raw = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TrainingError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+        raise TrainingError(f"{name} is not YAML: {describe_error(error)}") from error
     if not isinstance(raw, dict):
         raise TrainingError(f"{name} must be a mapping of settings, such as 'seed: 0'")
     return raw, path.parent

@@ -10,6 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from bundle.text import describe_error
 from rn_model.data import ImageSet
 from rn_model.data.tensors import to_unit
 from rn_model.layers import project_parameters
@@ -270,7 +271,7 @@ class Loop:
         try:
             return self._restore(state)
         except (RuntimeError, ValueError, KeyError) as error:
-            line = " ".join(str(error).split())[:200]
+            line = describe_error(error, limit=200)
             raise TrainingError(
                 "the checkpoint does not fit this run any more: begin again in another directory if"
                 f" images or code have changed ({line})"

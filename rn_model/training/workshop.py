@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from bundle.preprocessing import Preprocessing
+from bundle.text import describe_error
 from bundle.writing.atomic import write_file
 from rn_model.backbones import make_network
 from rn_model.data import ImageSet, Task, load_preprocessing, make_augmentation, open_task
@@ -189,7 +190,7 @@ def load_source(path: Path, network: nn.Module) -> None:
     except FileNotFoundError as error:
         raise TrainingError(f"there is no {path} to begin with") from error
     except (RuntimeError, SafetensorError) as error:
-        line = " ".join(str(error).split())[:300]
+        line = describe_error(error, limit=300)
         raise TrainingError(f"{path} does not fit the network of this run: {line}") from error
 
 

@@ -5,6 +5,7 @@ import io
 from PIL import Image, UnidentifiedImageError
 
 from bundle.preprocessing import Pixels, Preprocessing
+from bundle.text import describe_error
 from service.api.problems import ServiceError, TooLarge, Unprocessable
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
@@ -41,7 +42,9 @@ def decode_image(
             f"{name} is not an image in a format that is read here: {', '.join(FORMATS)}"
         ) from error
     except Exception as error:  # the decoders raise whatever a damaged file makes of them
-        raise Unprocessable(f"{name} is damaged or incomplete: {_first_line(error)}") from error
+        raise Unprocessable(
+            f"{name} is damaged or incomplete: {describe_error(error, first_line=True)}"
+        ) from error
 
 
 def _check_size(image: Image.Image, max_pixels: int, name: str) -> None:
@@ -51,8 +54,3 @@ def _check_size(image: Image.Image, max_pixels: int, name: str) -> None:
             f"{name} has {width} x {height} = {width * height:,} pixels; at most {max_pixels:,} are"
             " accepted"
         )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

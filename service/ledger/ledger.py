@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from bundle.moments import FlatMoments
+from bundle.text import describe_error
 from service.adaptation.state import OnlineState
 from service.ledger.records import Receipt, Target, Version, first_version, now
 from service.ledger.tables import Base, EventRow, MetaRow, ReceiptRow, TargetRow, VersionRow
@@ -49,14 +50,18 @@ class Ledger:
             _make_directory(parsed)
             self._engine = create_engine(parsed)
         except (SQLAlchemyError, ImportError, OSError) as error:
-            raise LedgerError(f"cannot open the ledger {parsed}: {_first_line(error)}") from error
+            raise LedgerError(
+                f"cannot open the ledger {parsed}: {describe_error(error, first_line=True)}"
+            ) from error
         if parsed.get_backend_name() == "sqlite":
             sqlalchemy.event.listen(self._engine, "connect", _set_pragmas)
         try:
             self._prepare()
         except SQLAlchemyError as error:
             self.close()
-            raise LedgerError(f"cannot open the ledger {parsed}: {_first_line(error)}") from error
+            raise LedgerError(
+                f"cannot open the ledger {parsed}: {describe_error(error, first_line=True)}"
+            ) from error
         except LedgerError:
             self.close()
             raise
@@ -181,7 +186,9 @@ class Ledger:
             with Session(self._engine) as session, session.begin():
                 yield session
         except SQLAlchemyError as error:
-            raise LedgerError(f"the ledger cannot be used: {_first_line(error)}") from error
+            raise LedgerError(
+                f"the ledger cannot be used: {describe_error(error, first_line=True)}"
+            ) from error
 
     def _prepare(self) -> None:
         """Make the tables, unless they are those of another version, which are left alone."""
@@ -218,10 +225,6 @@ def _set_pragmas(connection: Any, _: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
 
 
 def _store(row: TargetRow, state: OnlineState, admission: bytes) -> None:

@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
 
+from bundle.text import describe_error
 from rn_model.data import DataError, UnreadableImage
 from rn_model.layers.distributed import rank, world_size
 from rn_model.training.errors import LocalError, TrainingError
@@ -24,7 +25,7 @@ def on_first(fabric: Fabric, action: Callable[[], None]) -> None:
         try:
             action()
         except ValueError as error:
-            reason, own = str(error) or type(error).__name__, error
+            reason, own = describe_error(error), error
     reason = fabric.broadcast(reason)
     if own is not None:
         raise own
@@ -54,7 +55,7 @@ def one_line() -> Iterator[None]:
             " for as much; the last checkpoint is intact"
         ) from error
     except RuntimeError as error:
-        line = (str(error).splitlines() or [""])[0]
+        line = describe_error(error, first_line=True)
         if "DataLoader worker" in line:
             raise LocalError(
                 f"a process that reads images died: {line} Perhaps memory is short: lower"
