@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rn_model.compare.comparing import summarize, train_grid
+from rn_model.compare.comparison import summarize, train_grid
 from rn_model.compare.config import GridConfig
 from rn_model.compare.execution import Options
-from rn_model.compare.findings.collecting import Finding
 from rn_model.compare.findings.differences import difference, differences_table
+from rn_model.compare.findings.results import Finding
 from rn_model.compare.findings.statistics import by_seed, spread
 from rn_model.compare.findings.tables import TextTable, as_rich, percent, print_tables
-from rn_model.compare.grids import load_grid
+from rn_model.compare.grid_file import load_grid
 from rn_model.training.errors import Interrupted
 
 # Target accuracies in percent as published for the same protocols, by other networks and trainings.

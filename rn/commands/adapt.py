@@ -135,7 +135,7 @@ def _describe(config: "RunConfig", base: Path, console: "Console") -> None:
 
     from rn_model.data import open_task
     from rn_model.layers.base import domain_norms
-    from rn_model.training.workshop import plan_network
+    from rn_model.training.context import plan_network
 
     task = open_task(config.task, config.preprocessing, base=base)
     network = plan_network(config, task, config.normalization, base)

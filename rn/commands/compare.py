@@ -42,7 +42,7 @@ def compare(
     try:
         from rich.console import Console
 
-        from rn_model.compare.comparing import summarize, train_grid
+        from rn_model.compare.comparison import summarize, train_grid
         from rn_model.compare.execution import Options
         from rn_model.compare.findings.tables import print_tables
         from rn_model.training.errors import Interrupted
@@ -73,7 +73,7 @@ def compare(
 
 
 def _load(name: str, seeds: int | None, settings: list[str] | None) -> "tuple[GridConfig, Path]":
-    from rn_model.compare.grids import load_grid
+    from rn_model.compare.grid_file import load_grid
     from rn_model.training.config_file import parse_override
 
     grid, base = load_grid(name)

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from rn_model.compare.folder import locked, read_failures, write_failures
-from rn_model.compare.planning import Job
+from rn_model.compare.jobs import Job
 from rn_model.compare.pool import Outcome, Pool
-from rn_model.training.control.interruption import Interruption
 from rn_model.training.errors import Interrupted
+from rn_model.training.processes.interruption import Interruption
 from rn_model.training.result import Result
 
 

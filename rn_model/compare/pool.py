@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, Self
 
-from rn_model.compare.planning import Job
+from rn_model.compare.jobs import Job
 from rn_model.compare.worker import order
 from rn_model.training.errors import TrainingError
 

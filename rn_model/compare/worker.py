@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 from bundle.text import describe_error
-from rn_model.compare.planning import Job
+from rn_model.compare.jobs import Job
 
 
 def order(job: Job, out: Path, *, report: bool, keep_checkpoints: bool) -> str:
@@ -73,7 +73,7 @@ def _work(order: dict[str, Any]) -> dict[str, str]:
 
 def _train(order: dict[str, Any]) -> None:
     from rn_model.training.config import RunConfig
-    from rn_model.training.records.checkpointing import FILE
+    from rn_model.training.records.checkpoint import FILE
     from rn_model.training.run import train, train_source
 
     config = RunConfig.model_validate(order["config"])

@@ -7,8 +7,8 @@ from rn_model.data.augmentation import (
     make_augmentation,
 )
 from rn_model.data.config import DatasetConfig, Draw, TaskConfig
+from rn_model.data.dataset import open_dataset
 from rn_model.data.errors import DataError, UnreadableImage
-from rn_model.data.opening import open_dataset
 from rn_model.data.sets import ImageSet, JoinedSet, PictureSet
 from rn_model.data.task import Task, open_task
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from rn_model.data.dataset import numbered
 from rn_model.data.errors import DataError
-from rn_model.data.files import shown
-from rn_model.data.opening import numbered
+from rn_model.data.formats.image_files import shown
 from rn_model.data.sets import PictureSet
 
 _FEWEST = 2

@@ -6,8 +6,8 @@ from pathlib import Path
 from bundle.preprocessing import Preprocessing
 from rn_model.data.classes import check_sources, common_classes, relabel
 from rn_model.data.config import DatasetConfig, TaskConfig
+from rn_model.data.dataset import Opened, open_dataset
 from rn_model.data.errors import DataError
-from rn_model.data.opening import Opened, open_dataset
 from rn_model.data.sets import ImageSet, JoinedSet, PictureSet
 from rn_model.data.splits import stratified_split
 

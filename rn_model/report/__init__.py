@@ -19,6 +19,6 @@ def write_report(run: Path) -> Path:
         OSError: if a file cannot be read or written.
     """
     # matplotlib and scikit-learn take seconds to import: not before a page is made.
-    from rn_model.report.writing import write
+    from rn_model.report.page import write
 
     return write(run)

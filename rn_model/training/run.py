@@ -13,20 +13,8 @@ from torch import nn
 
 from rn_model.layers import Normalization
 from rn_model.layers.distributed import rank, world_size
-from rn_model.training.adaptation import adapt_stage, adapted_network
 from rn_model.training.config import RunConfig
-from rn_model.training.control.interruption import Interruption
-from rn_model.training.control.processes import on_first, one_line
-from rn_model.training.errors import Interrupted
-from rn_model.training.evaluation.keeper import Keeper
-from rn_model.training.evaluation.measurement import measure, source_accuracy
-from rn_model.training.finishing import finish
-from rn_model.training.records.checkpointing import load_checkpoint, save_checkpoint
-from rn_model.training.records.folder import claim
-from rn_model.training.records.history import History
-from rn_model.training.result import Result
-from rn_model.training.stage import STAGES, Loop, Stage
-from rn_model.training.workshop import (
+from rn_model.training.context import (
     SOURCE_WEIGHTS,
     Workshop,
     image_fingerprints,
@@ -36,6 +24,18 @@ from rn_model.training.workshop import (
     plan_network,
     save_source,
 )
+from rn_model.training.errors import Interrupted
+from rn_model.training.evaluation.checkpoint_selection import Keeper
+from rn_model.training.evaluation.measurement import measure, source_accuracy
+from rn_model.training.finalization import finish
+from rn_model.training.processes.failures import on_first, one_line
+from rn_model.training.processes.interruption import Interruption
+from rn_model.training.records.checkpoint import load_checkpoint, save_checkpoint
+from rn_model.training.records.history import History
+from rn_model.training.records.run_folder import claim
+from rn_model.training.result import Result
+from rn_model.training.stages.adaptation import adapt_stage, adapted_network
+from rn_model.training.stages.loop import STAGES, Loop, Stage
 
 
 def train(
@@ -57,7 +57,7 @@ def train(
         base: folder that relative paths of the configuration begin at.
         resume: see ``out``.
         amended: names of settings that were changed on purpose to get over what stopped the run; see
-            :data:`rn_model.training.records.folder.AMENDABLE`.
+            :data:`rn_model.training.records.run_folder.AMENDABLE`.
         console: where progress is shown; None to be silent.
         tensorboard: whether event files are written.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rn_model.compare.config import GridConfig
-from rn_model.compare.findings.collecting import Finding
+from rn_model.compare.findings.results import Finding
 from rn_model.compare.findings.statistics import Difference, over_tasks, paired_difference
 from rn_model.compare.findings.tables import MISSING, TextTable
 

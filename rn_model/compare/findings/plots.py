@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from bundle.writing.atomic import write_file
 from rn_model.compare.config import PLOTS, GridConfig
-from rn_model.compare.findings.collecting import Finding
+from rn_model.compare.findings.results import Finding
 from rn_model.compare.findings.statistics import by_seed, rank_correlation, score_pairs, spread
 
 _SETTINGS: dict[Any, Any] = {

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from rn_model.compare.findings.collecting import Finding
+from rn_model.compare.findings.results import Finding
 from rn_model.runs.selection import choose, mean_score
 from rn_model.training.result import Result
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rn_model.compare.config import GridConfig
-from rn_model.compare.findings.collecting import Finding
+from rn_model.compare.findings.results import Finding
 from rn_model.compare.findings.statistics import (
     Measure,
     Spread,

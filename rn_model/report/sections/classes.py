@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rn_model.report.reading import Arrays
+from rn_model.report.run_files import Arrays
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]

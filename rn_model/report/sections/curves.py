@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from rn_model.report.charts.drawing import Chart, Key, series
-from rn_model.report.charts.lines import Curve, Timeline, draw_lines
-from rn_model.report.reading import Entry, RunFiles
-from rn_model.report.sections.choice import Choice
+from rn_model.report.charts.chart import Chart, Key, series
+from rn_model.report.charts.line_chart import Curve, Timeline, draw_lines
+from rn_model.report.run_files import Entry, RunFiles
+from rn_model.report.sections.selection import Choice
 
 
 def timeline(files: RunFiles, choice: Choice) -> Timeline:

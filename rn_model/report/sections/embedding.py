@@ -12,8 +12,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from rn_model.report.charts.drawing import SERIES, Chart, Key, color, draw, series, short
-from rn_model.report.reading import Arrays
+from rn_model.report.charts.chart import SERIES, Chart, Key, color, draw, series, short
+from rn_model.report.run_files import Arrays
 
 Points = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from rn_model.report.reading import Entry, RunFiles
+from rn_model.report.run_files import Entry, RunFiles
 
 UNKNOWN = "—"
 _PLACES = ("name", "built_in", "path", "list")

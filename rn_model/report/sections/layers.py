@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from rn_model.layers.functional import group_width
-from rn_model.report.charts.drawing import Chart, Key, color, draw, listed, short
-from rn_model.report.reading import Entry
+from rn_model.report.charts.chart import Chart, Key, color, draw, listed, short
+from rn_model.report.run_files import Entry
 
 Values = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from rn_model.data.tensors import to_input
 from rn_model.layers.base import DOMAINS, Domain, domain_norms, set_branch
 from rn_model.layers.distributed import gather_batch, rank, world_size
 from rn_model.layers.estimation import estimate_moments
-from rn_model.training.batches.loading import ordered_batches
+from rn_model.training.batches.loader import ordered_batches
 
 _BATCH = 256
 

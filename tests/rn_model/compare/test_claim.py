@@ -1,10 +1,10 @@
 import pytest
 
 from bench.claim import PUBLISHED, claim_lines, published_table
-from rn_model.compare.findings.collecting import Finding
-from rn_model.compare.grids import load_grid
-from rn_model.compare.planning import Key, cell_keys
-from tests.rn_model.compare.findings.results import result
+from rn_model.compare.findings.results import Finding
+from rn_model.compare.grid_file import load_grid
+from rn_model.compare.jobs import Key, cell_keys
+from tests.rn_model.compare.findings.synthetic import result
 
 GRID, _ = load_grid("claim")
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import yaml
 
-from rn_model.compare.grids import grid_config, grid_names, load_grid
-from rn_model.compare.planning import check_jobs, plan_jobs
+from rn_model.compare.grid_file import grid_config, grid_names, load_grid
+from rn_model.compare.jobs import check_jobs, plan_jobs
 from tests.rn_model.compare.grid import BASE, tiny_grid
 
 

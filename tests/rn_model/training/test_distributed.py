@@ -15,7 +15,7 @@ import yaml
 from safetensors.torch import load_file
 
 from rn_model.runs.record import WEIGHTS
-from rn_model.training.records.checkpointing import load_checkpoint
+from rn_model.training.records.checkpoint import load_checkpoint
 from rn_model.training.result import Result
 from tests.rn_model.training.networks import STRIKES
 from tests.rn_model.training.running import LONG, history, tiny, trained

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from rn_model.training.errors import TrainingError
-from rn_model.training.records.checkpointing import FILE as CHECKPOINT
-from rn_model.training.records.checkpointing import load_checkpoint
+from rn_model.training.records.checkpoint import FILE as CHECKPOINT
+from rn_model.training.records.checkpoint import load_checkpoint
 from rn_model.training.records.history import FILE as HISTORY
 from rn_model.training.records.history import LOGS
 from rn_model.training.result import FILE as RESULT
@@ -150,7 +150,7 @@ def test_the_final_files_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     raw, out = tiny(tmp_path), tmp_path / "run"
     # Stands in the way of a directory that the run needs.
     with monkeypatch.context() as patch:
-        patch.setattr("rn_model.training.finishing.FIRST", f"{HISTORY}/first")
+        patch.setattr("rn_model.training.finalization.FIRST", f"{HISTORY}/first")
         with pytest.raises(TrainingError, match=r"cannot write .*: Not a directory"):
             trained(raw, out)
     assert not (out / RESULT).exists()

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from rn_model.training.records.checkpointing import FILE as CHECKPOINT
-from rn_model.training.records.checkpointing import load_checkpoint
+from rn_model.training.records.checkpoint import FILE as CHECKPOINT
+from rn_model.training.records.checkpoint import load_checkpoint
 from rn_model.training.result import FILE as RESULT
 from tests.rn_model.training.running import (
     assert_same_run,

@@ -2,10 +2,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from rn_model.compare.config import GridConfig
-from rn_model.compare.findings.collecting import Finding
 from rn_model.compare.findings.plots import bars, scatter
-from rn_model.compare.planning import cell_keys
-from tests.rn_model.compare.findings.results import result
+from rn_model.compare.findings.results import Finding
+from rn_model.compare.jobs import cell_keys
+from tests.rn_model.compare.findings.synthetic import result
 
 
 def _grid(normalizations: int) -> GridConfig:

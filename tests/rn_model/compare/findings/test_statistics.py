@@ -14,7 +14,7 @@ from rn_model.compare.findings.statistics import (
     rank_correlation,
     spread,
 )
-from tests.rn_model.compare.findings.results import finding, result
+from tests.rn_model.compare.findings.synthetic import finding, result
 
 accuracies = st.floats(0, 1, allow_nan=False)
 

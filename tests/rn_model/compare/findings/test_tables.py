@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rn_model.compare.comparing import TABLE, summarize
+from rn_model.compare.comparison import TABLE, summarize
 from rn_model.compare.config import GridConfig
-from rn_model.compare.findings.collecting import Finding, collect, write_csv
 from rn_model.compare.findings.differences import differences_table
+from rn_model.compare.findings.results import Finding, collect, write_csv
 from rn_model.compare.findings.tables import as_markdown, make_tables, print_tables
 from rn_model.compare.folder import write_failures
-from rn_model.compare.planning import cell_keys
-from tests.rn_model.compare.findings.results import finding, result, write_result
+from rn_model.compare.jobs import cell_keys
+from tests.rn_model.compare.findings.synthetic import finding, result, write_result
 
 GRID = GridConfig.model_validate(
     {

@@ -1,9 +1,9 @@
 from pathlib import Path
 from typing import Any
 
-from rn_model.report.reading import Entry, RunFiles, read_run
-from rn_model.report.sections.choice import explain
+from rn_model.report.run_files import Entry, RunFiles, read_run
 from rn_model.report.sections.curves import evaluation_charts, timeline, training_charts
+from rn_model.report.sections.selection import explain
 from tests.rn_model.report.synthetic import make_run
 
 

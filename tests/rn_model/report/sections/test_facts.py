@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from rn_model.report.reading import RunFiles
+from rn_model.report.run_files import RunFiles
 from rn_model.report.sections.facts import (
     class_names,
     decimal,

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from rn_model.report.reading import Entry
+from rn_model.report.run_files import Entry
 from rn_model.report.sections.layers import layer_charts, layer_rows
 
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import torch
 
+from rn_model.training.context import new_network, open_workshop
 from rn_model.training.evaluation.measurement import Measurement, measure, source_accuracy
-from rn_model.training.workshop import new_network, open_workshop
 from tests.rn_model.training.running import config, tiny, write_arrays
 
 

@@ -1,0 +1,148 @@
+"""Lines over the steps of a training, through both of its stages."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+from numpy.typing import NDArray
+
+from rn_model.report.charts.chart import Key, color, draw, listed
+from rn_model.report.run_files import Entry
+
+Values = NDArray[np.float64]
+
+
+class Curve(NamedTuple):
+    """A line of a chart: finite values ``y`` at places ``x`` and how it is drawn."""
+
+    key: Key
+    x: Values
+    y: Values
+
+
+class Timeline(NamedTuple):
+    """Both stages one after the other on one axis.
+
+    Attributes:
+        boundary: steps on the source before the adaptation begins; 0 if there were none.
+        both: whether there is something of both stages.
+        chosen: place of the step that was kept; None if it is not known.
+    """
+
+    boundary: int
+    both: bool
+    chosen: int | None
+
+    def place(self, entry: Entry) -> int:
+        """Where on the axis an entry of the history is."""
+        return int(entry["step"]) + (self.boundary if entry["stage"] != "source" else 0)
+
+    def step(self, place: float) -> float:
+        """The counterpart: the step of its stage."""
+        return place - self.boundary if self.both and place > self.boundary else place
+
+
+def draw_lines(
+    name: str,
+    what: str,
+    curves: Sequence[Curve],
+    line: Timeline,
+    *,
+    smooth: bool = False,
+    marks: bool = False,
+    share: bool = False,
+    zero: bool = False,
+    floor: float | None = None,
+) -> Markup:
+    """Draw curves.
+
+    Args:
+        name: of the drawing.
+        what: the lines show, for people who do not see them.
+        curves: the lines.
+        line: the axis.
+        smooth: whether the mean over neighbours is drawn, and the values faintly behind.
+        marks: whether every value gets a dot.
+        share: whether the values are read as per cent.
+        zero: whether the axis has to begin at 0.
+        floor: a value to mark.
+    """
+
+    def paint(axes: Axes) -> None:
+        for curve in curves:
+            _paint_curve(
+                axes, curve, smooth=smooth, marks=marks, boundary=line.boundary if line.both else 0
+            )
+        if floor is not None:
+            axes.axhline(floor, color=color("c2"), linestyle=(0, (5, 4)), linewidth=1)
+        _paint_stages(axes, line)
+        if share:
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        if zero:
+            axes.set_ylim(bottom=0)
+        axes.set_xlim(left=0)
+        axes.set_xlabel("step of each stage" if line.both else "step")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{line.step(x):,.0f}"))
+
+    return draw(name, f"{what} over the training steps. {_in_words(curves)}", paint)
+
+
+def smoothed(y: Values, window: int) -> Values:
+    """The mean over ``window`` neighbours (odd), over fewer at both ends."""
+    if len(y) == 0:
+        return y
+    kernel = np.ones(window)
+    sums = np.convolve(y, kernel)[window // 2 :][: len(y)]
+    counts = np.convolve(np.ones(len(y)), kernel)[window // 2 :][: len(y)]
+    result: Values = sums / counts
+    return result
+
+
+def _paint_curve(axes: Axes, curve: Curve, *, smooth: bool, marks: bool, boundary: int) -> None:
+    # Stages have losses of their own: a line from one to the other would say what never was.
+    before = curve.x <= boundary
+    for part in (before, ~before) if boundary else (curve.x >= 0,):
+        x, y = curve.x[part], curve.y[part]
+        window = max(1, len(x) // 20) | 1
+        paint = color(curve.key.color)
+        if smooth and window > 1:
+            axes.plot(x, y, alpha=0.3, linewidth=0.8, color=paint)
+            y = smoothed(y, window)
+        axes.plot(
+            x,
+            y,
+            linestyle=":" if curve.key.mark == "dotted" else "-",
+            marker="o" if marks or len(x) == 1 else "",
+            markersize=3.5,
+            color=paint,
+        )
+
+
+def _paint_stages(axes: Axes, line: Timeline) -> None:
+    if line.both:
+        axes.axvline(line.boundary, color=color("muted"), linewidth=0.8)
+        for text, side, shift in (("source", "right", -4), ("adaptation", "left", 4)):
+            axes.annotate(
+                text,
+                (line.boundary, 1),
+                xycoords=axes.get_xaxis_transform(),
+                xytext=(shift, 3),
+                textcoords="offset points",
+                ha=side,
+                color=color("muted"),
+                fontsize=9,
+            )
+    if line.chosen is not None:
+        axes.axvline(line.chosen, color=color("ink"), linestyle=(0, (3, 3)), linewidth=1.2)
+
+
+def _in_words(curves: Sequence[Curve]) -> str:
+    said = [
+        f"{curve.key.label} from {curve.y[0]:.3g} to {curve.y[-1]:.3g}"
+        for curve in curves
+        if len(curve.y)
+    ]
+    return f"{listed(said)}." if said else "Nothing was recorded."

@@ -1,0 +1,103 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bundle.preprocessing import Preprocessing
+from rn_model.data import DataError, DatasetConfig
+from rn_model.data.formats.npz import open_built_in, open_npz
+from rn_model.digits.data import source_images, target_images
+from tests.rn_model.data.pictures import COLOUR, SMALL, arrays
+
+
+def _config(path: Path, **more: Any) -> DatasetConfig:
+    return DatasetConfig.model_validate({"path": str(path), **more})
+
+
+def test_images_and_labels_of_a_file(tmp_path: Path) -> None:
+    path = arrays(tmp_path / "a.npz", [2, 0, 1])
+    found = open_npz(path, _config(path))
+    assert found.labels is not None
+    assert found.labels.tolist() == [2, 0, 1]
+    assert found.labels.dtype == np.int64
+    assert found.pictures.pixels(1, SMALL).tolist() == np.full(SMALL.shape, 1).tolist()
+
+
+def test_a_split_of_a_file(tmp_path: Path) -> None:
+    path = arrays(tmp_path / "a.npz", [2, 0, 1, 1], split=np.array([0, 1, 0, 1]))
+    found = open_npz(path, _config(path, split="test"))
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 1]
+    assert [int(found.pictures.pixels(place, SMALL)[0, 0, 0]) for place in (0, 1)] == [1, 3]
+
+
+def test_arrays_may_have_other_names(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    x = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    np.savez(path, x=x, y=np.arange(3), part=np.array([True, False, False]).astype(np.uint8))
+    keys = {"images_key": "x", "labels_key": "y", "split_key": "part"}
+    found = open_npz(path, _config(path, split="train", **keys))
+    assert found.labels is not None
+    assert found.labels.tolist() == [1, 2]
+    assert np.array_equal(found.pictures.pixels(0, COLOUR), x[1])
+
+
+def test_labels_may_be_missing_or_hidden(tmp_path: Path) -> None:
+    path = arrays(tmp_path / "a.npz", [0, 1], labels=None)
+    assert open_npz(path, _config(path)).labels is None
+    with pytest.raises(DataError, match=r"a\.npz holds no array 'labels', only images"):
+        open_npz(path, _config(path, labels=True))
+    path = arrays(tmp_path / "b.npz", [0, 1])
+    assert open_npz(path, _config(path, labels=False)).labels is None
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"images": np.zeros((2, 4, 6))}, r"'images' must be uint8 .* not float64 \(2, 4, 6\)"),
+        ({"images": np.zeros((2, 3, 4, 6), np.uint8)}, r"not uint8 \(2, 3, 4, 6\)"),
+        ({"labels": np.zeros(3, np.int64)}, r"'labels' must be whole numbers \(2,\), not int64"),
+        ({"labels": np.zeros(2)}, "whole numbers"),
+        ({"labels": np.array([0, -1])}, "holds -1; labels count from 0"),
+        ({"split": np.array([0, 2])}, r"'split' must hold 0 \(train\) and 1 \(test\)"),
+        ({"split": None}, "holds no array 'split'"),
+        ({"labels": np.array([None, {}])}, "'labels' cannot be read"),
+    ],
+)
+def test_wrong_arrays_are_refused(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
+    path = arrays(tmp_path / "a.npz", [0, 1], **{"split": np.array([0, 1]), **change})
+    with pytest.raises(DataError, match=complaint):
+        open_npz(path, _config(path, split="train"))
+
+
+def test_what_is_no_file_of_arrays_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    with pytest.raises(DataError, match=r"there is no file .*a\.npz"):
+        open_npz(path, _config(path))
+    path.write_text("text")
+    with pytest.raises(DataError, match=r"a\.npz is not an \.npz file"):
+        open_npz(path, _config(path))
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(DataError, match="holds a single array"):
+        open_npz(path, _config(path))
+    arrays(path, [0, 1])
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"a\.npz is not an \.npz file"):
+        open_npz(path, _config(path))
+
+
+def test_built_in_digits_are_those_of_the_example() -> None:
+    contract = Preprocessing(mode="L", height=16, width=16, mean=(0.3,), std=(0.4,))
+    printed = open_built_in("printed-digits", count=20, seed=3)
+    expected = source_images(20, seed=3, preprocessing=contract)
+    assert printed.labels is not None
+    assert printed.labels.tolist() == expected.labels.tolist()
+    assert np.array_equal(printed.pictures.pixels(7, contract), expected.pixels[7])
+    handwritten = open_built_in("handwritten-digits", count=None, seed=None)
+    known = target_images(contract)
+    assert handwritten.labels is not None
+    assert handwritten.labels.tolist() == known.labels.tolist()
+    assert np.array_equal(handwritten.pictures.pixels(1000, contract), known.pixels[1000])
+    assert handwritten.classes == tuple("0123456789")

@@ -1,0 +1,40 @@
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from rn_model.data import DataError
+from rn_model.training.errors import LocalError, TrainingError
+from rn_model.training.processes.failures import on_first, one_line
+
+
+def test_one_process_alone_is_the_first() -> None:
+    fabric = Fabric(accelerator="cpu", devices=1)
+    done: list[int] = []
+    on_first(fabric, lambda: done.append(1))
+    assert done == [1]
+
+    def fail() -> None:
+        raise TrainingError("no room")
+
+    with pytest.raises(TrainingError, match="no room"):
+        on_first(fabric, fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (DataError("cannot read the image a.png: broken"), "cannot read the image a.png: broken"),
+        (torch.OutOfMemoryError("CUDA out of memory."), "lower training.batch_size"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), "pid 7"),
+    ],
+)
+def test_what_may_happen_in_one_process_is_one_line(error: Exception, line: str) -> None:
+    with pytest.raises(LocalError) as caught, one_line():
+        raise error
+    assert line in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_mistakes_of_the_program_are_not_hidden() -> None:
+    with pytest.raises(RuntimeError, match="shape") as caught, one_line():
+        raise RuntimeError("shape mismatch")
+    assert not isinstance(caught.value, TrainingError)
