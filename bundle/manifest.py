@@ -1,6 +1,6 @@
 """The manifest of a bundle: everything about it that is not an array or a graph."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -89,8 +89,8 @@ class TargetStatistics(_Model):
     prior_count: Annotated[float, Field(gt=0, lt=2**53)] = 64.0
 
 
-class Calibration(_Model):
-    """What is normal for the images behind the base target moments, measured at export.
+class InputProfile(_Model):
+    """Input features that are normal for target images, measured at export.
 
     Attributes:
         features: names of the per-image input features that ``observe.onnx`` gives.
@@ -102,7 +102,7 @@ class Calibration(_Model):
     spread: tuple[Annotated[float, Field(ge=0)], ...]
 
     @model_validator(mode="after")
-    def _check(self) -> "Calibration":
+    def _check(self) -> "InputProfile":
         if not len(self.features) == len(self.median) == len(self.spread):
             raise ValueError("every feature needs one median and one spread")
         return self
@@ -159,7 +159,8 @@ class Manifest(_Model):
         normalization: method of the layers that were folded.
         sites: every normalization layer, in the order of the flat vectors.
         target: what the base target moments are.
-        calibration: what is normal for target images; None if no image was at hand.
+        input_profile: input features that are normal for target images; None if the export was given no
+            image. Its key in the file is ``calibration``.
         parity: how far the exported graphs are from the torch model.
         variants: those of ``predict.onnx`` in lower precision.
         provenance: where the model comes from: code version, data fingerprints, metrics.
@@ -175,7 +176,7 @@ class Manifest(_Model):
     normalization: str
     sites: Annotated[tuple[Site, ...], Field(min_length=1)]
     target: TargetStatistics
-    calibration: Calibration | None
+    input_profile: InputProfile | None = Field(alias="calibration")
     parity: dict[str, float]
     variants: dict[Precision, Variant] = {}
     provenance: dict[str, JsonValue]
@@ -202,6 +203,10 @@ class Manifest(_Model):
         """Length of the flat vectors: the channels of all sites."""
         return sum(site.channels for site in self.sites)
 
+    def to_values(self) -> dict[str, Any]:
+        """The manifest as JSON values, under the keys of the file."""
+        return self.model_dump(mode="json", by_alias=True)
+
     def to_json(self) -> bytes:
-        """The file's content; the same for the same manifest."""
-        return (self.model_dump_json(indent=2) + "\n").encode()
+        """Content of the file: equal manifests give equal bytes."""
+        return (self.model_dump_json(indent=2, by_alias=True) + "\n").encode()

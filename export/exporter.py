@@ -19,8 +19,8 @@ from bundle.text import describe_error
 from bundle.writing.storage import check_path, describe_files, write_bundle
 from export.assembly import Assembly, assemble
 from export.checks.free_size import check_larger, larger_logits
-from export.checks.images import calibration, check_images, random_images
 from export.checks.images import canary as canary_file
+from export.checks.images import check_images, input_profile, random_images
 from export.checks.parity import (
     check_batch_moments,
     check_observations,
@@ -171,7 +171,7 @@ def build_bundle(
         normalization=normalization,
         sites=tuple(parts.table),
         target=_statistics(sites, statistics),
-        calibration=None if images is None else calibration(images),
+        calibration=None if images is None else input_profile(images),
         parity=parity,
         variants=table,
         provenance=dict(info.provenance),

@@ -15,6 +15,9 @@ from bundle.text import flatten
 # Added to variances, as normalization layers do: a channel that is never active has none.
 EPSILON = 1e-5
 
+# Parts of a manifest that are compared on their own.
+_OWN_COMPARISON = ("files", "sites")
+
 
 @dataclass(frozen=True)
 class SiteDifference:
@@ -169,7 +172,7 @@ def _architecture(first: Bundle, second: Bundle, common: int) -> str | None:
 
 def _facts(first: Bundle, second: Bundle) -> dict[str, tuple[Any, Any]]:
     a, b = (
-        flatten(bundle.manifest.model_dump(mode="json", exclude={"files", "sites"}))
+        flatten({k: v for k, v in bundle.manifest.to_values().items() if k not in _OWN_COMPARISON})
         for bundle in (first, second)
     )
     return {key: (a.get(key), b.get(key)) for key in {**a, **b} if a.get(key) != b.get(key)}

@@ -39,7 +39,7 @@ class Inspection:
             "fingerprint": self.fingerprint,
             "signature": self.signature,
             "sizes": self.sizes,
-            "manifest": self.manifest.model_dump(mode="json"),
+            "manifest": self.manifest.to_values(),
         }
 
 

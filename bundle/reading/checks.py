@@ -59,12 +59,13 @@ def check_variants(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
         check_places(name, model, None, {})
 
 
-def check_calibration(manifest: Manifest) -> None:
-    """Check that the calibration is of the features that ``observe.onnx`` gives."""
-    if manifest.calibration is not None and manifest.calibration.features != FEATURES:
+def check_input_profile(manifest: Manifest) -> None:
+    """Check that the input profile covers the features that ``observe.onnx`` returns."""
+    profile = manifest.input_profile
+    if profile is not None and profile.features != FEATURES:
         raise BundleError(
-            f"{files.MANIFEST}: the calibration must be of {', '.join(FEATURES)},"
-            f" not of {', '.join(manifest.calibration.features)}"
+            f"{files.MANIFEST}: the input profile must cover {', '.join(FEATURES)},"
+            f" not {', '.join(profile.features)}"
         )
 
 

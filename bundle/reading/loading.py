@@ -16,8 +16,8 @@ from bundle.reading.arrays import MAX_HEADER, read_arrays, take_moments
 from bundle.reading.canary import MAX_CANARY_BYTES, read_canary
 from bundle.reading.checks import (
     check_arrays,
-    check_calibration,
     check_graph,
+    check_input_profile,
     check_sites,
     check_variants,
     wanted_arrays,
@@ -71,7 +71,7 @@ def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundl
     check_places(files.OBSERVE, models[files.OBSERVE], files.BASE, base.places)
     check_places(files.COMPENSATE, models[files.COMPENSATE], None, {})
     check_variants(manifest, contents)
-    check_calibration(manifest)
+    check_input_profile(manifest)
     moment_keys = {key for keys in _MOMENTS.values() for key in keys}
     bundle = Bundle(
         manifest=manifest,

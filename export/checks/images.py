@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from bundle.interface import FEATURES
-from bundle.manifest import Calibration
+from bundle.manifest import InputProfile
 from bundle.preprocessing import Pixels, Preprocessing
 from bundle.reading.canary import MAX_CANARY_BYTES
 from export.checks.parity import batches
@@ -52,13 +52,13 @@ def random_images(preprocessing: Preprocessing) -> Pixels:
     return generator.integers(0, 256, (16, *preprocessing.shape), dtype=np.uint8)
 
 
-def calibration(images: Pixels) -> Calibration:
-    """What is normal for the input features of these images."""
+def input_profile(images: Pixels) -> InputProfile:
+    """Median and spread of the input features of these images."""
     parts = [input_features(torch.from_numpy(part)).numpy() for part in batches(images)]
     features = np.concatenate(parts).astype(np.float64)
     median = np.median(features, axis=0)
     spread = np.median(np.abs(features - median), axis=0)
-    return Calibration(features=FEATURES, median=tuple(median), spread=tuple(spread))
+    return InputProfile(features=FEATURES, median=tuple(median), spread=tuple(spread))
 
 
 def canary(images: Pixels) -> bytes:

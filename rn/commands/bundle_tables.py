@@ -47,11 +47,11 @@ def show_inspection(found: Inspection) -> None:
     _section("parity with torch", manifest.parity)
     for precision, variant in manifest.variants.items():
         _section(f"variant {precision}", flatten(variant.model_dump(mode="json")))
-    if manifest.calibration is not None:
-        figures = manifest.calibration
+    if manifest.input_profile is not None:
+        figures = manifest.input_profile
         rows = zip(figures.features, figures.median, figures.spread, strict=True)
         _section(
-            "calibration: median, spread",
+            "input profile: median, spread",
             {name: f"{median:.4g}, {spread:.4g}" for name, median, spread in rows},
         )
     _section("where it comes from", flatten(dict(manifest.provenance)))

@@ -64,17 +64,17 @@ class Intake:
         base = bundle.manifest.target
         self._prior_count = settings.prior_count or base.prior_count
         # What is normal for source images says nothing of target ones.
-        self._calibration = bundle.manifest.calibration if base.origin == "target" else None
+        self._input_profile = bundle.manifest.input_profile if base.origin == "target" else None
         self._rules = AdmissionRules(
             settings.admission_window, settings.admission_threshold, settings.change_images
         )
-        self._admission = Admission(self._rules, self._calibration)
+        self._admission = Admission(self._rules, self._input_profile)
         self.first_state = OnlineState(bundle.target, self._prior_count)
         self.first_admission = self._admission.to_bytes()
 
     def restore(self, admission: bytes) -> None:
         """Remember what was admitted up to then, and forget what came after."""
-        self._admission.restore(admission, self._calibration)
+        self._admission.restore(admission, self._input_profile)
 
     def take(self, images: Sequence[Pixels], state: OnlineState) -> Taken:
         """Admit what belongs, and merge it into the state.

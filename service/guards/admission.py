@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bundle.manifest import Calibration
+from bundle.manifest import InputProfile
 from bundle.preprocessing import Pixels
 
 Features = NDArray[np.float64]
@@ -66,13 +66,13 @@ class Admission:
 
     Attributes:
         rules: thresholds.
-        calibration: what is normal before enough images were admitted; None if unknown.
+        input_profile: what is normal before enough images were admitted; None if unknown.
         features: of the last admitted images, oldest first.
         digests: of admitted images, for recognizing duplicates.
     """
 
     rules: AdmissionRules
-    calibration: Calibration | None
+    input_profile: InputProfile | None
     features: deque[Features] = field(default_factory=deque)
     digests: dict[int, None] = field(default_factory=dict)
     _held: dict[int, tuple[Pixels, Features]] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class Admission:
         self._held.clear()
         self._recent.clear()
         self.features.clear()
-        self.calibration = None
+        self.input_profile = None
         return domain
 
     @property
@@ -140,8 +140,11 @@ class Admission:
     def _distances(self, features: Features) -> NDArray[np.float64]:
         if len(self.features) >= MIN_REFERENCE:
             return Reference.of(np.array(self.features)).distances(features)
-        if self.calibration is not None:
-            median, spread = np.array(self.calibration.median), np.array(self.calibration.spread)
+        if self.input_profile is not None:
+            median, spread = (
+                np.array(self.input_profile.median),
+                np.array(self.input_profile.spread),
+            )
             return Reference(median, spread).distances(features)
         return np.where(np.isfinite(features).all(axis=1), 0.0, np.inf)
 
@@ -163,16 +166,16 @@ class Admission:
         buffer = io.BytesIO()
         features = np.array(self.features, dtype=np.float64)
         digests = np.array(list(self.digests), dtype=np.uint64)
-        calibrated = np.array(self.calibration is not None)
+        calibrated = np.array(self.input_profile is not None)
         np.savez(buffer, features=features, digests=digests, calibrated=calibrated)
         return buffer.getvalue()
 
-    def restore(self, content: bytes, calibration: Calibration | None) -> None:
+    def restore(self, content: bytes, input_profile: InputProfile | None) -> None:
         """Go back to what :meth:`to_bytes` wrote."""
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             self.features = deque(arrays["features"])
             self.digests = dict.fromkeys(int(value) for value in arrays["digests"])
-            self.calibration = calibration if bool(arrays["calibrated"]) else None
+            self.input_profile = input_profile if bool(arrays["calibrated"]) else None
         self._held.clear()
         self._recent.clear()
 

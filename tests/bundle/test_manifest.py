@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -31,6 +32,33 @@ def test_json_round_trip() -> None:
     manifest = Manifest.model_validate(fields())
     assert Manifest.model_validate_json(manifest.to_json()) == manifest
     assert manifest.to_json() == Manifest.model_validate(fields()).to_json()
+
+
+def test_the_keys_of_the_file_stay() -> None:
+    text = Manifest.model_validate(fields()).to_json()
+    assert list(json.loads(text)) == [
+        "schema_version",
+        "name",
+        "classes",
+        "preprocessing",
+        "opset",
+        "free_size",
+        "normalization",
+        "sites",
+        "target",
+        "calibration",
+        "parity",
+        "variants",
+        "provenance",
+        "files",
+    ]
+
+
+def test_a_field_has_one_key_in_the_file() -> None:
+    renamed = fields()
+    renamed["input_profile"] = renamed.pop("calibration")
+    with pytest.raises(ValidationError):
+        Manifest.model_validate(renamed)
 
 
 def test_sites_share_the_flat_vectors() -> None:

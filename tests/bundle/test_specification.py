@@ -17,8 +17,8 @@ from bundle.fold import fold_site
 from bundle.interface import FEATURES, signatures
 from bundle.manifest import (
     SCHEMA_VERSION,
-    Calibration,
     FileEntry,
+    InputProfile,
     Kept,
     Manifest,
     Site,
@@ -142,12 +142,13 @@ def test_the_page_is_of_this_version() -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [Manifest, Site, TargetStatistics, Calibration, Variant, Kept, FileEntry, Preprocessing],
+    [Manifest, Site, TargetStatistics, InputProfile, Variant, Kept, FileEntry, Preprocessing],
 )
 def test_every_field_is_specified(
-    model: type[Manifest | Site | TargetStatistics | Calibration | Variant | Kept | FileEntry],
+    model: type[Manifest | Site | TargetStatistics | InputProfile | Variant | Kept | FileEntry],
 ) -> None:
-    for name in model.model_fields:
+    for field, info in model.model_fields.items():
+        name = info.alias or field
         assert re.search(rf'[`"]{name}["`]', PAGE), name
 
 

@@ -43,15 +43,15 @@ def test_moments_are_the_models(small_bundle: Path) -> None:
             np.testing.assert_array_equal(found[index], values.double().numpy())
 
 
-def test_calibration_and_canary_come_from_the_images(small_bundle: Path) -> None:
+def test_input_profile_and_canary_come_from_the_images(small_bundle: Path) -> None:
     bundle = load_bundle(small_bundle)
-    calibration = bundle.manifest.calibration
-    assert calibration is not None and bundle.canary is not None
+    profile = bundle.manifest.input_profile
+    assert profile is not None and bundle.canary is not None
     features = input_features(torch.from_numpy(IMAGES)).numpy()
     median = np.median(features, axis=0)
-    np.testing.assert_allclose(calibration.median, median, rtol=1e-6)
+    np.testing.assert_allclose(profile.median, median, rtol=1e-6)
     spread = np.median(np.abs(features - median), axis=0)
-    np.testing.assert_allclose(calibration.spread, spread, rtol=1e-4)
+    np.testing.assert_allclose(profile.spread, spread, rtol=1e-4)
     assert len(bundle.canary) == 256
     known = {image.tobytes() for image in IMAGES}
     assert len({image.tobytes() for image in bundle.canary} & known) == 256
@@ -59,7 +59,7 @@ def test_calibration_and_canary_come_from_the_images(small_bundle: Path) -> None
 
 def test_without_images_there_is_neither(wide_bundle: Path) -> None:
     bundle = load_bundle(wide_bundle)
-    assert bundle.manifest.calibration is None and bundle.canary is None
+    assert bundle.manifest.input_profile is None and bundle.canary is None
     assert not (wide_bundle / files.CANARY).exists()
 
 
@@ -98,7 +98,7 @@ def test_a_model_that_has_not_seen_the_target_begins_with_the_source(tmp_path: P
         for values, expected in zip(found, layer.running("source"), strict=True):
             np.testing.assert_array_equal(values, expected.double().numpy())
     assert (manifest.target.origin, manifest.target.images) == ("source", 100)
-    assert manifest.calibration is not None and bundle.canary is None
+    assert manifest.input_profile is not None and bundle.canary is None
 
 
 def refusal(model: nn.Module, directory: Path, info: BundleInfo = SMALL) -> str:

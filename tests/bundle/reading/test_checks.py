@@ -193,6 +193,6 @@ def test_keys_that_come_twice(path: Path) -> None:
     assert refusal(path) == "manifest.json is not JSON: the key 'name' comes twice"
 
 
-def test_a_calibration_of_other_features(path: Path) -> None:
+def test_an_input_profile_of_other_features(path: Path) -> None:
     calibration = {"features": ["mean"], "median": [0.5], "spread": [0.1]}
-    assert "must be of mean, deviation" in edited(path, calibration=calibration)
+    assert "must cover mean, deviation" in edited(path, calibration=calibration)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundle import Pixels
-from bundle.manifest import Calibration
+from bundle.manifest import InputProfile
 from service.guards.admission import (
     MAX_REMEMBERED,
     Admission,
@@ -17,7 +17,7 @@ from service.guards.admission import (
 )
 
 RULES = AdmissionRules(window=128, threshold=8.0, change_images=32)
-CALIBRATION = Calibration(features=("a", "b"), median=(0.5, 0.1), spread=(0.05, 0.02))
+INPUT_PROFILE = InputProfile(features=("a", "b"), median=(0.5, 0.1), spread=(0.05, 0.02))
 _numbers = itertools.count()
 
 
@@ -64,8 +64,8 @@ def feed(admission: Admission, batch: tuple[list[Pixels], Features]) -> tuple[li
     return verdicts, released is not None
 
 
-def settled(calibration: Calibration | None = None) -> Admission:
-    admission = Admission(RULES, calibration)
+def settled(profile: InputProfile | None = None) -> Admission:
+    admission = Admission(RULES, profile)
     feed(admission, Stream(0.5, seed=100).take(64))
     return admission
 
@@ -91,15 +91,15 @@ def test_everything_finite_is_normal_at_first() -> None:
     assert admission.judge(images(4), features) == ["admitted", "outlier", "outlier", "admitted"]
 
 
-def test_calibration_says_what_is_normal_at_first() -> None:
-    admission = Admission(RULES, CALIBRATION)
+def test_the_input_profile_says_what_is_normal_at_first() -> None:
+    admission = Admission(RULES, INPUT_PROFILE)
     reach = RULES.threshold * 1.4826 * 0.05
     features = np.array([[0.5 + 0.99 * reach, 0.1], [0.5 + 1.01 * reach, 0.1], [np.nan, 0.1]])
     assert admission.judge(images(3), features) == ["admitted", "outlier", "outlier"]
 
 
 def test_admitted_images_say_later_what_is_normal() -> None:
-    admission = Admission(RULES, CALIBRATION)
+    admission = Admission(RULES, INPUT_PROFILE)
     admission.remember(*Stream(3.0).take(32))
     verdicts = admission.judge(images(2), np.array([[3.0, 3.0], [0.5, 0.1]]))
     assert verdicts == ["admitted", "outlier"]
@@ -194,12 +194,12 @@ def test_only_the_last_images_are_remembered() -> None:
 
 @given(st.integers(0, 200), st.booleans())
 def test_what_is_stored_comes_back(count: int, calibrated: bool) -> None:
-    calibration = CALIBRATION if calibrated else None
-    admission = Admission(RULES, calibration)
+    profile = INPUT_PROFILE if calibrated else None
+    admission = Admission(RULES, profile)
     admission.remember(*Stream(0.5).take(count))
     restored = Admission(RULES, None)
-    restored.restore(admission.to_bytes(), CALIBRATION)
-    assert restored.calibration == calibration
+    restored.restore(admission.to_bytes(), INPUT_PROFILE)
+    assert restored.input_profile == profile
     assert list(restored.digests) == list(admission.digests)
     assert restored.to_bytes() == admission.to_bytes()
     batch = mixed(Stream(0.5, seed=7).take(8), junk(4))
