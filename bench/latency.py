@@ -35,7 +35,7 @@ from bundle import Preprocessing, load_bundle
 from bundle.runtime import make_session
 from export import BundleInfo, export_bundle
 from export.network.modules import Scaling
-from rn_model import convert_reciprocal_norm
+from rn_model import convert_normalization
 from rn_model.layers.conversion.surgery import replace_modules
 
 CLASSES = 31
@@ -120,7 +120,7 @@ def sessions(name: str, size: int, folder: Path, threads: int) -> dict[str, ort.
     )
     bare = to_onnx(without_norms(copy.deepcopy(network)), size, folder / "bare.onnx", optimize=True)
     info = BundleInfo(name, [f"{i}" for i in range(CLASSES)], preprocessing(size), {})
-    export_bundle(convert_reciprocal_norm(network), folder / "bundle", info)
+    export_bundle(convert_normalization(network), folder / "bundle", info)
     bundle = load_bundle(folder / "bundle")
     return {
         FOLDED: make_session(bundle.predict, bundle.predict_arrays, threads=threads),

@@ -29,9 +29,9 @@ from bundle.preprocessing import Pixels
 from export import BundleInfo, export_bundle
 from rn_model import set_branch
 from rn_model.data.tensors import to_input
-from rn_model.digits.data import target_images
-from rn_model.layers.base import Domain
-from rn_model.layers.estimation import estimate_moments
+from rn_model.digits.images import target_images
+from rn_model.layers.domains import Domain
+from rn_model.layers.population_moments import estimate_moments
 from rn_model.runs.record import Run, load_run
 from service.client import Client
 

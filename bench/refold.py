@@ -24,7 +24,7 @@ from bundle.fold import fold_sites
 from bundle.moments import FlatMoments
 from bundle.runtime import Refolder, make_session
 from export import BundleInfo, export_bundle
-from rn_model import convert_reciprocal_norm
+from rn_model import convert_normalization
 
 
 def make_bundle(name: str, size: int, folder: Path) -> Bundle:
@@ -33,7 +33,7 @@ def make_bundle(name: str, size: int, folder: Path) -> Bundle:
     network = make_network(name, CLASSES).eval()
     randomize_statistics(network)
     info = BundleInfo(name, [f"{i}" for i in range(CLASSES)], preprocessing(size), {})
-    export_bundle(convert_reciprocal_norm(network), folder / "bundle", info)
+    export_bundle(convert_normalization(network), folder / "bundle", info)
     return load_bundle(folder / "bundle")
 
 

@@ -43,7 +43,7 @@ from export.variants.variants import (
     make_variants,
 )
 from rn_model import domain_norms, set_branch
-from rn_model.layers.base import Domain
+from rn_model.layers.domains import Domain
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def build_bundle(
 
     Args:
         model: takes ``(N, C, H, W)`` float32, gives logits ``(N, K)``; its BatchNorm layers were
-            converted (:func:`rn_model.convert_reciprocal_norm`). Left unchanged.
+            converted (:func:`rn_model.convert_normalization`). Left unchanged.
         info: name, classes, preprocessing, provenance.
         images: unlabeled target images ``(N, H, W, C)`` uint8, already preprocessed: the export is
             checked on them, and the guards and int8 calibrated. Random ones are used for the checks

@@ -7,16 +7,15 @@ from rn_model.layers import (
     parameter_groups,
     project_parameters,
 )
-from rn_model.layers.base import DomainNorm, domain_norms, set_branch
-from rn_model.layers.conversion.revert import convert_reciprocal_norm, revert_reciprocal_norm
+from rn_model.layers.conversion.revert import revert_reciprocal_norm
 from rn_model.layers.diagnostics import LayerDiagnostics, layer_diagnostics
+from rn_model.layers.domain_norm import DomainNorm, domain_norms, set_branch
 from rn_model.layers.domain_split import domain_split
-from rn_model.layers.estimation import estimate_moments
+from rn_model.layers.population_moments import estimate_moments
 from rn_model.layers.reciprocal_norm import (
     ReciprocalNorm1d,
     ReciprocalNorm2d,
     ReciprocalNorm3d,
-    project_gates,
 )
 from rn_model.runs.selection import Candidate, choose, score_predictions
 
@@ -31,13 +30,11 @@ __all__ = [
     "choose",
     "classifier_input",
     "convert_normalization",
-    "convert_reciprocal_norm",
     "domain_norms",
     "domain_split",
     "estimate_moments",
     "layer_diagnostics",
     "parameter_groups",
-    "project_gates",
     "project_parameters",
     "revert_reciprocal_norm",
     "score_predictions",

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from bundle import Pixels, Preprocessing
 from export import BundleInfo
-from rn_model import convert_reciprocal_norm, domain_norms
-from rn_model.layers.base import DOMAINS
+from rn_model import convert_normalization, domain_norms
+from rn_model.layers.domains import DOMAINS
 
 SMALL = BundleInfo(
     name="small",
@@ -113,7 +113,7 @@ def small_model() -> SmallNet:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         model = SmallNet().eval()
-    convert_reciprocal_norm(model)
+    convert_normalization(model)
     shake(model)
     return model
 
@@ -126,7 +126,7 @@ def wide_model() -> WideNet:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3)  # so that what an image shows arrives at the last norm
-    convert_reciprocal_norm(model)
+    convert_normalization(model)
     shake(model)
     model.make_twins()
     return model

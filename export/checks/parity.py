@@ -16,8 +16,8 @@ from bundle.preprocessing import Pixels
 from bundle.runtime import make_session
 from export.errors import ExportError
 from export.network.sites import NormSite
-from rn_model.layers.base import Observation
 from rn_model.layers.moments import Moments
+from rn_model.layers.observation import Observation
 
 TOLERANCE = 1e-4
 BATCH = 256

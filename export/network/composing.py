@@ -30,7 +30,7 @@ def compose_observe(
     """Turn a traced network into ``observe.onnx``, in place.
 
     Every site normalizes with prior and batch merged, as the torch layer does under an
-    :class:`rn_model.layers.base.Observation`.
+    :class:`rn_model.layers.observation.Observation`.
 
     Args:
         model: image to logits; the places' scales and shifts are its last inputs.

@@ -20,8 +20,10 @@ from export.graphs.softmax import narrow_softmax
 from export.graphs.tracing import image_dimensions, trace
 from export.network.modules import input_features
 from export.network.sites import NormSite
-from rn_model.layers.base import Domain, DomainNorm, Observation, other_domain
+from rn_model.layers.domain_norm import DomainNorm
+from rn_model.layers.domains import Domain, other_domain
 from rn_model.layers.moments import Moments
+from rn_model.layers.observation import Observation
 
 DOMAIN: Domain = "target"
 # The tracer takes a size of 0 or 1 for a fixed one.

@@ -134,7 +134,7 @@ def _describe(config: "RunConfig", base: Path, console: "Console") -> None:
     import yaml
 
     from rn_model.data import open_task
-    from rn_model.layers.base import domain_norms
+    from rn_model.layers.domain_norm import domain_norms
     from rn_model.training.context import plan_network
 
     task = open_task(config.task, config.preprocessing, base=base)

@@ -1,8 +1,8 @@
 """Networks to adapt: from a library of models by name, or the user's own."""
 
+from rn_model.backbones.adaptation_network import AdaptationNetwork, split_parameters
 from rn_model.backbones.config import BackboneConfig
-from rn_model.backbones.making import build, factory_arguments, make_network
-from rn_model.backbones.network import AdaptationNetwork, split_parameters
+from rn_model.backbones.factory import build, factory_arguments, make_network
 
 __all__ = [
     "AdaptationNetwork",

@@ -6,7 +6,7 @@ from typing import Any
 
 from bundle.text import describe_error
 from rn_model.backbones.extractor import Extractor, drop_classifier, import_library
-from rn_model.backbones.input import adapt_input
+from rn_model.backbones.input_channels import adapt_input
 
 # Two of its models have classifiers half way too, and return several tensors in training.
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bundle.text import describe_error
 from rn_model.backbones.extractor import Extractor, import_library
-from rn_model.backbones.input import adapt_input
+from rn_model.backbones.input_channels import adapt_input
 
 # Of a configuration: what does not make another network, or what the library fills in itself.
 _DROPPED = {

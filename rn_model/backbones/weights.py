@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from rn_model.backbones.classifier import final_linear_name
-from rn_model.backbones.input import adapt_kernel, first_convolution
+from rn_model.backbones.input_channels import adapt_kernel, first_convolution
 
 State = dict[str, Tensor]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sklearn.datasets import load_digits
 
-from rn_model.digits.data import digit_image
+from rn_model.digits.images import digit_image
 
 
 def write_samples(folder: Path) -> int:

@@ -4,7 +4,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from rn_model.layers.base import DomainNorm, domain_norms
+from rn_model.layers.domain_norm import DomainNorm, domain_norms
 from rn_model.layers.functional import correlation
 from rn_model.layers.reciprocal_norm import ReciprocalNorm
 from rn_model.layers.rivals.autodial import AutoDial

@@ -7,8 +7,9 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from rn_model.layers.base import Split, domain_norms
 from rn_model.layers.distributed import all_gather, world_size
+from rn_model.layers.domain_norm import domain_norms
+from rn_model.layers.domains import Split
 
 
 @contextmanager

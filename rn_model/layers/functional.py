@@ -69,7 +69,7 @@ def correlation(
     return _softmax(rows, columns, scale, similarity)[0]
 
 
-def compensate(
+def reciprocal_compensation(
     own: Tensor,
     other: Tensor,
     *,
@@ -102,7 +102,9 @@ def project_gate(gate: Tensor, floor: float = 0.5) -> Tensor:
     return gate.clamp(floor, 1.0).detach() + (gate - gate.detach())
 
 
-def aggregate(own: Tensor, compensation: Tensor, gate: Tensor, floor: float = 0.5) -> Tensor:
+def reciprocal_aggregation(
+    own: Tensor, compensation: Tensor, gate: Tensor, floor: float = 0.5
+) -> Tensor:
     """Reciprocal Aggregation: ``gate * own + (1 - gate) * compensation``, gates held in [floor, 1]."""
     inside = project_gate(gate, floor)
     return inside * own + (1 - inside) * compensation

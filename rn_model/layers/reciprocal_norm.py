@@ -4,10 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from rn_model.layers.affine_map import CenteredAffine, standardization
-from rn_model.layers.base import DOMAINS, Domain, DomainNorm
-from rn_model.layers.conversion.parameters import parameter_groups as parameter_groups
-from rn_model.layers.conversion.parameters import project_parameters
-from rn_model.layers.functional import Similarity, aggregate, compensate, group_width
+from rn_model.layers.domain_norm import DomainNorm
+from rn_model.layers.domains import DOMAINS, Domain
+from rn_model.layers.functional import (
+    Similarity,
+    group_width,
+    reciprocal_aggregation,
+    reciprocal_compensation,
+)
 from rn_model.layers.moments import Moments
 from rn_model.layers.training_step import Coefficients
 
@@ -94,14 +98,14 @@ class ReciprocalNorm(DomainNorm):
             [coefficients[f"gate_{m}_{domain}"] for domain in domains for m in ("mean", "var")]
         )
         if self.compensation:
-            theirs = compensate(
+            theirs = reciprocal_compensation(
                 mine,
                 theirs,
                 scale=self.correlation_scale,
                 similarity=self.similarity,
                 groups=self.groups,
             )
-        return aggregate(mine, theirs, gate, self.gate_floor).unbind()
+        return reciprocal_aggregation(mine, theirs, gate, self.gate_floor).unbind()
 
     @torch.no_grad()
     def project_parameters(self) -> None:
@@ -185,8 +189,3 @@ class ReciprocalNorm3d(ReciprocalNorm):
     def _check_input_dim(self, x: Tensor) -> None:
         if x.dim() != 5:
             raise ValueError(f"expected a 5-dimensional input, got {x.dim()} dimensions")
-
-
-def project_gates(model: nn.Module) -> None:
-    """Move every gate of a model into its range; :func:`rn_model.layers.project_parameters`."""
-    project_parameters(model)

@@ -21,7 +21,8 @@ from rn_model.backbones import make_network
 from rn_model.data import ImageSet, Task, load_preprocessing, make_augmentation, open_task
 from rn_model.data.tensors import normalize_unit
 from rn_model.layers import Normalization, convert_normalization
-from rn_model.layers.base import DOMAINS, Domain, domain_norms
+from rn_model.layers.domain_norm import domain_norms
+from rn_model.layers.domains import DOMAINS, Domain
 from rn_model.training.batches.sampler import combine
 from rn_model.training.config import RunConfig
 from rn_model.training.errors import TrainingError, writing

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from bundle.preprocessing import Pixels
 from bundle.writing.atomic import write_file
 from rn_model.backbones import factory_arguments
-from rn_model.layers.base import set_branch
 from rn_model.layers.diagnostics import layer_diagnostics
+from rn_model.layers.domain_norm import set_branch
 from rn_model.runs.record import Run, RunRecord, fingerprint, write_run
 from rn_model.runs.rows import Row
 from rn_model.training.context import SOURCE_WEIGHTS, Workshop, load_source, new_network

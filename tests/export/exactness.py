@@ -18,8 +18,8 @@ from bundle.runtime import make_session
 from export.assembly import Assembly, assemble
 from export.network.modules import Scaling
 from export.network.sites import NormSite, find_sites
-from rn_model.layers.base import Observation
 from rn_model.layers.moments import Moments
+from rn_model.layers.observation import Observation
 
 PREPROCESSING = Preprocessing(
     mode="RGB", height=32, width=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25)

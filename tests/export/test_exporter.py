@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from bundle import BundleError, files, load_bundle
 from export import BundleInfo, ExportError, export_bundle
 from export.network.modules import Scaling, input_features
-from rn_model import convert_reciprocal_norm, domain_norms, set_branch
-from rn_model.layers.base import DOMAINS
+from rn_model import convert_normalization, domain_norms, set_branch
+from rn_model.layers.domains import DOMAINS
 from tests.networks import SMALL, SmallNet, TinyNet, random_images, shake, small_model
 
 IMAGES = random_images(SMALL, 300)
@@ -88,7 +88,7 @@ def test_exporting_again_gives_the_same_bytes_and_leaves_the_model(
 
 
 def test_a_model_that_has_not_seen_the_target_begins_with_the_source(tmp_path: Path) -> None:
-    model = convert_reciprocal_norm(TinyNet())
+    model = convert_normalization(TinyNet())
     shake(model)
     path = tmp_path / "source"
     manifest = export_bundle(model, path, SMALL, images=IMAGES, statistics="source", canary=False)
@@ -121,12 +121,12 @@ class Unused(SmallNet):
 
 
 def test_a_norm_in_two_places_is_refused(tmp_path: Path) -> None:
-    message = refusal(convert_reciprocal_norm(Reused()), tmp_path)
+    message = refusal(convert_normalization(Reused()), tmp_path)
     assert message.startswith("normalization layer 'norm' runs 2 times in a forward pass")
 
 
 def test_a_norm_in_no_place_is_refused(tmp_path: Path) -> None:
-    message = refusal(convert_reciprocal_norm(Unused()), tmp_path)
+    message = refusal(convert_normalization(Unused()), tmp_path)
     assert message.startswith("normalization layer 'spare' runs 0 times in a forward pass")
 
 
@@ -136,13 +136,13 @@ class Pair(TinyNet):
 
 
 def test_a_model_that_gives_more_than_logits_is_refused(tmp_path: Path) -> None:
-    assert "gives a tuple, expected logits" in refusal(convert_reciprocal_norm(Pair()), tmp_path)
+    assert "gives a tuple, expected logits" in refusal(convert_normalization(Pair()), tmp_path)
 
 
 def test_a_model_that_cannot_be_copied_is_refused(tmp_path: Path) -> None:
     model = TinyNet()
     model.register_buffer("computed", model.head.weight * 2)
-    message = refusal(convert_reciprocal_norm(model), tmp_path)
+    message = refusal(convert_normalization(model), tmp_path)
     assert message.startswith("the network cannot be copied: Only Tensors created explicitly")
 
 
@@ -157,7 +157,7 @@ class NormLast(TinyNet):
 
 
 def test_logits_that_a_norm_gives(tmp_path: Path) -> None:
-    model = convert_reciprocal_norm(NormLast())
+    model = convert_normalization(NormLast())
     shake(model)
     export_bundle(model, tmp_path / "bundle", SMALL)
     assert all(site.folded for site in load_bundle(tmp_path / "bundle").manifest.sites)
@@ -192,7 +192,7 @@ class Moody(TinyNet):
 
 
 def test_an_unfaithful_export_is_refused(tmp_path: Path) -> None:
-    message = refusal(convert_reciprocal_norm(Moody()), tmp_path)
+    message = refusal(convert_normalization(Moody()), tmp_path)
     assert "disagrees with the torch model on 16 images: logits differ by 1.0e-02" in message
 
 
@@ -204,7 +204,7 @@ class Choosy(TinyNet):
 
 
 def test_a_network_that_cannot_be_traced_is_refused(tmp_path: Path) -> None:
-    assert refusal(convert_reciprocal_norm(Choosy()), tmp_path).startswith("torch cannot trace")
+    assert refusal(convert_normalization(Choosy()), tmp_path).startswith("torch cannot trace")
 
 
 def test_a_taken_path_is_refused_before_the_model_is_looked_at(small_bundle: Path) -> None:

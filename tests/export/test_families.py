@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bundle import files
-from rn_model import convert_reciprocal_norm
+from rn_model import convert_normalization
 from tests.export.exactness import (
     Exported,
     check_observation,
@@ -28,7 +28,7 @@ def family(request: pytest.FixtureRequest) -> Family:
     with torch.random.fork_rng():
         torch.manual_seed(4)
         model = FAMILIES[request.param][0]().eval()
-    convert_reciprocal_norm(model).requires_grad_(False)
+    convert_normalization(model).requires_grad_(False)
     shake(model)
     return request.param, exported(model)
 

@@ -13,8 +13,9 @@ from bundle.runtime import Refolder, make_session
 from export import export_bundle
 from export.network.modules import Scaling
 from rn_model.layers import Normalization, NormalizationName, convert_normalization
-from rn_model.layers.base import Observation, domain_norms
+from rn_model.layers.domain_norm import domain_norms
 from rn_model.layers.moments import Moments
+from rn_model.layers.observation import Observation
 from tests.networks import SMALL, TinyNet, random_images, shake
 
 NAMES: dict[NormalizationName, str] = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from rn_model import Normalization, convert_normalization
-from rn_model.layers.base import domain_norms
+from rn_model.layers.domain_norm import domain_norms
 from tests.export.exactness import (
     check_observation,
     check_predictions,

@@ -93,7 +93,7 @@ def open_built_in(name: BuiltIn, *, count: int | None, seed: int | None) -> Foun
     # They need matplotlib and scikit-learn, which other sets do without.
     from sklearn.datasets import load_digits
 
-    from rn_model.digits.data import CLASSES, digit_image
+    from rn_model.digits.images import CLASSES, digit_image
     from rn_model.digits.rendering import render_digits
 
     if name == "printed-digits":

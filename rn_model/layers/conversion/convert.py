@@ -6,9 +6,10 @@ from typing import Any, get_args
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from rn_model.layers.base import DOMAINS, DomainNorm
 from rn_model.layers.conversion.config import Normalization, NormalizationName
 from rn_model.layers.conversion.surgery import replace_modules
+from rn_model.layers.domain_norm import DomainNorm
+from rn_model.layers.domains import DOMAINS
 from rn_model.layers.moments import Moments
 from rn_model.layers.reciprocal_norm import (
     ReciprocalNorm,
@@ -16,9 +17,10 @@ from rn_model.layers.reciprocal_norm import (
     ReciprocalNorm2d,
     ReciprocalNorm3d,
 )
-from rn_model.layers.rivals.adabn import AdaptiveBatchNorm, DomainSpecificBatchNorm
+from rn_model.layers.rivals.adabn import AdaptiveBatchNorm
 from rn_model.layers.rivals.autodial import AutoDial
 from rn_model.layers.rivals.batch_norm import MergedBatchNorm
+from rn_model.layers.rivals.dsbn import DomainSpecificBatchNorm
 from rn_model.layers.rivals.transnorm import TransNorm
 
 RIVALS: dict[NormalizationName, type[DomainNorm]] = {

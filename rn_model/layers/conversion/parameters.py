@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from rn_model.layers.base import domain_norms
+from rn_model.layers.domain_norm import domain_norms
 
 
 def project_parameters(model: nn.Module) -> None:

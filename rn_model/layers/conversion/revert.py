@@ -4,47 +4,23 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from rn_model.layers.base import Domain
-from rn_model.layers.conversion.config import Normalization
 from rn_model.layers.conversion.convert import (
     RECIPROCAL,
-    convert_normalization,
     copy_count,
     move_affine,
 )
-from rn_model.layers.conversion.surgery import replace_modules as replace_modules
-from rn_model.layers.functional import Similarity
+from rn_model.layers.conversion.surgery import replace_modules
+from rn_model.layers.domains import Domain
 from rn_model.layers.reciprocal_norm import ReciprocalNorm
 
 _BATCH_NORMS = {reciprocal: batch for batch, reciprocal in RECIPROCAL.items()}
-
-
-def convert_reciprocal_norm(
-    model: nn.Module,
-    *,
-    correlation_scale: float = 1.0,
-    similarity: Similarity = "squared",
-) -> nn.Module:
-    """Replace, in place, every BatchNorm of a model of which Reciprocal Normalization can stand.
-
-    :func:`rn_model.layers.convert_normalization` to ``"rn"``: in evaluation mode the converted
-    model computes what it did before.
-
-    Returns:
-        The model, or its replacement if the model itself is a BatchNorm.
-
-    Raises:
-        ValueError: if a layer is lazy and has not seen an input yet.
-    """
-    config = Normalization(correlation_scale=correlation_scale, similarity=similarity)
-    return convert_normalization(model, config)
 
 
 def revert_reciprocal_norm(model: nn.Module, *, branch: Domain = "target") -> nn.Module:
     """Replace, in place, every Reciprocal Normalization by the BatchNorm that computes the same.
 
     The running statistics of the BatchNorm are the effective moments of ``branch``. Right after
-    :func:`convert_reciprocal_norm` this restores the original model exactly.
+    :func:`rn_model.convert_normalization` this restores the original model exactly.
 
     Returns:
         The model, or its replacement if the model itself is such a layer.

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rn_model.layers.base import Domain, DomainNorm
+from rn_model.layers.domain_norm import DomainNorm
+from rn_model.layers.domains import Domain
 from rn_model.layers.functional import project_gate
 from rn_model.layers.moments import Moments, mix_moments
 from rn_model.layers.training_step import Coefficients

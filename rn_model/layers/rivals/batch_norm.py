@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rn_model.layers.base import Domain, DomainNorm, Split
+from rn_model.layers.domain_norm import DomainNorm
+from rn_model.layers.domains import Domain, Split
 from rn_model.layers.moments import Moments, mix_moments
 from rn_model.layers.training_step import Coefficients, RawMoments
 

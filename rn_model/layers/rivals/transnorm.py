@@ -3,7 +3,7 @@
 import torch
 
 from rn_model.layers.affine_map import CenteredAffine
-from rn_model.layers.base import Domain
+from rn_model.layers.domains import Domain
 from rn_model.layers.moments import Moments
 from rn_model.layers.rivals.adabn import AdaptiveBatchNorm
 from rn_model.layers.training_step import Coefficients

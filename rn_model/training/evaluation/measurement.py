@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from rn_model.data import ImageSet, Task
-from rn_model.layers.base import Domain
+from rn_model.layers.domains import Domain
 from rn_model.runs.selection import Candidate, score_predictions
 from rn_model.training.errors import TrainingError
 from rn_model.training.evaluation.prediction import Predictions, Reader, predict, spread

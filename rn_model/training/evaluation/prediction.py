@@ -11,9 +11,10 @@ from bundle.preprocessing import Preprocessing
 from rn_model.backbones.classifier import classifier_input
 from rn_model.data import ImageSet
 from rn_model.data.tensors import to_input
-from rn_model.layers.base import DOMAINS, Domain, domain_norms, set_branch
 from rn_model.layers.distributed import gather_batch, rank, world_size
-from rn_model.layers.estimation import estimate_moments
+from rn_model.layers.domain_norm import domain_norms, set_branch
+from rn_model.layers.domains import DOMAINS, Domain
+from rn_model.layers.population_moments import estimate_moments
 from rn_model.training.batches.loader import ordered_batches
 
 _BATCH = 256

@@ -10,8 +10,9 @@ from torch import nn
 
 from rn_model.backbones.classifier import final_linear
 from rn_model.data import ImageSet
-from rn_model.layers.base import Domain, set_branch
-from rn_model.layers.estimation import estimate_moments
+from rn_model.layers.domain_norm import set_branch
+from rn_model.layers.domains import Domain
+from rn_model.layers.population_moments import estimate_moments
 from rn_model.objectives import Objective, TargetPredictions, make_objective
 from rn_model.training.batches.sampler import combine
 from rn_model.training.context import Workshop, new_network

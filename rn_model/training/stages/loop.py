@@ -14,8 +14,8 @@ from bundle.text import describe_error
 from rn_model.data import ImageSet
 from rn_model.data.tensors import to_unit
 from rn_model.layers import project_parameters
-from rn_model.layers.base import DOMAINS, Domain
 from rn_model.layers.distributed import rank, world_size
+from rn_model.layers.domains import DOMAINS, Domain
 from rn_model.training.batches.loader import ImageBatch, training_batches
 from rn_model.training.batches.sampler import combine
 from rn_model.training.config import TrainingConfig

@@ -11,7 +11,7 @@ from bundle.runtime import make_session
 from export import ExportError, export_bundle
 from export.checks.free_size import check_larger, larger_logits
 from export.network.modules import Scaling
-from rn_model import convert_reciprocal_norm
+from rn_model import convert_normalization
 from tests.bundle.tampering import copy_of, edited
 from tests.networks import SMALL, TinyNet, random_images, small_model
 
@@ -81,7 +81,7 @@ class Deep(nn.Module):
 def test_no_size_of_the_smallest_images_is_left_in_the_graphs(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    export_bundle(convert_reciprocal_norm(Deep().eval()), tmp_path / "b", SMALL, free_size=True)
+    export_bundle(convert_normalization(Deep().eval()), tmp_path / "b", SMALL, free_size=True)
     bundle = load_bundle(tmp_path / "b")
     for graph in (bundle.predict, bundle.observe):
         found = onnx.load_model_from_string(graph).graph
@@ -104,7 +104,7 @@ def test_a_manifest_that_says_so_of_fixed_graphs_is_refused(
 
 
 def test_a_network_that_needs_one_size_is_refused(tmp_path: Path) -> None:
-    model = convert_reciprocal_norm(Flattening())
+    model = convert_normalization(Flattening())
     with pytest.raises(ExportError, match=r"^the network takes images of one size only, which"):
         export_bundle(model, tmp_path / "free", SMALL, free_size=True)
     assert not list(tmp_path.iterdir())

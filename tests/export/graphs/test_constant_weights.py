@@ -12,7 +12,7 @@ from export.assembly import assemble
 from export.graphs.constant_weights import compute_weights
 from export.network.modules import Scaling
 from export.network.sites import find_sites
-from rn_model import convert_reciprocal_norm
+from rn_model import convert_normalization
 from tests.export.pieces import Piece, norm, run
 from tests.networks import shake
 
@@ -69,7 +69,7 @@ def test_layers_with_computed_weights_take_up_a_site(make: Callable[..., nn.Modu
     # Larger than what the tracer computes.
     network = nn.Sequential(make(3, 40, 5), nn.BatchNorm2d(40), nn.ReLU(), make(40, 30, 4))
     model = nn.Sequential(network, nn.BatchNorm2d(30), nn.Flatten(), nn.Linear(30, 2)).eval()
-    convert_reciprocal_norm(model).requires_grad_(False)
+    convert_normalization(model).requires_grad_(False)
     shake(model)
     scaling = Scaling(Preprocessing(mode="RGB", height=8, width=8, mean=(0.5,) * 3, std=(0.2,) * 3))
     example = torch.zeros((2, 8, 8, 3), dtype=torch.uint8)

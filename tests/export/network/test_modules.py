@@ -16,9 +16,10 @@ from export import BundleInfo
 from export.graphs.tracing import trace
 from export.network.modules import Scaling, input_features
 from rn_model import domain_norms
-from rn_model.layers.base import DomainNorm, Observation
-from rn_model.layers.conversion.revert import replace_modules
+from rn_model.layers.conversion.surgery import replace_modules
+from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.moments import Moments
+from rn_model.layers.observation import Observation
 from tests.networks import SMALL, WIDE, random_images, small_model, wide_model
 
 Logits = NDArray[np.float32]

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from export import ExportError
 from export.network.modules import PredictGraph, Scaling
 from export.network.sites import find_sites
-from rn_model import convert_reciprocal_norm
+from rn_model import convert_normalization
 from tests.networks import SMALL, TinyNet, random_images, shake, wide_model
 
 
@@ -33,7 +33,7 @@ class TwoNames(TinyNet):
 
 
 def test_a_norm_of_two_names_is_one_site() -> None:
-    model = convert_reciprocal_norm(TwoNames()).eval()
+    model = convert_normalization(TwoNames()).eval()
     shake(model)
     scaling = Scaling(SMALL.preprocessing)
     image = torch.from_numpy(random_images(SMALL, 3))
@@ -45,7 +45,7 @@ def test_a_norm_of_two_names_is_one_site() -> None:
 
 def refusal(model: nn.Module, x: Tensor) -> str:
     with pytest.raises(ExportError) as caught:
-        find_sites(convert_reciprocal_norm(model).eval(), x)
+        find_sites(convert_normalization(model).eval(), x)
     message = str(caught.value)
     assert "\n" not in message
     return message

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from rn_model.layers import Normalization, NormalizationName, convert_normalization
-from rn_model.layers.base import domain_norms
 from rn_model.layers.diagnostics import layer_diagnostics
+from rn_model.layers.domain_norm import domain_norms
 from rn_model.layers.moments import Moments
 
 MEANS = torch.tensor([0.0, 50.0])

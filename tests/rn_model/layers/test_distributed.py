@@ -13,8 +13,8 @@ from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from rn_model.layers import Normalization, NormalizationName, convert_normalization
-from rn_model.layers.base import domain_norms
 from rn_model.layers.distributed import all_reduce_sum, gather_batch, join_moments, rank, world_size
+from rn_model.layers.domain_norm import domain_norms
 from rn_model.layers.domain_split import domain_split
 from rn_model.layers.moments import Moments
 from tests.networks import SmallNet, shake

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from rn_model import ReciprocalNorm2d, domain_norms, domain_split
-from rn_model.layers.base import Split
+from rn_model.layers.domains import Split
 
 
 def network() -> nn.Module:

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from rn_model.layers.functional import (
     Similarity,
-    aggregate,
-    compensate,
     correlation,
     group_width,
     project_gate,
+    reciprocal_aggregation,
+    reciprocal_compensation,
 )
 from tests.rn_model import reference
 
@@ -53,7 +53,9 @@ def test_group_width_needs_a_channel_and_a_group() -> None:
 def test_compensation(channels: int, seed: int, scale: float) -> None:
     own, other = vectors(channels, seed)
     expected = reference.compensation(own.numpy(), other.numpy(), scale)
-    np.testing.assert_allclose(compensate(own, other, scale=scale).numpy(), expected, 1e-9, 1e-12)
+    np.testing.assert_allclose(
+        reciprocal_compensation(own, other, scale=scale).numpy(), expected, 1e-9, 1e-12
+    )
 
 
 @given(channels=st.sampled_from([1, 5, 1024]), seed=seeds)
@@ -68,7 +70,7 @@ def test_rows_of_the_correlation_are_probabilities(channels: int, seed: int) -> 
 
 def test_a_sharp_correlation_finds_the_nearest_channel() -> None:
     own, other = torch.tensor([0.0, 10.0, 5.1]), torch.tensor([5.0, 0.5, 9.0])
-    found = compensate(own, other, scale=1e4)
+    found = reciprocal_compensation(own, other, scale=1e4)
     torch.testing.assert_close(found, torch.tensor([0.5, 9.0, 5.0]))
 
 
@@ -79,10 +81,10 @@ def test_an_unknown_similarity_is_refused() -> None:
 
 def test_several_moments_at_once_are_each_by_itself() -> None:
     own, other = (torch.stack(vectors(1030, seed, 3)) for seed in (0, 1))
-    found = compensate(own, other, groups=103)
+    found = reciprocal_compensation(own, other, groups=103)
     for mine, theirs, row in zip(own, other, found, strict=True):
-        torch.testing.assert_close(row, compensate(mine, theirs, groups=103))
-    assert not torch.allclose(found, compensate(own, other))
+        torch.testing.assert_close(row, reciprocal_compensation(mine, theirs, groups=103))
+    assert not torch.allclose(found, reciprocal_compensation(own, other))
 
 
 @pytest.mark.parametrize("gate", [-1e8, -3.0, 0.2, 0.5, 0.77, 1.0, 1.7, 1e8])
@@ -94,12 +96,14 @@ def test_a_gate_acts_as_its_nearest_value_in_range(gate: float) -> None:
     assert torch.equal(gradient, torch.ones(2))
     assert torch.equal(project_gate(raw, 0.0), raw.detach().clamp(0.0, 1.0))
     own, other = torch.tensor([1e-3, 2.0]), torch.tensor([50.0, 7.0])
-    assert (aggregate(own, compensate(own, other), raw) > 0).all()
+    assert (reciprocal_aggregation(own, reciprocal_compensation(own, other), raw) > 0).all()
 
 
 def test_a_gate_of_one_leaves_the_moment_as_it_is() -> None:
     own, other = (v.float() for v in vectors(64, 0))
-    assert torch.equal(aggregate(own, compensate(own, other), torch.ones(64)), own)
+    assert torch.equal(
+        reciprocal_aggregation(own, reciprocal_compensation(own, other), torch.ones(64)), own
+    )
 
 
 @pytest.mark.parametrize("groups", [None, 2, 1])
@@ -108,7 +112,7 @@ def test_gradients(similarity: Similarity, groups: int | None) -> None:
     own, other = (torch.stack(vectors(6, seed)).requires_grad_() for seed in (0, 1))
 
     def forward(own: Tensor, other: Tensor) -> Tensor:
-        return compensate(own, other, scale=0.7, similarity=similarity, groups=groups)
+        return reciprocal_compensation(own, other, scale=0.7, similarity=similarity, groups=groups)
 
     assert torch.autograd.gradcheck(forward, (own, other))
 
@@ -122,7 +126,7 @@ def test_single_precision_gives_the_digits_that_it_has(
     single = [v.detach().float().requires_grad_() for v in exact]
     results = []
     for own, other in (exact, single):
-        out = compensate(own, other, similarity=similarity)
+        out = reciprocal_compensation(own, other, similarity=similarity)
         results.append([out, *torch.autograd.grad(out, (own, other), torch.cos(out))])
     for found, expected in zip(results[1], results[0], strict=True):
         error = (found.double() - expected).abs().max()
@@ -131,10 +135,10 @@ def test_single_precision_gives_the_digits_that_it_has(
 
 def test_nothing_of_it_is_differentiated_where_no_gradient_is_wanted() -> None:
     own, other = vectors(6, 0)
-    expected = compensate(own, other)
+    expected = reciprocal_compensation(own, other)
     assert not expected.requires_grad
     with torch.no_grad():
-        assert torch.equal(compensate(own.requires_grad_(), other), expected)
-    found = compensate(own, other)
+        assert torch.equal(reciprocal_compensation(own.requires_grad_(), other), expected)
+    found = reciprocal_compensation(own, other)
     assert found.requires_grad
     assert torch.equal(found, expected)

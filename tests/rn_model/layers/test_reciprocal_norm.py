@@ -15,12 +15,13 @@ from rn_model import (
     ReciprocalNorm3d,
     domain_split,
     parameter_groups,
-    project_gates,
+    project_parameters,
     set_branch,
 )
-from rn_model.layers.base import DOMAINS, Domain, Observation
+from rn_model.layers.domains import DOMAINS, Domain
 from rn_model.layers.functional import Similarity
 from rn_model.layers.moments import Moments
+from rn_model.layers.observation import Observation
 from tests.networks import shake
 from tests.rn_model import reference
 
@@ -152,7 +153,7 @@ def test_gates_outside_of_the_range_act_as_its_ends(gate: float, inside: float) 
         assert torch.equal(found, expected)
 
 
-def test_project_gates_moves_every_gate_into_the_range() -> None:
+def test_project_parameters_moves_every_gate_into_the_range() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 1), ReciprocalNorm2d(4), nn.ReLU(), ReciprocalNorm2d(4))
     gates = [p for name, p in model.named_parameters() if "gate" in name]
     values = torch.tensor([-3.0, 0.6, 1.0, 1.7])
@@ -160,7 +161,7 @@ def test_project_gates_moves_every_gate_into_the_range() -> None:
     with torch.no_grad():
         for gate in gates:
             gate.copy_(values)
-    project_gates(model)
+    project_parameters(model)
     assert len(gates) == 8
     for gate in gates:
         assert torch.equal(gate, torch.tensor([0.5, 0.6, 1.0, 1.0]))
@@ -286,7 +287,7 @@ def test_without_compensation_the_other_domain_is_taken_as_it_is() -> None:
 def test_without_aggregation_half_of_either_is_taken() -> None:
     layer = ReciprocalNorm2d(6, dtype=torch.float64, aggregation=False, gate_floor=0.8)
     assert not any(gate.requires_grad for gate in layer.gate_parameters())
-    project_gates(layer)
+    project_parameters(layer)
     own, other = raw_moments()
     found = layer.effective("source", own, other, layer.coefficients())
     for moment, mine, theirs in zip(found, own, other, strict=True):
@@ -302,7 +303,7 @@ def test_a_lower_floor_lets_gates_fall() -> None:
     with torch.no_grad():
         for gate in layer.gate_parameters():
             gate.fill_(0.0)
-    project_gates(layer)
+    project_parameters(layer)
     own, other = raw_moments()
     found = layer.effective("source", own, other, layer.coefficients())
     expected = reference.compensation(own.variance.numpy(), other.variance.numpy())

@@ -7,7 +7,7 @@ import pytest
 from bundle.preprocessing import Preprocessing
 from rn_model.data import AugmentationConfig, DataError, Draw, TaskConfig, open_task
 from rn_model.data.augmentation import load_preprocessing, make_augmentation
-from rn_model.digits.data import PREPROCESSING
+from rn_model.digits.images import PREPROCESSING
 from rn_model.recipes import expand_recipe, load_recipe, recipe_names
 from tests.rn_model.data.pictures import arrays, class_folders, flat_folder, picture
 

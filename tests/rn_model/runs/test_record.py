@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from bundle.preprocessing import Preprocessing
 from rn_model.layers import Normalization, NormalizationName, convert_normalization
-from rn_model.layers.base import DOMAINS, set_branch
-from rn_model.layers.conversion.revert import convert_reciprocal_norm
+from rn_model.layers.domain_norm import set_branch
+from rn_model.layers.domains import DOMAINS
 from rn_model.runs.record import Run, RunRecord, fingerprint, load_run, save_run
 from rn_model.runs.rows import Row
 from tests.networks import shake
@@ -62,7 +62,7 @@ def _record(name: str = "RN", factory: str = "Factory") -> RunRecord:
 def _run(seed: int, name: str = "RN") -> Run:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = convert_reciprocal_norm(Factory(width=4))
+        model = convert_normalization(Factory(width=4))
         for value in model.state_dict().values():
             if value.is_floating_point():
                 value.uniform_(0.5, 1)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from rn_model.data import open_task
 from rn_model.data.tensors import to_input
-from rn_model.layers.base import domain_norms, set_branch
+from rn_model.layers.domain_norm import domain_norms, set_branch
 from rn_model.report.run_files import read_run
 from rn_model.report.sections.embedding import embedding_charts
 from rn_model.runs.record import WEIGHTS, load_run

@@ -7,7 +7,7 @@ import pytest
 from bundle.preprocessing import Preprocessing
 from rn_model.data import DataError, DatasetConfig
 from rn_model.data.formats.npz import open_built_in, open_npz
-from rn_model.digits.data import source_images, target_images
+from rn_model.digits.images import source_images, target_images
 from tests.rn_model.data.pictures import COLOUR, SMALL, arrays
 
 

@@ -16,8 +16,9 @@ from rn_model.layers import (
     TransNorm,
     convert_normalization,
 )
-from rn_model.layers.base import DOMAINS, DomainNorm, domain_norms, set_branch
+from rn_model.layers.domain_norm import DomainNorm, domain_norms, set_branch
 from rn_model.layers.domain_split import domain_split
+from rn_model.layers.domains import DOMAINS
 from rn_model.layers.reciprocal_norm import ReciprocalNorm, ReciprocalNorm2d
 from tests.networks import SmallNet
 

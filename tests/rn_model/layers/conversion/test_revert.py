@@ -7,16 +7,17 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from rn_model import (
+    Normalization,
     ReciprocalNorm1d,
     ReciprocalNorm2d,
     ReciprocalNorm3d,
-    convert_reciprocal_norm,
+    convert_normalization,
     domain_norms,
     domain_split,
     revert_reciprocal_norm,
     set_branch,
 )
-from rn_model.layers.base import DOMAINS, Domain
+from rn_model.layers.domains import DOMAINS, Domain
 from tests.networks import SmallNet
 
 
@@ -52,7 +53,7 @@ def trained(model: nn.Module) -> nn.Module:
 
 
 def test_all_batch_norms_of_a_model_are_replaced() -> None:
-    model = convert_reciprocal_norm(trained(Nested()))
+    model = convert_normalization(trained(Nested()))
     found = {name: type(layer) for name, layer in domain_norms(model)}
     assert found == {
         "stem.1": ReciprocalNorm2d,
@@ -71,7 +72,7 @@ def test_the_converted_model_computes_what_it_did() -> None:
     model = trained(Nested()).eval()
     x = torch.randn(5, 1, 6, 6)
     expected = model(x)
-    convert_reciprocal_norm(model)
+    convert_normalization(model)
     for branch in DOMAINS:
         set_branch(model, branch)
         torch.testing.assert_close(model(x), expected, rtol=1e-5, atol=1e-5)
@@ -80,7 +81,7 @@ def test_the_converted_model_computes_what_it_did() -> None:
 def test_the_moments_stay_the_same_to_the_bit() -> None:
     layer = trained(nn.BatchNorm2d(600))
     mean, variance = layer.running_mean, layer.running_var
-    converted = convert_reciprocal_norm(layer)
+    converted = convert_normalization(layer)
     assert isinstance(converted, ReciprocalNorm2d)
     for domain in DOMAINS:
         effective = converted.effective_moments(domain)
@@ -92,7 +93,7 @@ def test_the_moments_stay_the_same_to_the_bit() -> None:
 def test_reverting_restores_the_original(make: type[nn.Module]) -> None:
     model = trained(make())
     original = copy.deepcopy(model)
-    restored = revert_reciprocal_norm(convert_reciprocal_norm(model))
+    restored = revert_reciprocal_norm(convert_normalization(model))
     assert repr(restored) == repr(original)
     state = original.state_dict()
     assert list(restored.state_dict()) == list(state)
@@ -102,7 +103,7 @@ def test_reverting_restores_the_original(make: type[nn.Module]) -> None:
 
 @pytest.mark.parametrize("branch", DOMAINS)
 def test_reverting_after_training_gives_the_branch(branch: Domain) -> None:
-    model = convert_reciprocal_norm(SmallNet())
+    model = convert_normalization(SmallNet())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     generator = torch.Generator().manual_seed(0)
     for _ in range(3):
@@ -122,7 +123,7 @@ def test_parameters_stay_the_same_objects() -> None:
     model = SmallNet()
     model.norm.weight.requires_grad_(False)
     before = dict(model.named_parameters())
-    convert_reciprocal_norm(model)
+    convert_normalization(model)
     after = dict(model.named_parameters())
     assert all(after[name] is parameter for name, parameter in before.items())
     assert not after["norm.weight"].requires_grad
@@ -135,19 +136,21 @@ def test_parameters_stay_the_same_objects() -> None:
 def test_every_layer_keeps_its_mode(training: bool) -> None:
     model = SmallNet().train(training)
     model.norm.train(not training)
-    convert_reciprocal_norm(model)
+    convert_normalization(model)
     assert (model.norm.training, model.hidden_norm.training) == (not training, training)
     revert_reciprocal_norm(model)
     assert (model.norm.training, model.hidden_norm.training) == (not training, training)
 
 
 def test_dtype_is_kept() -> None:
-    layer = convert_reciprocal_norm(nn.BatchNorm2d(3, dtype=torch.float64))
+    layer = convert_normalization(nn.BatchNorm2d(3, dtype=torch.float64))
     assert {value.dtype for value in layer.state_dict().values()} == {torch.float64, torch.int64}
 
 
 def test_options_reach_every_layer() -> None:
-    model = convert_reciprocal_norm(SmallNet(), correlation_scale=7.0, similarity="absolute")
+    model = convert_normalization(
+        SmallNet(), Normalization(correlation_scale=7.0, similarity="absolute")
+    )
     for _, layer in domain_norms(model):
         assert isinstance(layer, ReciprocalNorm1d | ReciprocalNorm2d)
         assert (layer.correlation_scale, layer.similarity) == (7.0, "absolute")
@@ -169,20 +172,20 @@ class OwnForward(nn.BatchNorm2d):
 def test_what_cannot_be_converted_is_named_and_left(norm: nn.Module) -> None:
     model = nn.Sequential(nn.Conv2d(1, 3, 1), nn.Sequential(norm), nn.BatchNorm2d(3))
     with pytest.warns(UserWarning, match=r"not converted.*: 1\.0$"):
-        convert_reciprocal_norm(model)
+        convert_normalization(model)
     assert model.get_submodule("1.0") is norm
     assert isinstance(model[2], ReciprocalNorm2d)
     with pytest.warns(UserWarning, match=f": {type(norm).__name__}$"):
-        assert convert_reciprocal_norm(norm) is norm
+        assert convert_normalization(norm) is norm
 
 
 def test_a_lazy_layer_is_refused_and_nothing_changed() -> None:
     model = nn.Sequential(nn.BatchNorm2d(3), nn.LazyBatchNorm2d())
     with pytest.raises(ValueError, match="1 is a lazy BatchNorm: run one batch through it first"):
-        convert_reciprocal_norm(model)
+        convert_normalization(model)
     assert isinstance(model[0], nn.BatchNorm2d)
     model(torch.randn(2, 3, 2, 2))
-    convert_reciprocal_norm(model)
+    convert_normalization(model)
     assert isinstance(model[1], ReciprocalNorm2d)
 
 
@@ -190,5 +193,5 @@ def test_a_model_without_batch_norm_is_left_in_silence() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert convert_reciprocal_norm(model) is model
+        assert convert_normalization(model) is model
     assert revert_reciprocal_norm(model) is model

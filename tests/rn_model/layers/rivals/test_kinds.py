@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from rn_model.layers import Normalization, NormalizationName, convert_normalization
-from rn_model.layers.base import DOMAINS, DomainNorm
+from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.domain_split import domain_split
+from rn_model.layers.domains import DOMAINS
 from rn_model.layers.moments import Moments
 from tests.networks import shake
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from bundle.preprocessing import Pixels, Preprocessing
 from rn_model.data.sets import Indices
 from rn_model.data.tensors import to_input
-from rn_model.layers.base import DOMAINS, Domain, domain_norms, other_domain
+from rn_model.layers.domain_norm import domain_norms
+from rn_model.layers.domains import DOMAINS, Domain, other_domain
 from rn_model.training.evaluation.prediction import Predictions, Reader, predict, spread
 from tests.networks import SMALL, random_images, small_model
 

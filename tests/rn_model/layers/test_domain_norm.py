@@ -7,13 +7,14 @@ from torch import Tensor, nn
 from rn_model import (
     ReciprocalNorm1d,
     ReciprocalNorm2d,
-    convert_reciprocal_norm,
+    convert_normalization,
     domain_norms,
     domain_split,
     set_branch,
 )
-from rn_model.layers.base import DOMAINS, Domain, Observation
+from rn_model.layers.domains import DOMAINS, Domain
 from rn_model.layers.moments import Moments, merge_moments, weighted_moments
+from rn_model.layers.observation import Observation
 from tests.networks import SmallNet, shake, small_model
 
 
@@ -66,7 +67,7 @@ def test_evaluation_leaves_the_running_moments() -> None:
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 def test_a_compiled_network_trains_as_it_does_uncompiled_and_layers_share_a_graph() -> None:
     layers = [module for _ in range(10) for module in (nn.Linear(3, 3), nn.BatchNorm1d(3))]
-    model = convert_reciprocal_norm(nn.Sequential(*layers)).double()
+    model = convert_normalization(nn.Sequential(*layers)).double()
     twin = copy.deepcopy(model)
     compiled = torch.compile(twin, backend="eager")
     torch.compiler.reset()
@@ -128,7 +129,7 @@ def test_a_wrong_number_of_channels_is_refused() -> None:
 
 
 def test_state_round_trip() -> None:
-    model, other = small_model(), convert_reciprocal_norm(SmallNet()).eval()
+    model, other = small_model(), convert_normalization(SmallNet()).eval()
     other.load_state_dict(model.state_dict())
     x = torch.randn(3, 1, 8, 6)
     for branch in DOMAINS:
@@ -148,7 +149,7 @@ def test_a_batch_norm_checkpoint_loads_strictly() -> None:
         nn.init.uniform_(norm.weight, 0.5, 2)
     state = original.state_dict()
     keys = list(state)
-    model = convert_reciprocal_norm(SmallNet()).eval()
+    model = convert_normalization(SmallNet()).eval()
     model.load_state_dict(state)
     assert list(state) == keys
     x = torch.randn(3, 1, 8, 6)
@@ -162,7 +163,7 @@ def test_an_incomplete_batch_norm_checkpoint_is_refused(missing: str) -> None:
     state = SmallNet().state_dict()
     del state[missing]
     with pytest.raises(RuntimeError, match="Missing key"):
-        convert_reciprocal_norm(SmallNet()).load_state_dict(state)
+        convert_normalization(SmallNet()).load_state_dict(state)
 
 
 def test_set_branch_refuses_other_names() -> None:

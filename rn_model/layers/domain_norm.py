@@ -7,58 +7,22 @@ here.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from rn_model.layers.affine_map import Affine, CenteredAffine, standardization
 from rn_model.layers.distributed import join_moments
+from rn_model.layers.domains import DOMAINS, Domain, Split, other_domain
 from rn_model.layers.moments import Moments, batch_moments, merge_moments, weighted_moments
+from rn_model.layers.observation import Observation
 from rn_model.layers.training_step import (
     Coefficients,
     RawMoments,
     normalize_domains,
     statistics_dtype,
 )
-
-Domain = Literal["source", "target"]
-DOMAINS: tuple[Domain, ...] = get_args(Domain)
-
-
-class Split(NamedTuple):
-    """How many images of a training batch are source (first) and how many target (after them)."""
-
-    source: int
-    target: int
-
-
-class TrainingSplit(NamedTuple):
-    """The split of this process's batch, and that of the batches of all processes joined."""
-
-    own: Split
-    joint: Split
-
-
-@dataclass
-class Observation:
-    """One forward pass that observes a batch of one domain instead of only using its statistics.
-
-    The batch is normalized with ``prior`` and batch merged, the prior weighing ``prior_count`` images:
-    0 normalizes by the batch alone, infinity by the prior alone. What was seen is left in ``batch``.
-
-    Attributes:
-        image_weight: ``(N,)``, how often each image counts.
-        prior: raw moments of the domain so far; None for the layer's running ones.
-        batch: population moments of the layer's input, filled by the forward pass.
-    """
-
-    domain: Domain
-    image_weight: Tensor
-    prior_count: Tensor | float
-    prior: Moments | None = None
-    batch: Moments | None = None
 
 
 class DomainNorm(nn.Module, ABC):
@@ -333,11 +297,6 @@ class DomainNorm(nn.Module, ABC):
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine},"
             f" branch={self.branch}"
         )
-
-
-def other_domain(domain: Domain) -> Domain:
-    """``target`` for ``source`` and the other way round."""
-    return "target" if domain == "source" else "source"
 
 
 def domain_norms(model: nn.Module) -> Iterator[tuple[str, DomainNorm]]:

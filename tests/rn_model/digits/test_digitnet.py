@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from rn_model.backbones.classifier import final_linear
-from rn_model.digits.network import DigitNet
+from rn_model.digits.digitnet import DigitNet
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 16), (3, 32)])

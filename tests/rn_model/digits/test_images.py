@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from rn_model.digits.data import CLASSES, PREPROCESSING, digit_image, source_images, target_images
+from rn_model.digits.images import CLASSES, PREPROCESSING, digit_image, source_images, target_images
 
 
 def test_target_is_scikit_learns_through_the_contract() -> None:

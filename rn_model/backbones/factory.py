@@ -8,15 +8,15 @@ from pydantic import JsonValue
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from rn_model.backbones.adaptation_network import AdaptationNetwork
 from rn_model.backbones.config import BackboneConfig
 from rn_model.backbones.extractor import Extractor, Size, count_features
-from rn_model.backbones.network import AdaptationNetwork
-from rn_model.backbones.own import check_classifier, make_own, own_features
 from rn_model.backbones.timm_models import timm_extractor
 from rn_model.backbones.torchvision_models import torchvision_extractor
 from rn_model.backbones.transformers_models import portable_name, transformers_extractor
+from rn_model.backbones.user_networks import check_classifier, make_own, own_features
 from rn_model.backbones.weights import load_classifier, load_features
-from rn_model.layers.base import DomainNorm
+from rn_model.layers.domain_norm import DomainNorm
 
 _LIBRARIES: dict[str, Callable[[str, dict[str, Any], int], Extractor]] = {
     "timm": timm_extractor,

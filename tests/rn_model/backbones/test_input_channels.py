@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from rn_model.backbones.input import adapt_input, adapt_kernel, first_convolution
+from rn_model.backbones.input_channels import adapt_input, adapt_kernel, first_convolution
 
 
 def test_a_grey_image_gives_what_it_gave_in_colour() -> None:

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from rn_model import ReciprocalNorm2d, domain_norms
-from rn_model.layers.base import DOMAINS, Domain
-from rn_model.layers.estimation import estimate_moments
+from rn_model.layers.domains import DOMAINS, Domain
+from rn_model.layers.population_moments import estimate_moments
 from tests.networks import shake, small_model
 
 # Ordered from dark to bright, so that no batch looks like the whole.

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from rn_model.layers.base import Domain, DomainNorm, Observation, domain_norms
+from rn_model.layers.domain_norm import DomainNorm, domain_norms
+from rn_model.layers.domains import Domain
 from rn_model.layers.moments import Moments, merge_moments
+from rn_model.layers.observation import Observation
 
 
 @torch.no_grad()
