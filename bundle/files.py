@@ -8,12 +8,12 @@ PREDICT_WEIGHTS = "predict.safetensors"
 OBSERVE = "observe.onnx"
 COMPENSATE = "compensate.onnx"
 BASE = "base.safetensors"
-CANARY = "canary.npz"
+SAMPLE_IMAGES = "canary.npz"
 PREDICT_FP16 = "predict.fp16.onnx"
 PREDICT_INT8 = "predict.int8.onnx"
 
 REQUIRED = (PREDICT, PREDICT_WEIGHTS, OBSERVE, COMPENSATE, BASE)
-OPTIONAL = (CANARY, PREDICT_FP16, PREDICT_INT8)
+OPTIONAL = (SAMPLE_IMAGES, PREDICT_FP16, PREDICT_INT8)
 
 # Of predict.onnx, by precision; each holds its arrays.
 VARIANTS = {"float16": PREDICT_FP16, "int8": PREDICT_INT8}

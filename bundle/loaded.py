@@ -20,7 +20,7 @@ class Bundle:
         base_arrays: the unfolded arrays: initializers of ``observe``, and what folding starts from.
         observe_names: which of these ``observe`` takes.
         source, target: raw moments; the target's are the base of every version.
-        canary: unlabeled target images ``(N, H, W, C)`` uint8, if they were put in.
+        sample_images: unlabeled target images ``(N, H, W, C)`` uint8; None if the bundle holds none.
     """
 
     manifest: Manifest
@@ -33,7 +33,7 @@ class Bundle:
     observe_names: frozenset[str]
     source: FlatMoments
     target: FlatMoments
-    canary: Pixels | None
+    sample_images: Pixels | None
 
     @property
     def observe_arrays(self) -> dict[str, Array]:

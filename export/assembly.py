@@ -14,14 +14,14 @@ from bundle.interface import COMPENSATE_OUTPUTS, PREDICT_INPUTS, PREDICT_OUTPUTS
 from bundle.manifest import Site
 from bundle.moments import FlatMoments
 from bundle.runtime import make_session
-from export.folding.fold import fold_graph
+from export.folding.folded_graph import fold_graph
 from export.graphs.constant_weights import compute_weights
 from export.graphs.editing import forget_shapes
-from export.graphs.externalize import float_initializers, keep_apart, pack, serialize
+from export.graphs.external_arrays import float_initializers, keep_apart, pack, serialize
 from export.graphs.tracing import image_dimensions, trace
-from export.network.composing import compose_compensate, compose_observe
+from export.network.affine_nodes import find_affine_nodes
+from export.network.composition import compose_compensate, compose_observe
 from export.network.modules import PredictGraph, Scaling
-from export.network.places import find_places
 from export.network.sites import NormSite
 from export.network.templates import trace_templates
 
@@ -69,7 +69,7 @@ def assemble(
     predict = _trace_network(model, sites, scaling, larger, free_size)
     templates = trace_templates(sites, example, free_size)
     observe = predict.clone()
-    compose_observe(observe, sites, find_places(sites, *_affine_inputs(observe)), templates)
+    compose_observe(observe, sites, find_affine_nodes(sites, *_affine_inputs(observe)), templates)
     compensate = serialize(compose_compensate(sites, templates))
     table, unfolded = fold_graph(predict, sites, *_affine_inputs(predict))
     if free_size:

@@ -19,8 +19,7 @@ from bundle.text import describe_error
 from bundle.writing.storage import check_path, describe_files, write_bundle
 from export.assembly import Assembly, assemble
 from export.checks.free_size import check_larger, larger_logits
-from export.checks.images import canary as canary_file
-from export.checks.images import check_images, input_profile, random_images
+from export.checks.images import check_images, random_images
 from export.checks.parity import (
     check_batch_moments,
     check_observations,
@@ -29,19 +28,15 @@ from export.checks.parity import (
 )
 from export.checks.reference import check_reference
 from export.errors import ExportError
-from export.graphs.embed_arrays import embed, serialize
+from export.graphs.embedded_arrays import embed, serialize
 from export.graphs.metadata import annotate, properties
 from export.graphs.tracing import OPSET
+from export.input_profile import input_profile
 from export.network.modules import Scaling
 from export.network.sites import NormSite, find_sites
-from export.variants.variants import (
-    NO_VARIANTS,
-    Divided,
-    VariantOptions,
-    check_calibrating,
-    divide,
-    make_variants,
-)
+from export.sample_images import pack_sample_images
+from export.variants.conversion import NO_VARIANTS, VariantOptions, make_variants
+from export.variants.image_split import ImageSplit, check_split, split_images
 from rn_model import domain_norms, set_branch
 from rn_model.layers.domains import Domain
 
@@ -77,7 +72,7 @@ def export_bundle(
     *,
     images: Pixels | None = None,
     statistics: Domain = "target",
-    canary: bool = True,
+    sample_images: bool = True,
     variants: VariantOptions = NO_VARIANTS,
     free_size: bool = False,
     replace: bool = False,
@@ -87,7 +82,7 @@ def export_bundle(
     Args:
         path: the directory to make.
         replace: whether a bundle that is already there may be replaced.
-        model, info, images, statistics, canary, variants, free_size: as
+        model, info, images, statistics, sample_images, variants, free_size: as
             :func:`build_bundle` takes them.
 
     Raises:
@@ -101,7 +96,7 @@ def export_bundle(
         info,
         images=images,
         statistics=statistics,
-        canary=canary,
+        sample_images=sample_images,
         variants=variants,
         free_size=free_size,
     )
@@ -115,7 +110,7 @@ def build_bundle(
     *,
     images: Pixels | None = None,
     statistics: Domain = "target",
-    canary: bool = True,
+    sample_images: bool = True,
     variants: VariantOptions = NO_VARIANTS,
     free_size: bool = False,
 ) -> Built:
@@ -130,7 +125,7 @@ def build_bundle(
             if None.
         statistics: whose raw moments the target branch begins with. ``source`` makes the bundle of
             a model that has seen no target image yet.
-        canary: whether some of the images may travel in the bundle.
+        sample_images: whether to put some of the images into the bundle.
         variants: of ``predict.onnx`` in lower precision, to be added.
         free_size: whether the graphs take images of any height and width, not only of those that the
             preprocessing makes.
@@ -144,8 +139,8 @@ def build_bundle(
         if given is not None:
             check_images(given, info.preprocessing)
     checked = images if images is not None else random_images(info.preprocessing)
-    divided = divide(checked, calibrate=images is not None)
-    check_calibrating(divided, variants)
+    split = split_images(checked, calibrate=images is not None)
+    check_split(split, variants.precisions)
     model = _prepare(model, statistics)
     scaling = Scaling(info.preprocessing)
     example = torch.zeros((2, *info.preprocessing.shape), dtype=torch.uint8)
@@ -159,9 +154,9 @@ def build_bundle(
     if larger is not None:
         parity |= check_larger(larger, parts.contents[files.PREDICT], parts.arrays, checked)
     normalization = sites[0].layer.normalization
-    contents, table = _annotate_and_vary(parts, info, normalization, divided, variants)
-    if canary and images is not None:
-        contents[files.CANARY] = canary_file(images)
+    contents, table = _annotate_and_vary(parts, info, normalization, split, variants)
+    if sample_images and images is not None:
+        contents[files.SAMPLE_IMAGES] = pack_sample_images(images)
     manifest = Manifest(
         name=info.name,
         classes=tuple(info.classes),
@@ -232,7 +227,11 @@ def _check(
 
 
 def _annotate_and_vary(
-    parts: Assembly, info: BundleInfo, normalization: str, images: Divided, options: VariantOptions
+    parts: Assembly,
+    info: BundleInfo,
+    normalization: str,
+    images: ImageSplit,
+    options: VariantOptions,
 ) -> tuple[dict[str, bytes], dict[Precision, Variant]]:
     """The files of the assembly with metadata in ``predict.onnx``, and the variants made of it."""
     weights = parts.contents[files.PREDICT_WEIGHTS]

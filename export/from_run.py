@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from bundle.manifest import Precision
-from export.checks.labelled import read_labelled
+from export.checks.labelled_images import read_labelled
 from export.exporter import Built, BundleInfo, build_bundle
-from export.variants.variants import MAX_LOSS, VariantOptions
+from export.variants.conversion import MAX_LOSS, VariantOptions
 from rn_model.runs.record import load_run
 
 
@@ -20,7 +20,7 @@ class RunOptions:
     """
 
     statistics: Literal["target", "source"] = "target"
-    canary: bool = True
+    sample_images: bool = True
     free_size: bool = False
     precisions: tuple[Precision, ...] = ()
     max_loss: float = MAX_LOSS
@@ -51,7 +51,7 @@ def build_run(path: Path, name: str, options: RunOptions) -> Built:
         BundleInfo(name, run.classes, run.preprocessing, provenance),
         images=run.target if options.statistics == "target" else None,
         statistics=options.statistics,
-        canary=options.canary,
+        sample_images=options.sample_images,
         free_size=options.free_size,
         variants=VariantOptions(options.precisions, options.max_loss, labelled),
     )

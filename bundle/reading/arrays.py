@@ -11,24 +11,24 @@ from safetensors.numpy import load
 from bundle import files
 from bundle.errors import BundleError
 from bundle.moments import FlatMoments
-from bundle.reading.files import parse_json
+from bundle.reading.strict_json import parse_json
 
 _LENGTH = struct.Struct("<Q")
 MAX_HEADER = 16 * 2**20
 
 
-class Place(NamedTuple):
-    """Where a file holds an array: the first byte, and how many."""
+class ByteRange(NamedTuple):
+    """Bytes of a file that hold one array: first byte and number of bytes."""
 
     offset: int
     length: int
 
 
 class ArrayFile(NamedTuple):
-    """The arrays of a file by name, and their places in it."""
+    """The arrays of a file by name, and their byte ranges in it."""
 
     arrays: dict[str, NDArray[Any]]
-    places: dict[str, Place]
+    ranges: dict[str, ByteRange]
 
 
 def read_arrays(name: str, content: bytes) -> ArrayFile:
@@ -42,16 +42,16 @@ def read_arrays(name: str, content: bytes) -> ArrayFile:
         arrays = load(content)
     except Exception as error:  # also a bare KeyError, for types that numpy does not have
         raise BundleError(f"{name} is not a safetensors file that can be read: {error}") from error
-    places = {}
+    ranges = {}
     for key, array in arrays.items():
         if array.dtype.kind == "f" and np.isnan(array).any():
             raise BundleError(f"{name}: {key!r} holds values that are not numbers")
         begin, end = header[key]["data_offsets"]
-        places[key] = Place(header_end + begin, end - begin)
-    return ArrayFile(arrays, places)
+        ranges[key] = ByteRange(header_end + begin, end - begin)
+    return ArrayFile(arrays, ranges)
 
 
-def take_moments(
+def read_moments(
     base: Mapping[str, NDArray[Any]], mean: str, variance: str, channels: int
 ) -> FlatMoments:
     """The moments under these keys of ``base.safetensors``.

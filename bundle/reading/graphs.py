@@ -7,7 +7,7 @@ import onnx
 from onnx import numpy_helper
 
 from bundle.errors import BundleError
-from bundle.reading.arrays import Place
+from bundle.reading.arrays import ByteRange
 
 MAX_OPSET = 25
 DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -76,8 +76,8 @@ def check_valid(name: str, model: onnx.ModelProto) -> None:
         raise BundleError(f"{name} is not a valid graph: {error}") from error
 
 
-def check_places(
-    name: str, model: onnx.ModelProto, file: str | None, places: Mapping[str, Place]
+def check_byte_ranges(
+    name: str, model: onnx.ModelProto, file: str | None, ranges: Mapping[str, ByteRange]
 ) -> None:
     """Check that the arrays outside of a graph are, byte for byte, those of this file.
 
@@ -86,7 +86,7 @@ def check_places(
     Args:
         name: of the graph's file, for messages.
         file: that holds its arrays; None if all must be in the graph.
-        places: of the arrays in that file.
+        ranges: byte ranges of the arrays in that file.
     """
     for tensor in outside(model.graph):
         if file is None:
@@ -94,15 +94,15 @@ def check_places(
                 f"{name}: {tensor.name!r} is outside of the file, where nothing may be"
             )
         entries = [(entry.key, entry.value) for entry in tensor.external_data]
-        place = places.get(tensor.name)
-        if place is None:
+        expected = ranges.get(tensor.name)
+        if expected is None:
             raise BundleError(f"{file} does not hold {tensor.name!r}, which {name} needs")
-        wanted = {"location": file, "offset": str(place.offset), "length": str(place.length)}
+        wanted = {"location": file, "offset": str(expected.offset), "length": str(expected.length)}
         if dict(entries) != wanted or len(entries) != len(wanted):
             found = ", ".join(f"{key} {value}" for key, value in entries)
             raise BundleError(
-                f"{name}: {tensor.name!r} must be at offset {place.offset} of {file},"
-                f" {place.length} bytes, not at {found}"
+                f"{name}: {tensor.name!r} must be at offset {expected.offset} of {file},"
+                f" {expected.length} bytes, not at {found}"
             )
 
 

@@ -12,9 +12,8 @@ from bundle.errors import BundleError
 from bundle.interface import TensorType
 from bundle.loaded import Bundle
 from bundle.manifest import Manifest
-from bundle.reading.arrays import MAX_HEADER, read_arrays, take_moments
-from bundle.reading.canary import MAX_CANARY_BYTES, read_canary
-from bundle.reading.checks import (
+from bundle.reading.arrays import MAX_HEADER, read_arrays, read_moments
+from bundle.reading.consistency import (
     check_arrays,
     check_graph,
     check_input_profile,
@@ -22,11 +21,12 @@ from bundle.reading.checks import (
     check_variants,
     wanted_arrays,
 )
-from bundle.reading.files import read_file
-from bundle.reading.graphs import check_places
-from bundle.reading.opening import open_bundle
+from bundle.reading.graphs import check_byte_ranges
+from bundle.reading.manifest import read_manifest
 from bundle.reading.refold import check_fold
-from bundle.reading.trial import check_runs
+from bundle.reading.regular_files import read_file
+from bundle.reading.sample_images import MAX_SAMPLE_BYTES, read_sample_images
+from bundle.reading.trial_run import check_runs
 
 # The three graphs keep their large arrays elsewhere.
 MAX_GRAPH_BYTES = 256 * 2**20
@@ -50,7 +50,7 @@ def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundl
     Raises:
         BundleError: naming the file and what is wrong with it.
     """
-    manifest, fingerprint = open_bundle(path, public_key)
+    manifest, fingerprint = read_manifest(path, public_key)
     contents = {name: _load_file(path, name, manifest, MAX_GRAPH_BYTES) for name in _GRAPHS}
     models = {name: check_graph(name, contents[name], manifest) for name in _GRAPHS}
     wanted = {name: wanted_arrays(name, models[name]) for name in _GRAPHS}
@@ -62,14 +62,14 @@ def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundl
     predict = read_arrays(files.PREDICT_WEIGHTS, contents[files.PREDICT_WEIGHTS])
     base = read_arrays(files.BASE, contents[files.BASE])
     moments = {
-        kind: take_moments(base.arrays, *keys, manifest.channels) for kind, keys in _MOMENTS.items()
+        kind: read_moments(base.arrays, *keys, manifest.channels) for kind, keys in _MOMENTS.items()
     }
     check_arrays(files.PREDICT_WEIGHTS, predict.arrays, wanted[files.PREDICT])
     check_arrays(files.BASE, base.arrays, wanted[files.OBSERVE])
     check_sites(manifest, predict.arrays, base.arrays, wanted[files.PREDICT])
-    check_places(files.PREDICT, models[files.PREDICT], files.PREDICT_WEIGHTS, predict.places)
-    check_places(files.OBSERVE, models[files.OBSERVE], files.BASE, base.places)
-    check_places(files.COMPENSATE, models[files.COMPENSATE], None, {})
+    check_byte_ranges(files.PREDICT, models[files.PREDICT], files.PREDICT_WEIGHTS, predict.ranges)
+    check_byte_ranges(files.OBSERVE, models[files.OBSERVE], files.BASE, base.ranges)
+    check_byte_ranges(files.COMPENSATE, models[files.COMPENSATE], None, {})
     check_variants(manifest, contents)
     check_input_profile(manifest)
     moment_keys = {key for keys in _MOMENTS.values() for key in keys}
@@ -84,9 +84,9 @@ def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundl
         observe_names=frozenset(wanted[files.OBSERVE]),
         source=moments["source"],
         target=moments["target"],
-        canary=(
-            read_canary(contents[files.CANARY], manifest.preprocessing)
-            if files.CANARY in contents
+        sample_images=(
+            read_sample_images(contents[files.SAMPLE_IMAGES], manifest.preprocessing)
+            if files.SAMPLE_IMAGES in contents
             else None
         ),
     )
@@ -110,7 +110,7 @@ def _limits(manifest: Manifest, wanted: Mapping[str, Mapping[str, TensorType]]) 
     return {
         files.PREDICT_WEIGHTS: MAX_HEADER + folded,
         files.BASE: MAX_HEADER + folded + unfolded + 4 * 8 * manifest.channels,
-        files.CANARY: MAX_CANARY_BYTES,
+        files.SAMPLE_IMAGES: MAX_SAMPLE_BYTES,
         **dict.fromkeys(files.VARIANTS.values(), MAX_GRAPH_BYTES + folded),
     }
 

@@ -1,21 +1,12 @@
-"""The images that an export is checked on, and what a bundle keeps of them."""
+"""Images on which an export is checked."""
 
-import io
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from bundle.interface import FEATURES
-from bundle.manifest import InputProfile
 from bundle.preprocessing import Pixels, Preprocessing
-from bundle.reading.canary import MAX_CANARY_BYTES
-from export.checks.parity import batches
 from export.errors import ExportError
-from export.network.modules import input_features
-
-MAX_CANARY = 256
 
 
 class Labelled(NamedTuple):
@@ -39,8 +30,8 @@ def check_images(images: Pixels, preprocessing: Preprocessing) -> None:
         )
 
 
-def evenly(images: Pixels, count: int) -> Pixels:
-    """At most so many images, evenly from first to last."""
+def evenly_spaced(images: Pixels, count: int) -> Pixels:
+    """At most ``count`` of the images, evenly spaced from first to last."""
     places = np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)
     chosen: Pixels = images[places]
     return chosen
@@ -50,20 +41,3 @@ def random_images(preprocessing: Preprocessing) -> Pixels:
     """Noise, the same every time, for want of images."""
     generator = np.random.default_rng(0)
     return generator.integers(0, 256, (16, *preprocessing.shape), dtype=np.uint8)
-
-
-def input_profile(images: Pixels) -> InputProfile:
-    """Median and spread of the input features of these images."""
-    parts = [input_features(torch.from_numpy(part)).numpy() for part in batches(images)]
-    features = np.concatenate(parts).astype(np.float64)
-    median = np.median(features, axis=0)
-    spread = np.median(np.abs(features - median), axis=0)
-    return InputProfile(features=FEATURES, median=tuple(median), spread=tuple(spread))
-
-
-def canary(images: Pixels) -> bytes:
-    """The archive of the images that travel in a bundle: no more than a reader takes."""
-    most = min(MAX_CANARY, MAX_CANARY_BYTES // images[0].size)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, images=evenly(images, most))
-    return buffer.getvalue()

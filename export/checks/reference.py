@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bundle.fold import Array
 from bundle.preprocessing import Pixels
 from export.checks.parity import logit_error
-from export.graphs.embed_arrays import embed
+from export.graphs.embedded_arrays import embed
 
 IMAGES = 2
 MAX_OPERATIONS = 10_000_000  # of one image

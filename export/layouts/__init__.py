@@ -1,6 +1,6 @@
 """Forms of a bundle's predictions for programs that do not know bundles; nothing here needs torch."""
 
-from export.layouts.predictor import Predictor, read_predictor, take_predictor
+from export.layouts.predictor import Predictor, read_predictor, select_predictor
 from export.layouts.writing import LayoutName, check_layout, write_layout
 
 __all__ = [
@@ -8,6 +8,6 @@ __all__ = [
     "Predictor",
     "check_layout",
     "read_predictor",
-    "take_predictor",
+    "select_predictor",
     "write_layout",
 ]

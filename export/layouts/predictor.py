@@ -13,7 +13,7 @@ from bundle.manifest import Manifest, Precision
 from bundle.preprocessing import Pixels
 from bundle.writing.storage import describe_files
 from export.errors import ExportError
-from export.graphs.embed_arrays import embed, serialize
+from export.graphs.embedded_arrays import embed, serialize
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Predictor:
         return np.zeros((1, *self.manifest.preprocessing.shape), np.uint8)
 
 
-def take_predictor(
+def select_predictor(
     manifest: Manifest, contents: Mapping[str, bytes], precision: Precision | None = None
 ) -> Predictor:
     """The predictor among the files of a bundle.
@@ -66,7 +66,7 @@ def read_predictor(path: Path, precision: Precision | None = None) -> Predictor:
 
     Raises:
         BundleError: if the bundle is not what was written.
-        ExportError: as :func:`take_predictor`.
+        ExportError: as :func:`select_predictor`.
     """
     bundle = load_bundle(path)
     if precision is None:
@@ -76,7 +76,7 @@ def read_predictor(path: Path, precision: Precision | None = None) -> Predictor:
     contents = {name: (path / name).read_bytes()}
     if describe_files(contents)[name] != bundle.manifest.files[name]:
         raise ExportError(f"{path / name} changed while it was read")
-    return take_predictor(bundle.manifest, contents, precision)
+    return select_predictor(bundle.manifest, contents, precision)
 
 
 def check_precision(manifest: Manifest, precision: Precision) -> None:

@@ -50,16 +50,18 @@ class PredictGraph(nn.Module):
     def __init__(self, model: nn.Module, sites: list[NormSite], scaling: Scaling) -> None:
         super().__init__()
         self.scaling = scaling
-        self._places = [_AffineSite() for _ in sites]
-        places = {site.name: place for site, place in zip(sites, self._places, strict=True)}
-        self.network = replace_modules(copy.deepcopy(model), lambda name, _: places.get(name))
+        self._stand_ins = [_AffineSite() for _ in sites]
+        stand_ins = {
+            site.name: stand_in for site, stand_in in zip(sites, self._stand_ins, strict=True)
+        }
+        self.network = replace_modules(copy.deepcopy(model), lambda name, _: stand_ins.get(name))
 
     def forward(self, image: Tensor, scales: list[Tensor], shifts: list[Tensor]) -> Tensor:
-        for place, scale, shift in zip(self._places, scales, shifts, strict=True):
-            place.affine = Affine(scale, shift)
+        for stand_in, scale, shift in zip(self._stand_ins, scales, shifts, strict=True):
+            stand_in.affine = Affine(scale, shift)
         logits: Tensor = self.network(self.scaling(image))
-        for place in self._places:
-            place.affine = None
+        for stand_in in self._stand_ins:
+            stand_in.affine = None
         return logits
 
 

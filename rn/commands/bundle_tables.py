@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bundle.inspection.difference import Difference, SiteDifference
-from bundle.inspection.inspection import Inspection, place_of
+from bundle.inspection.summary import Inspection, describe_folding
 from bundle.manifest import Manifest
 from bundle.text import brief, flatten, printable
 
@@ -95,7 +95,7 @@ def _show_sites(manifest: Manifest) -> None:
     explicit = sum(not site.folded for site in manifest.sites)
     table = _table("site", "channels", "folded into the layer")
     for site in manifest.sites:
-        table.add_row(_shown(site.name), str(site.channels), _shown(place_of(site)))
+        table.add_row(_shown(site.name), str(site.channels), _shown(describe_folding(site)))
     console = _console()
     console.print(
         f"\n{len(manifest.sites)} normalization layers, {manifest.channels} channels,"

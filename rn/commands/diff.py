@@ -42,7 +42,7 @@ def diff(
 
 def _plot(difference: Difference, path: Path) -> None:
     try:
-        from bundle.inspection.plotting import plot_difference
+        from bundle.inspection.difference_plot import plot_difference
     except ModuleNotFoundError:
         _fail("--plot needs matplotlib: pip install matplotlib")
     with one_line("diff", TROUBLE):

@@ -63,7 +63,9 @@ def export(
     to = _Destination(out, kind, tuple(key for key, yes in wanted.items() if yes), replace)
     settings = {"statistics": statistics and statistics.value, "max_loss": max_loss, "test": test}
     given = {key: value for key, value in settings.items() if value is not None}
-    given |= ({} if canary else {"canary": False}) | ({"free_size": True} if free_size else {})
+    given |= ({} if canary else {"sample_images": False}) | (
+        {"free_size": True} if free_size else {}
+    )
     try:
         if (run / MANIFEST).is_file():
             lines = _from_bundle(run, name, to, given)
@@ -78,7 +80,7 @@ def export(
 
 def _from_run(run: Path, name: str, to: _Destination, given: dict[str, Any]) -> list[str]:
     from bundle.writing.storage import check_path, write_bundle
-    from export.layouts import check_layout, take_predictor, write_layout
+    from export.layouts import check_layout, select_predictor, write_layout
 
     if to.layout is None:
         check_path(to.path, replace=to.replace)
@@ -92,7 +94,7 @@ def _from_run(run: Path, name: str, to: _Destination, given: dict[str, Any]) -> 
     if to.layout is None:
         write_bundle(to.path, manifest, contents, replace=to.replace)
         return [f"{to.path}: {_folding(manifest)}", *_variants(manifest)]
-    predictor = take_predictor(manifest, contents, to.precision)
+    predictor = select_predictor(manifest, contents, to.precision)
     place = write_layout(to.layout, predictor, to.path, replace=to.replace)
     return [f"{place}: {_folding(manifest)}", *_variants(manifest)]
 
@@ -105,7 +107,9 @@ def _from_bundle(
     if to.layout is None:
         raise ExportError(f"{path} is a bundle already: give a --layout to make another form of it")
     keys = ["name", *given] if name else [*given]
-    refused = ["--no-canary" if key == "canary" else f"--{key.replace('_', '-')}" for key in keys]
+    refused = [
+        "--no-canary" if key == "sample_images" else f"--{key.replace('_', '-')}" for key in keys
+    ]
     if refused:
         raise ExportError(f"{', '.join(refused)}: for a run only, and {path} is a bundle")
     to.check_precisions()

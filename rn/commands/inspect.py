@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bundle.inspection.inspection import inspect_bundle
+from bundle.inspection.summary import inspect_bundle
 from bundle.signing import read_public_key
 from rn.commands.bundle_tables import show_inspection
 from rn.commands.failing import one_line

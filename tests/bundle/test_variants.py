@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 from bundle import files, load_bundle
 from bundle.reading.graphs import outside
-from tests.bundle.reading.test_trial import wrong_padding
+from tests.bundle.reading.test_trial_run import wrong_padding
 from tests.bundle.tampering import edited, refusal, rehash, replace_file, write_manifest
 
 KEPT = {"float32": 0.5, "variant": 0.5}

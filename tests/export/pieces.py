@@ -12,8 +12,8 @@ from bundle.fold import fold_sites
 from bundle.manifest import Site
 from bundle.moments import Vector
 from bundle.runtime import make_session
-from export.folding.fold import fold_graph
-from export.graphs.externalize import float_initializers
+from export.folding.folded_graph import fold_graph
+from export.graphs.external_arrays import float_initializers
 from export.network.sites import NormSite
 from rn_model.layers.reciprocal_norm import ReciprocalNorm
 

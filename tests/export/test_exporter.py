@@ -43,24 +43,24 @@ def test_moments_are_the_models(small_bundle: Path) -> None:
             np.testing.assert_array_equal(found[index], values.double().numpy())
 
 
-def test_input_profile_and_canary_come_from_the_images(small_bundle: Path) -> None:
+def test_input_profile_and_sample_images_come_from_the_images(small_bundle: Path) -> None:
     bundle = load_bundle(small_bundle)
     profile = bundle.manifest.input_profile
-    assert profile is not None and bundle.canary is not None
+    assert profile is not None and bundle.sample_images is not None
     features = input_features(torch.from_numpy(IMAGES)).numpy()
     median = np.median(features, axis=0)
     np.testing.assert_allclose(profile.median, median, rtol=1e-6)
     spread = np.median(np.abs(features - median), axis=0)
     np.testing.assert_allclose(profile.spread, spread, rtol=1e-4)
-    assert len(bundle.canary) == 256
+    assert len(bundle.sample_images) == 256
     known = {image.tobytes() for image in IMAGES}
-    assert len({image.tobytes() for image in bundle.canary} & known) == 256
+    assert len({image.tobytes() for image in bundle.sample_images} & known) == 256
 
 
 def test_without_images_there_is_neither(wide_bundle: Path) -> None:
     bundle = load_bundle(wide_bundle)
-    assert bundle.manifest.input_profile is None and bundle.canary is None
-    assert not (wide_bundle / files.CANARY).exists()
+    assert bundle.manifest.input_profile is None and bundle.sample_images is None
+    assert not (wide_bundle / files.SAMPLE_IMAGES).exists()
 
 
 def test_exporting_again_gives_the_same_bytes_and_leaves_the_model(
@@ -91,14 +91,16 @@ def test_a_model_that_has_not_seen_the_target_begins_with_the_source(tmp_path: P
     model = convert_normalization(TinyNet())
     shake(model)
     path = tmp_path / "source"
-    manifest = export_bundle(model, path, SMALL, images=IMAGES, statistics="source", canary=False)
+    manifest = export_bundle(
+        model, path, SMALL, images=IMAGES, statistics="source", sample_images=False
+    )
     bundle = load_bundle(path)
     (layer,) = (layer for _, layer in domain_norms(model))
     for found in (bundle.source, bundle.target):
         for values, expected in zip(found, layer.running("source"), strict=True):
             np.testing.assert_array_equal(values, expected.double().numpy())
     assert (manifest.target.origin, manifest.target.images) == ("source", 100)
-    assert manifest.input_profile is not None and bundle.canary is None
+    assert manifest.input_profile is not None and bundle.sample_images is None
 
 
 def refusal(model: nn.Module, directory: Path, info: BundleInfo = SMALL) -> str:
@@ -212,8 +214,8 @@ def test_a_taken_path_is_refused_before_the_model_is_looked_at(small_bundle: Pat
         export_bundle(SmallNet(), small_bundle, SMALL)
 
 
-def test_the_canary_is_a_plain_archive(small_bundle: Path) -> None:
-    content = (small_bundle / files.CANARY).read_bytes()
+def test_the_sample_images_are_a_plain_archive(small_bundle: Path) -> None:
+    content = (small_bundle / files.SAMPLE_IMAGES).read_bytes()
     assert np.load(io.BytesIO(content), allow_pickle=False)["images"].dtype == np.uint8
 
 

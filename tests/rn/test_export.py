@@ -105,7 +105,7 @@ def test_too_great_a_loss_leaves_nothing_behind(tmp_path: Path) -> None:
     write_small_run(tmp_path / "run", random_images(SMALL, 20), model)
     line = refusal(tmp_path / "run", "--out", tmp_path / "out", "--fp16", "--max-loss", 0.05)
     assert line.startswith("predict.fp16.onnx changes the label of ")
-    assert line.endswith(" of 10 held out images; at most 5.00% is allowed")
+    assert line.endswith(" of 10 held-out images; at most 5.00% is allowed")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 

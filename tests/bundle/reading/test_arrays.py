@@ -61,7 +61,7 @@ def test_what_is_no_safetensors_file(kind: str) -> None:
 
 def test_a_name_that_comes_twice_is_told() -> None:
     with pytest.raises(
-        BundleError, match="the header of file is not JSON: the key 'a' comes twice"
+        BundleError, match="the header of file is not JSON: the key 'a' is repeated"
     ):
         read_arrays("file", BROKEN["the same name"])
 

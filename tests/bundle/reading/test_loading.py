@@ -17,7 +17,7 @@ from tests.bundle.tampering import (
 )
 from tests.networks import SMALL
 
-CONTENTS = (*files.REQUIRED, files.CANARY)
+CONTENTS = (*files.REQUIRED, files.SAMPLE_IMAGES)
 ALL = (*CONTENTS, files.MANIFEST, files.MANIFEST_SUM)
 
 
@@ -28,7 +28,7 @@ def test_what_was_written_is_read(path: Path) -> None:
     assert bundle.manifest.preprocessing == SMALL.preprocessing
     assert bundle.manifest.channels == 9 == len(bundle.target.mean)
     assert bundle.predict == (path / files.PREDICT).read_bytes()
-    assert bundle.canary is not None and len(bundle.canary) == 256
+    assert bundle.sample_images is not None and len(bundle.sample_images) == 256
     assert bundle.observe_arrays.keys() == bundle.observe_names
     assert bundle.fingerprint == (path / files.MANIFEST_SUM).read_text().split()[0]
 
@@ -38,11 +38,11 @@ def test_hashes_made_again_are_accepted(path: Path) -> None:
     load_bundle(path)
 
 
-def test_a_bundle_without_canary_is_whole(path: Path) -> None:
+def test_a_bundle_without_sample_images_is_whole(path: Path) -> None:
     manifest = json.loads((path / files.MANIFEST).read_text())
-    del manifest["files"][files.CANARY]
+    del manifest["files"][files.SAMPLE_IMAGES]
     write_manifest(path, manifest)
-    assert load_bundle(path).canary is None
+    assert load_bundle(path).sample_images is None
 
 
 def test_no_directory(tmp_path: Path) -> None:

@@ -76,7 +76,10 @@ def unused_array(path: Path) -> None:
 
 
 def bomb(images: int, *, written: int, claim: int | None = None) -> bytes:
-    """A canary of so many images, of which only a part is there; its directory may claim another size."""
+    """An archive that claims ``images`` images and holds only a part of them.
+
+    Its directory may claim yet another size.
+    """
     shape = (images, *SMALL.preprocessing.shape)
     buffer = io.BytesIO()
     np.lib.format.write_array_header_1_0(
@@ -94,11 +97,11 @@ def bomb(images: int, *, written: int, claim: int | None = None) -> bytes:
 
 BOMBS = {
     "manifest": (claimed_manifest, "the manifest says 10000000000"),
-    "sparse arrays": (lambda path: sparse(path, files.BASE), "at most"),
-    "sparse graph": (lambda path: sparse(path, files.OBSERVE), "at most"),
-    "sparse canary": (lambda path: sparse(path, files.CANARY), "at most"),
-    "sparse manifest": (lambda path: sparse(path, files.MANIFEST), "at most"),
-    "sparse sum": (lambda path: sparse(path, files.MANIFEST_SUM), "at most"),
+    "sparse arrays": (lambda path: sparse(path, files.BASE), "more than the limit"),
+    "sparse graph": (lambda path: sparse(path, files.OBSERVE), "more than the limit"),
+    "sparse sample images": (lambda path: sparse(path, files.SAMPLE_IMAGES), "more than the limit"),
+    "sparse manifest": (lambda path: sparse(path, files.MANIFEST), "more than the limit"),
+    "sparse sum": (lambda path: sparse(path, files.MANIFEST_SUM), "more than the limit"),
     "array": (
         lambda path: replace_file(path, files.BASE, header(TEN_GB) + bytes(64)),
         "not a safetensors file",
@@ -107,18 +110,22 @@ BOMBS = {
         lambda path: replace_file(path, files.BASE, struct.pack("<Q", TEN_GB) + bytes(64)),
         "its header claims 10000000000 bytes",
     ),
-    "unused array": (unused_array, "at most"),
+    "unused array": (unused_array, "more than the limit"),
     "graph": (claimed_graph, "'claim' is not an array"),
     "many images": (
-        lambda path: replace_file(path, files.CANARY, bomb(TEN_GB // 48, written=64)),
+        lambda path: replace_file(path, files.SAMPLE_IMAGES, bomb(TEN_GB // 48, written=64)),
         "at most 1024 and",
     ),
     "claimed member": (
-        lambda path: replace_file(path, files.CANARY, bomb(100, written=4800, claim=2**32 - 2)),
+        lambda path: replace_file(
+            path, files.SAMPLE_IMAGES, bomb(100, written=4800, claim=2**32 - 2)
+        ),
         "in a member of 4294967294 bytes",
     ),
     "hidden images": (
-        lambda path: replace_file(path, files.CANARY, bomb(1, written=10**8, claim=128 + 48)),
+        lambda path: replace_file(
+            path, files.SAMPLE_IMAGES, bomb(1, written=10**8, claim=128 + 48)
+        ),
         "CRC",
     ),
 }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bundle import files, load_bundle
 from tests.bundle.tampering import copy_of, edited, refusal, rehash
 
-ALL = (*files.REQUIRED, files.CANARY, files.MANIFEST, files.MANIFEST_SUM)
+ALL = (*files.REQUIRED, files.SAMPLE_IMAGES, files.MANIFEST, files.MANIFEST_SUM)
 
 
 @settings(
@@ -70,10 +70,10 @@ def test_other_statistics_are_seen_though_the_hashes_were_made_again(
 def test_links_out_of_the_bundle_are_not_followed(path: Path, tmp_path: Path, name: str) -> None:
     (path / name).rename(tmp_path / "elsewhere")
     (path / name).symlink_to(tmp_path / "elsewhere")
-    assert refusal(path) == f"{name} is a link out of the bundle, which is not followed"
+    assert refusal(path) == f"{name} is a link out of the bundle; such links are not followed"
     (path / name).unlink()
     (path / name).symlink_to("../elsewhere")
-    assert refusal(path) == f"{name} is a link out of the bundle, which is not followed"
+    assert refusal(path) == f"{name} is a link out of the bundle; such links are not followed"
 
 
 def test_links_within_the_bundle_are_followed(path: Path, tmp_path: Path) -> None:

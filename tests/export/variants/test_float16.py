@@ -6,7 +6,7 @@ from onnx.reference import ReferenceEvaluator
 
 from bundle import load_bundle
 from bundle.runtime import make_session
-from export.graphs.embed_arrays import embed, serialize
+from export.graphs.embedded_arrays import embed, serialize
 from export.variants.float16 import rounding_session, to_float16
 from tests.networks import SMALL, WIDE, random_images
 

@@ -6,7 +6,7 @@ from onnx import numpy_helper
 
 from bundle import Pixels, load_bundle
 from bundle.runtime import make_session
-from export.graphs.embed_arrays import embed, serialize
+from export.graphs.embedded_arrays import embed, serialize
 from export.variants.int8 import CALIBRATION_BATCH, to_int8
 from tests.networks import SMALL, WIDE, random_images
 

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.lib import format as npy
 
 from bundle.errors import BundleError
-from bundle.files import CANARY
+from bundle.files import SAMPLE_IMAGES
 from bundle.preprocessing import Pixels, Preprocessing
 
-MAX_CANARY_IMAGES = 1024
-MAX_CANARY_BYTES = 2**30
+MAX_SAMPLE_IMAGES = 1024
+MAX_SAMPLE_BYTES = 2**30
 _MEMBER = "images.npy"
 
 
-def read_canary(content: bytes, preprocessing: Preprocessing) -> Pixels:
+def read_sample_images(content: bytes, preprocessing: Preprocessing) -> Pixels:
     """The images ``(N, H, W, C)`` uint8 of a file as :func:`numpy.savez_compressed` writes it.
 
     What the file says of itself is checked before anything is unpacked.
@@ -28,12 +28,12 @@ def read_canary(content: bytes, preprocessing: Preprocessing) -> Pixels:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if archive.namelist() != [_MEMBER]:
-                raise BundleError(f"{CANARY} must hold an array 'images' and nothing else")
+                raise BundleError(f"{SAMPLE_IMAGES} must hold an array 'images' and nothing else")
             return _read_member(archive, preprocessing.shape)
     except BundleError:
         raise
     except Exception as error:  # zip, zlib and numpy's header parser have no common one
-        raise BundleError(f"{CANARY} does not hold an array 'images': {error}") from error
+        raise BundleError(f"{SAMPLE_IMAGES} does not hold an array 'images': {error}") from error
 
 
 def _read_member(archive: zipfile.ZipFile, shape: tuple[int, int, int]) -> Pixels:
@@ -41,20 +41,22 @@ def _read_member(archive: zipfile.ZipFile, shape: tuple[int, int, int]) -> Pixel
     with archive.open(_MEMBER) as file:
         major, _ = npy.read_magic(file)
         if major != 1:
-            raise BundleError(f"{CANARY}: the array has format {major}, 1 is read")
+            raise BundleError(f"{SAMPLE_IMAGES}: the array has format {major}, 1 is read")
         found, fortran, dtype = npy.read_array_header_1_0(file)
         if dtype != np.uint8 or fortran or found[1:] != shape or not found[0] > 0:
             raise BundleError(
-                f"{CANARY}: images must be uint8 {('N', *shape)} with N at least 1, rows first,"
+                f"{SAMPLE_IMAGES}: images must be uint8 {('N', *shape)} with N at least 1, rows first,"
                 f" not {dtype} {found}"
             )
         length = math.prod(found)
-        if found[0] > MAX_CANARY_IMAGES or length > MAX_CANARY_BYTES:
+        if found[0] > MAX_SAMPLE_IMAGES or length > MAX_SAMPLE_BYTES:
             raise BundleError(
-                f"{CANARY} claims {found[0]} images of {length} bytes in all; at most"
-                f" {MAX_CANARY_IMAGES} and {MAX_CANARY_BYTES} bytes are read"
+                f"{SAMPLE_IMAGES} claims {found[0]} images of {length} bytes in all; at most"
+                f" {MAX_SAMPLE_IMAGES} and {MAX_SAMPLE_BYTES} bytes are read"
             )
         if size != file.tell() + length:
-            raise BundleError(f"{CANARY}: {length} bytes of images in a member of {size} bytes")
+            raise BundleError(
+                f"{SAMPLE_IMAGES}: {length} bytes of images in a member of {size} bytes"
+            )
         pixels = file.read(length)
     return cast(Pixels, np.frombuffer(bytearray(pixels), np.uint8).reshape(found))

@@ -3,8 +3,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from bundle import files, load_bundle
@@ -12,18 +10,13 @@ from bundle.runtime import make_session
 from bundle.scores import label_free_scores, softmax
 from export import ExportError
 from export.checks.images import Labelled
-from export.graphs.embed_arrays import embed, serialize
+from export.graphs.embedded_arrays import embed, serialize
+from export.variants.conversion import VariantOptions, make_variants
 from export.variants.float16 import rounding_session
-from export.variants.variants import (
-    MAX_CALIBRATION,
-    VariantOptions,
-    check_calibrating,
-    divide,
-    make_variants,
-)
+from export.variants.image_split import split_images
 from tests.networks import SMALL, random_images
 
-IMAGES = divide(random_images(SMALL, 200))
+IMAGES = split_images(random_images(SMALL, 200))
 
 
 @pytest.fixture
@@ -37,19 +30,6 @@ def change(model: onnx.ModelProto, ending: str, value: float) -> None:
     (tensor,) = (t for t in model.graph.initializer if t.name.endswith(ending))
     filled = np.full(tuple(tensor.dims), value, np.float32)
     tensor.CopyFrom(numpy_helper.from_array(filled, tensor.name))
-
-
-@given(st.integers(2, 3 * MAX_CALIBRATION))
-def test_what_calibrates_is_not_held_out(count: int) -> None:
-    numbers = np.arange(count)
-    calibrating, held_out = divide(numbers)  # type: ignore[arg-type]
-    assert not set(calibrating) & set(held_out)
-    assert 1 <= len(calibrating) <= MAX_CALIBRATION and len(held_out) == count // 2
-
-
-def test_images_that_must_not_calibrate_are_all_held_out() -> None:
-    for divided in (divide(IMAGES.held_out, calibrate=False), divide(IMAGES.held_out[:1])):
-        assert len(divided.calibrating) == 0 and len(divided.held_out) > 0
 
 
 def test_what_is_measured_is_what_plain_onnx_runtime_gives(model: onnx.ModelProto) -> None:
@@ -84,7 +64,7 @@ def test_too_great_a_loss_is_refused(model: onnx.ModelProto) -> None:
     change(model, "head.bias", 20_000.0)  # halves there are 16 apart: all logits are the same
     with pytest.raises(
         ExportError,
-        match=r"^predict\.fp16\.onnx changes the label of \d+\.\d\d% of 100 held out images;"
+        match=r"^predict\.fp16\.onnx changes the label of \d+\.\d\d% of 100 held-out images;"
         r" at most 1\.00% is allowed$",
     ):
         make_variants(model, IMAGES, {}, VariantOptions(["float16"]))
@@ -94,13 +74,7 @@ def test_too_great_a_loss_is_refused(model: onnx.ModelProto) -> None:
 
 def test_values_beyond_the_range_of_halves_are_refused(model: onnx.ModelProto) -> None:
     change(model, "head.weight", 60_000.0)
-    with pytest.raises(ExportError, match=r"^predict\.fp16\.onnx gives logits that are not finite"):
+    with pytest.raises(
+        ExportError, match=r"^predict\.fp16\.onnx returns logits that are not finite"
+    ):
         make_variants(model, IMAGES, {}, VariantOptions(["float16"], max_loss=1))
-
-
-def test_integers_need_images_to_calibrate_on() -> None:
-    check_calibrating(divide(IMAGES.held_out[:2]), VariantOptions(["int8"]))
-    one = divide(IMAGES.held_out[:1])
-    check_calibrating(one, VariantOptions(["float16"]))
-    with pytest.raises(ExportError, match=r"^int8 needs at least two target images"):
-        check_calibrating(one, VariantOptions(["float16", "int8"]))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from bundle import files
-from export.graphs.externalize import float_initializers, keep_apart, pack, serialize
+from export.graphs.external_arrays import float_initializers, keep_apart, pack, serialize
 
 ARRAYS: dict[str, NDArray[Any]] = {
     "b": np.arange(3, dtype=np.float32),

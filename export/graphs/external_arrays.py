@@ -57,15 +57,15 @@ def serialize(model: ir.Model, outside: Mapping[str, bytes] | None = None) -> by
     ClearMetadataAndDocStringPass()(model)
     proto = ir.serde.serialize_model(model)
     for name, content in (outside or {}).items():
-        places = _places(content)
+        ranges = _byte_ranges(content)
         for tensor in proto.graph.initializer:
-            if tensor.name in places:
-                _refer(tensor, name, *places[tensor.name])
+            if tensor.name in ranges:
+                _refer(tensor, name, *ranges[tensor.name])
     serialized: bytes = proto.SerializeToString(deterministic=True)
     return serialized
 
 
-def _places(content: bytes) -> dict[str, tuple[int, int]]:
+def _byte_ranges(content: bytes) -> dict[str, tuple[int, int]]:
     """Offset and length of every tensor in a safetensors file."""
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.checks.labelled import read_labelled
+from export.checks.labelled_images import read_labelled
 from rn_model.data import DataError
 from tests.networks import SMALL
 

@@ -11,7 +11,7 @@ from export.network.sites import NormSite
 
 
 @dataclass(frozen=True)
-class Place:
+class AffineNodes:
     """The Mul and the Add that stand for a site in a graph.
 
     Attributes:
@@ -42,10 +42,10 @@ class Place:
         graph.remove([self.add, self.multiply], safe=True)
 
 
-def find_places(
+def find_affine_nodes(
     sites: Sequence[NormSite], scales: Sequence[ir.Value], shifts: Sequence[ir.Value]
-) -> list[Place]:
-    """The places of the sites, in their order.
+) -> list[AffineNodes]:
+    """Find the Mul and Add of every site, in the order of the sites.
 
     Args:
         scales, shifts: inputs of the graph, one for each site.
@@ -53,13 +53,13 @@ def find_places(
     Raises:
         ExportError: if one is not applied exactly once.
     """
-    places = []
+    found = []
     for site, scale, shift in zip(sites, scales, shifts, strict=True):
         multiply, add = _consumer(scale, "Mul", site), _consumer(shift, "Add", site)
         if other_input(add, shift) is not multiply.outputs[0]:
             raise ExportError(_message(site))
-        places.append(Place(multiply, add, scale, shift))
-    return places
+        found.append(AffineNodes(multiply, add, scale, shift))
+    return found
 
 
 def _consumer(value: ir.Value, op_type: str, site: NormSite) -> ir.Node:

@@ -12,7 +12,7 @@ from bundle.errors import BundleError
 from bundle.fold import site_problem
 from bundle.interface import FEATURES, Signature, TensorType, signatures
 from bundle.manifest import Manifest
-from bundle.reading.graphs import check_places, check_valid, outside, parse_graph
+from bundle.reading.graphs import check_byte_ranges, check_valid, outside, parse_graph
 
 
 def check_graph(name: str, content: bytes, manifest: Manifest) -> onnx.ModelProto:
@@ -56,7 +56,7 @@ def check_variants(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
         if variant.file != name:
             raise BundleError(f"{files.MANIFEST}: the variant {precision} must be {name}")
         model = _check_model(name, contents[name], manifest, expected)
-        check_places(name, model, None, {})
+        check_byte_ranges(name, model, None, {})
 
 
 def check_input_profile(manifest: Manifest) -> None:

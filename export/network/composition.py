@@ -17,7 +17,7 @@ from bundle.interface import (
 )
 from export.graphs.editing import add_initializer, concatenate, insert_copy, make_value, split
 from export.graphs.tracing import OPSET
-from export.network.places import Place
+from export.network.affine_nodes import AffineNodes
 from export.network.sites import NormSite
 from export.network.templates import Templates, kind, state
 
@@ -25,7 +25,7 @@ IR_VERSION = 10
 
 
 def compose_observe(
-    model: ir.Model, sites: Sequence[NormSite], places: Sequence[Place], templates: Templates
+    model: ir.Model, sites: Sequence[NormSite], nodes: Sequence[AffineNodes], templates: Templates
 ) -> None:
     """Turn a traced network into ``observe.onnx``, in place.
 
@@ -33,8 +33,8 @@ def compose_observe(
     :class:`rn_model.layers.observation.Observation`.
 
     Args:
-        model: image to logits; the places' scales and shifts are its last inputs.
-        places: of the sites in it.
+        model: image to logits; its last inputs are the scales and shifts of the sites.
+        nodes: Mul and Add of every site in it.
     """
     graph = model.graph
     image = graph.inputs[0]
@@ -47,11 +47,11 @@ def compose_observe(
     )
     priors = zip(split(graph, mean, sizes), split(graph, variance, sizes), strict=True)
     seen: list[list[ir.Value]] = []
-    for site, place, prior in zip(sites, places, priors, strict=True):
-        given = [place.value, image_weight, prior_weight, *prior, *_state(graph, site, np.float32)]
+    for site, pair, prior in zip(sites, nodes, priors, strict=True):
+        given = [pair.value, image_weight, prior_weight, *prior, *_state(graph, site, np.float32)]
         piece = templates.observe[kind(site)]
-        y, *batch = insert_copy(graph, piece, given, site.name, before=place.multiply)
-        place.replace_by(y)
+        y, *batch = insert_copy(graph, piece, given, site.name, before=pair.multiply)
+        pair.replace_by(y)
         seen.append(batch)
     graph.inputs[1:] = [image_weight, prior_weight, mean, variance]
     (features,) = insert_copy(graph, templates.features, [image], "features")

@@ -8,9 +8,9 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from bundle.fold import Array
 from bundle.manifest import Site
-from export.folding.absorbing import Layer, layer_after, layer_before
+from export.folding.adjacent_layers import Layer, layer_after, layer_before
 from export.graphs.editing import add_initializer
-from export.network.places import Place, find_places
+from export.network.affine_nodes import AffineNodes, find_affine_nodes
 from export.network.sites import NormSite
 
 
@@ -34,30 +34,30 @@ def fold_graph(
         Where every site went, and the unfolded weights and biases by initializer name. The graph's
         own initializers of these names hold them unfolded too.
     """
-    places = find_places(sites, scales, shifts)
-    chosen = _choose(sites, places)
+    nodes = find_affine_nodes(sites, scales, shifts)
+    chosen = _choose(sites, nodes)
     table: list[Site] = []
     base: dict[str, Array] = {}
-    for site, place in zip(sites, places, strict=True):
+    for site, pair in zip(sites, nodes, strict=True):
         if site.name in chosen:
             table.append(_fold_into(model.graph, chosen[site.name], site, base))
-            place.replace_by(place.value)
+            pair.replace_by(pair.value)
         else:
-            table.append(_keep(model.graph, site, place))
+            table.append(_keep(model.graph, site, pair))
     for value in [*scales, *shifts]:
         model.graph.inputs.remove(value)
     RemoveUnusedNodesPass()(model)
     return table, base
 
 
-def _choose(sites: Sequence[NormSite], places: Sequence[Place]) -> dict[str, Layer]:
+def _choose(sites: Sequence[NormSite], nodes: Sequence[AffineNodes]) -> dict[str, Layer]:
     """The layer that takes up each site, by the site's name."""
     chosen: dict[str, Layer] = {}
     taken: set[ir.Node] = set()
-    pairs = list(zip(sites, places, strict=True))
+    pairs = list(zip(sites, nodes, strict=True))
     for find in (layer_before, layer_after):
-        for site, place in pairs:
-            layer = None if site.name in chosen else find(site, place)
+        for site, pair in pairs:
+            layer = None if site.name in chosen else find(site, pair)
             if layer is not None and layer.node not in taken:
                 chosen[site.name] = layer
                 taken.add(layer.node)
@@ -84,9 +84,9 @@ def _fold_into(graph: ir.Graph, layer: Layer, site: NormSite, base: dict[str, Ar
     )
 
 
-def _keep(graph: ir.Graph, site: NormSite, place: Place) -> Site:
+def _keep(graph: ir.Graph, site: NormSite, pair: AffineNodes) -> Site:
     named = {}
-    for kind, value in (("scale", place.scale), ("shift", place.shift)):
+    for kind, value in (("scale", pair.scale), ("shift", pair.shift)):
         array = np.ones(site.broadcast_shape, np.float32)
         named[kind] = add_initializer(graph, f"{site.name}.{kind}", array)
         ir.convenience.replace_all_uses_with(value, named[kind])

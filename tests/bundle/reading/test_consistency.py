@@ -190,7 +190,7 @@ def test_numbers_are_not_texts(path: Path) -> None:
 def test_keys_that_come_twice(path: Path) -> None:
     text = (path / files.MANIFEST).read_bytes()
     write_manifest(path, text.replace(b'"name"', b'"name": "other", "name"', 1))
-    assert refusal(path) == "manifest.json is not JSON: the key 'name' comes twice"
+    assert refusal(path) == "manifest.json is not JSON: the key 'name' is repeated"
 
 
 def test_an_input_profile_of_other_features(path: Path) -> None:

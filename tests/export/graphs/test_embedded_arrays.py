@@ -8,7 +8,7 @@ import pytest
 from bundle import load_bundle
 from bundle.runtime import make_session
 from export import ExportError
-from export.graphs.embed_arrays import MAX_BYTES, embed, serialize
+from export.graphs.embedded_arrays import MAX_BYTES, embed, serialize
 from tests.networks import WIDE, random_images
 
 

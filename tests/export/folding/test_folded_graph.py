@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.errors import ExportError
-from export.folding.fold import fold_graph
+from export.folding.folded_graph import fold_graph
 from tests.export.pieces import AFTER, Piece, after, before, check, norm, place
 
 X = (3, 4, 5, 5)

@@ -10,7 +10,7 @@ from bundle.errors import BundleError
 from bundle.files import MANIFEST
 from bundle.manifest import Manifest, Site
 from bundle.reading.loading import load_bundle
-from bundle.reading.opening import read_signature
+from bundle.reading.manifest import read_signature
 from bundle.signing import signer
 
 
@@ -64,7 +64,7 @@ def inspect_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> In
     )
 
 
-def place_of(site: Site) -> str:
+def describe_folding(site: Site) -> str:
     """Where a site went in ``predict.onnx``, in words."""
     if site.weight is None:
         return f"not folded: {site.scale}, {site.shift}"

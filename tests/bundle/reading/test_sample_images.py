@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bundle import files, load_bundle
-from bundle.reading.canary import read_canary
-from export.checks import images
+from bundle.reading.sample_images import read_sample_images
+from export import sample_images
 from tests.bundle.tampering import npz, refusal, replace_file
 from tests.networks import SMALL, random_images
 
@@ -35,7 +35,7 @@ IMAGES = random_images(SMALL, 3)
 HEADER = (
     b"\x93NUMPY\x01\x00\x76\x00{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 8, 6, 1)}"
 )
-BROKEN_CANARIES = {
+BROKEN_SAMPLES = {
     "empty": b"",
     "garbage": b"garbage",
     "one array": npy(IMAGES),
@@ -64,28 +64,28 @@ class Intruder:
         return Path.touch, (self._path,)
 
 
-def test_a_pickled_canary_is_not_run(path: Path, tmp_path: Path) -> None:
+def test_pickled_sample_images_are_not_run(path: Path, tmp_path: Path) -> None:
     content = npz(images=np.array([Intruder(tmp_path / "intruded")], dtype=object))
-    replace_file(path, files.CANARY, content)
-    assert refusal(path).startswith(files.CANARY)
+    replace_file(path, files.SAMPLE_IMAGES, content)
+    assert refusal(path).startswith(files.SAMPLE_IMAGES)
     assert not (tmp_path / "intruded").exists()
 
 
-@pytest.mark.parametrize("kind", BROKEN_CANARIES)
+@pytest.mark.parametrize("kind", BROKEN_SAMPLES)
 def test_broken_canaries(path: Path, kind: str) -> None:
-    replace_file(path, files.CANARY, BROKEN_CANARIES[kind])
-    assert refusal(path).startswith(files.CANARY)
+    replace_file(path, files.SAMPLE_IMAGES, BROKEN_SAMPLES[kind])
+    assert refusal(path).startswith(files.SAMPLE_IMAGES)
 
 
 def test_no_more_images_are_written_than_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_CANARY_BYTES", 2 * 8 * 6 + 1)
-    written = images.canary(random_images(SMALL, 5))
-    assert len(read_canary(written, SMALL.preprocessing)) == 2
+    monkeypatch.setattr(sample_images, "MAX_SAMPLE_BYTES", 2 * 8 * 6 + 1)
+    written = sample_images.pack_sample_images(random_images(SMALL, 5))
+    assert len(read_sample_images(written, SMALL.preprocessing)) == 2
 
 
 def test_images_are_read_as_they_were(path: Path) -> None:
-    replace_file(path, files.CANARY, npz(images=IMAGES))
-    found = load_bundle(path).canary
+    replace_file(path, files.SAMPLE_IMAGES, npz(images=IMAGES))
+    found = load_bundle(path).sample_images
     assert found is not None
     np.testing.assert_array_equal(found, IMAGES)
     found[0] = 0
@@ -101,5 +101,5 @@ def test_images_are_read_as_they_were(path: Path) -> None:
     ids=["columns first", "two arrays", "too many"],
 )
 def test_more_broken_canaries(path: Path, content: bytes) -> None:
-    replace_file(path, files.CANARY, content)
-    assert refusal(path).startswith(files.CANARY)
+    replace_file(path, files.SAMPLE_IMAGES, content)
+    assert refusal(path).startswith(files.SAMPLE_IMAGES)

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from export.folding.channels import axis_after, axis_before, pads
 from export.graphs.editing import integer, replace_value
-from export.network.places import Place, other_input
+from export.network.affine_nodes import AffineNodes, other_input
 from export.network.sites import NormSite
 
 
@@ -67,13 +67,13 @@ class Layer:
         graph.insert_after(self.node, node)
 
 
-def layer_before(site: NormSite, place: Place) -> Layer | None:
+def layer_before(site: NormSite, nodes: AffineNodes) -> Layer | None:
     """The layer whose output the site normalizes, if nothing else sees that output.
 
     Between the two may be operators that commute with a scale and shift per channel
     (:mod:`export.folding.channels`).
     """
-    value, axis = place.value, 1
+    value, axis = nodes.value, 1
     while True:
         node = value.producer()
         if node is None or len(value.uses()) != 1 or value.is_graph_output():
@@ -100,13 +100,13 @@ def layer_before(site: NormSite, place: Place) -> Layer | None:
     return Layer(node, None, "output", 0, 1, site.channels)
 
 
-def layer_after(site: NormSite, place: Place) -> Layer | None:
+def layer_after(site: NormSite, nodes: AffineNodes) -> Layer | None:
     """The layer that takes the site's output and pads it with nothing, if nothing else takes it.
 
     Between the two may be operators that commute with a scale and shift per channel
     (:mod:`export.folding.channels`).
     """
-    value, axis = place.result, 1
+    value, axis = nodes.result, 1
     while True:
         uses = value.uses()
         if len(uses) != 1 or value.is_graph_output():

@@ -5,7 +5,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundle import BundleError, files
-from bundle.inspection.inspection import inspect_bundle, place_of
+from bundle.inspection.summary import describe_folding, inspect_bundle
 from bundle.manifest import Site
 from bundle.signing import key_id, make_signature
 
@@ -17,7 +17,7 @@ def test_everything_is_told(small_bundle: Path) -> None:
     assert found.to_json()["manifest"] == json.loads((small_bundle / files.MANIFEST).read_text())
     assert found.sizes == {
         name: (small_bundle / name).stat().st_size
-        for name in (files.MANIFEST, *files.REQUIRED, files.CANARY)
+        for name in (files.MANIFEST, *files.REQUIRED, files.SAMPLE_IMAGES)
     }
     assert found.fingerprint == (small_bundle / files.MANIFEST_SUM).read_text().split()[0]
     json.dumps(found.to_json(), allow_nan=False)
@@ -49,4 +49,7 @@ def test_a_broken_bundle_is_refused(path: Path) -> None:
     ],
 )
 def test_where_a_site_went(site: dict[str, str], words: str) -> None:
-    assert place_of(Site.model_validate({"name": "x", "channels": 1, "offset": 0, **site})) == words
+    assert (
+        describe_folding(Site.model_validate({"name": "x", "channels": 1, "offset": 0, **site}))
+        == words
+    )

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from bundle import files
 from bundle.errors import BundleError
 from bundle.manifest import SCHEMA_VERSION, Manifest
-from bundle.reading.files import parse_json, read_file
+from bundle.reading.regular_files import read_file
+from bundle.reading.strict_json import parse_json
 from bundle.signing import SIGNATURE_BYTES, check_signature
 
 MAX_MANIFEST_BYTES = 16 * 2**20
@@ -24,7 +25,7 @@ class Opened(NamedTuple):
     fingerprint: str
 
 
-def open_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Opened:
+def read_manifest(path: Path, public_key: Ed25519PublicKey | None = None) -> Opened:
     """Read and check the manifest of a bundle.
 
     Args:
