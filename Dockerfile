@@ -1,7 +1,7 @@
-# Two images: `train` adapts and exports a model, `serve` runs it and has no torch.
+# Two images: `train` adapts and exports a model, `serve` runs it and holds no PyTorch.
 ARG WHEELS=scratch
 
-# Wheels that are not to come from an index, if an image that holds some is named; else empty.
+# An image whose root holds wheel files to install from, if one is named; otherwise empty.
 FROM ${WHEELS} AS wheels
 
 FROM python:3.11-slim AS base
@@ -10,8 +10,8 @@ WORKDIR /app
 RUN useradd --uid 10001 --create-home rn \
  && mkdir -p /bundles /ledger \
  && chown rn:rn /bundles /ledger
-# The dependencies are installed before the code, so that a change of the code does not fetch them again.
-COPY pyproject.toml constraints.txt README.md ./
+# Dependencies are installed before the code is copied, so that a change of the code does not fetch them again.
+COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN for package in bundle export rn rn_model service; do mkdir $package && touch $package/__init__.py; done
 
 FROM base AS train
@@ -27,7 +27,7 @@ USER rn
 ENTRYPOINT ["rn"]
 
 FROM base AS serve
-# cpu or gpu; the latter needs the NVIDIA container toolkit on the host.
+# cpu or gpu; gpu needs the NVIDIA container toolkit on the host.
 ARG RUNTIME=cpu
 RUN pip install --constraint constraints.txt ".[${RUNTIME}]"
 COPY bundle bundle

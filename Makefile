@@ -1,44 +1,63 @@
-# Two commands set everything up: `make serve` and `make test`.
+# `make serve` serves the example, `make test` runs the tests, `make help` lists the rest.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := bundles/digits
 BUNDLE ?= $(EXAMPLE)
+PIP := $(BIN)/pip install --quiet --constraint constraints.txt --editable
+# Training and serving need less than development; what is installed for development does both.
+RUNTIME := $(if $(wildcard $(VENV)/installed),$(VENV)/installed,$(VENV)/runtime)
 
-.PHONY: serve test lint format bench clean
+.DEFAULT_GOAL := help
+.PHONY: help serve test coverage lint format docs bench clean
 
-serve: $(VENV)/installed $(BUNDLE)/manifest.json
+help: ## List the targets.
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+serve: $(RUNTIME) $(BUNDLE)/manifest.json ## Serve the example on port 8000, or your bundle: BUNDLE=DIRECTORY.
 	$(BIN)/rn serve $(BUNDLE)
 
-test: $(VENV)/installed
+test: $(VENV)/installed ## Run the tests.
 	$(BIN)/pytest
 
-lint: $(VENV)/installed
+coverage: $(VENV)/installed ## Run the tests and measure which branches they reach.
+	$(BIN)/pytest --cov --cov-report=term
+
+lint: $(VENV)/installed ## Check style and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(VENV)/installed
+format: $(VENV)/installed ## Format the code and fix what can be fixed automatically.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/installed $(EXAMPLE)/manifest.json
+docs: $(VENV)/installed ## Write the pages and the picture that follow from code and results.
+	$(BIN)/python -m scripts.settings_page
+	$(BIN)/python -m bench.picture
+
+bench: $(VENV)/installed $(EXAMPLE)/manifest.json ## Measure the example: training, and online adaptation.
 	$(BIN)/python -m bench.digits
 	$(BIN)/python -m bench.online
 
-clean:
+clean: ## Remove everything that was installed, trained, exported or recorded.
 	rm -rf $(VENV) build *.egg-info runs bundles var
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) '.[dev]'
 	touch $@
 
-runs/digits/run.json: | $(VENV)/installed
+$(VENV)/runtime: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) '.[train,cpu]'
+	touch $@
+
+runs/digits/run.json: | $(RUNTIME)
 	$(BIN)/rn adapt printed-digits --threads 1 --out runs/digits
 
 $(EXAMPLE)/manifest.json: runs/digits/run.json
 	$(BIN)/rn export runs/digits --out $(EXAMPLE) --replace
 
 %/manifest.json:
-	@echo "$* is not a bundle: give BUNDLE=directory, or leave it away for the example" >&2; exit 1
+	@echo "$* is not a bundle: set BUNDLE=DIRECTORY, or omit it to use the example" >&2; exit 1

@@ -1,17 +1,18 @@
-"""How near online adaptation comes to statistics that are estimated offline.
+"""Online adaptation against statistics that are estimated offline: ``python -m bench.online``.
 
 A bundle is served; 1,000 unlabeled handwritten digits are posted to /adapt in batches of 1, 7 and 64;
-/predict is measured on the other 797. Three columns, accuracy in percent: before, after, and what
-statistics estimated offline on the same 1,000 images give. Then everything is rolled back.
+/predict is measured on the other 797. Three columns give the accuracy in percent: before, after, and
+with statistics estimated offline on the same 1,000 images. Then everything is rolled back.
 
 Scenes: a network trained on the source alone, and the adapted network, both exported with the source's
 statistics, as if no target image had been seen; and the adapted network with its target statistics,
-when the digits suddenly come from a camera of a third of the contrast on a grey background.
+when the digits suddenly come from a camera with a third of the contrast on a grey background.
 """
 
 import argparse
 import copy
 import io
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,18 +37,19 @@ from rn_model.runs.record import Run, load_run
 from service.client import Client
 
 ADAPT_IMAGES = 1000
+HELD_OUT_IMAGES = 797
 BATCH_SIZES = (1, 7, 64)
 PREDICT_BATCH = 200
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is served, and what comes to it.
+    """A served bundle and the images that are posted to it.
 
     Attributes:
-        name: for the table.
-        run: the model.
-        statistics: that the bundle begins with.
+        name: name in the table.
+        run: the trained model.
+        statistics: domain whose statistics the bundle begins with.
         camera: changes the pixels of the target, ``(N, H, W, C)``.
     """
 
@@ -57,27 +59,62 @@ class Scene:
     camera: Callable[[Pixels], Pixels]
 
 
+@dataclass(frozen=True)
+class Accuracies:
+    """Accuracy in percent before and after online adaptation, and with offline statistics."""
+
+    before: float
+    online: float
+    offline: float
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Online adaptation against offline statistics.")
-    parser.add_argument("--run", type=Path, default=Path("runs/digits"), help="made by `rn adapt`")
-    parser.add_argument("--seeds", type=int, default=3, help="random choices of the 1,000 images")
+    parser.add_argument("--run", type=Path, default=Path("runs/digits"), help="run of `rn adapt`")
+    parser.add_argument("--seeds", type=int, default=3, help="random draws of the 1,000 images")
+    parser.add_argument("--write", type=Path, help="JSON file for the means of all scenes")
     arguments = parser.parse_args()
     columns = ("network", "batch", "seed", "before", "online", "offline", "versions", "rolled back")
     print("{:<16}{:>6}{:>6}{:>8}{:>8}{:>9}{:>10}  {}".format(*columns))
     adapted = load_run(arguments.run)
     source_only = load_run(arguments.run / "source_only")
-    gaps: list[float] = []
+    found: dict[str, list[Accuracies]] = {}
     for scene in (
-        Scene("source only", source_only, "source", lambda pixels: pixels),
-        Scene("adapted", adapted, "source", lambda pixels: pixels),
         Scene("new camera", adapted, "target", low_contrast),
+        Scene("adapted", adapted, "source", lambda pixels: pixels),
+        Scene("source only", source_only, "source", lambda pixels: pixels),
     ):
         with exported(scene) as bundle:
-            for batch_size in BATCH_SIZES:
-                for seed in range(arguments.seeds):
-                    gaps.append(story(scene, bundle, batch_size, seed))
+            found[scene.name] = [
+                measure(scene, bundle, batch_size, seed)
+                for batch_size in BATCH_SIZES
+                for seed in range(arguments.seeds)
+            ]
+    gaps = [row.offline - row.online for rows in found.values() for row in rows]
     print(f"offline minus online: mean {np.mean(gaps):+.1f}, worst {np.max(gaps):+.1f} points")
+    if arguments.write:
+        write(arguments.write, found, arguments.seeds)
+
+
+def write(path: Path, found: dict[str, list[Accuracies]], draws: int) -> None:
+    """Store the means of every scene, as docs/results.md and the picture in the README give them."""
+    scenes = [
+        {"name": name}
+        | {
+            column: round(float(np.mean([getattr(row, column) for row in rows])), 1)
+            for column in ("before", "online", "offline")
+        }
+        for name, rows in found.items()
+    ]
+    content = {
+        "command": "python -m bench.online",
+        "posted": ADAPT_IMAGES,
+        "measured": HELD_OUT_IMAGES,
+        "draws": draws,
+        "scenes": scenes,
+    }
+    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def low_contrast(pixels: Pixels) -> Pixels:
@@ -88,7 +125,7 @@ def low_contrast(pixels: Pixels) -> Pixels:
 
 @contextmanager
 def exported(scene: Scene) -> Iterator[Path]:
-    """The scene's bundle, as long as the block."""
+    """Export the scene's bundle into a directory that lasts as long as the block."""
     run = scene.run
     images = target_images(run.preprocessing).pixels if scene.statistics == "target" else None
     info = BundleInfo("digits", run.classes, run.preprocessing, {})
@@ -98,12 +135,12 @@ def exported(scene: Scene) -> Iterator[Path]:
         yield path
 
 
-def story(scene: Scene, bundle: Path, batch_size: int, seed: int) -> float:
-    """Tell it once; print a line, and return by how many points online stays behind offline."""
+def measure(scene: Scene, bundle: Path, batch_size: int, seed: int) -> Accuracies:
+    """Serve the bundle, adapt it and roll it back once; prints one line of the table."""
     target = target_images(scene.run.preprocessing)
     pixels = scene.camera(target.pixels)
     order = np.random.default_rng(seed).permutation(len(pixels))
-    posted, kept = order[:ADAPT_IMAGES], order[ADAPT_IMAGES:]
+    posted, kept = order[:ADAPT_IMAGES], order[-HELD_OUT_IMAGES:]
     files = [png(image) for image in pixels]
     held_out, labels = [files[i] for i in kept], target.labels[kept]
     offline = accuracy(offline_labels(scene.run, pixels[posted], pixels[kept]), labels)
@@ -121,11 +158,11 @@ def story(scene: Scene, bundle: Path, batch_size: int, seed: int) -> float:
         f"{made:>10}  {'exactly' if same else 'NOT EXACTLY'}",
         flush=True,
     )
-    return offline - online
+    return Accuracies(before, online, offline)
 
 
 def predictions(client: Client, files: Sequence[bytes]) -> NDArray[np.float64]:
-    """Probabilities ``(N, K)`` that the service answers."""
+    """Probabilities ``(N, K)`` that the service returns."""
     rows = [
         list(prediction.probabilities.values())
         for start in range(0, len(files), PREDICT_BATCH)
@@ -135,7 +172,7 @@ def predictions(client: Client, files: Sequence[bytes]) -> NDArray[np.float64]:
 
 
 def offline_labels(run: Run, seen: Pixels, unseen: Pixels) -> NDArray[np.int64]:
-    """Labels that the torch model gives with target statistics of the images ``seen``."""
+    """Labels that the torch model predicts with statistics estimated on the images ``seen``."""
     model = copy.deepcopy(run.model)
     set_branch(model, "target")
     estimate_moments(model, partial(torch.split, to_input(seen, run.preprocessing), 250), "target")
@@ -146,12 +183,12 @@ def offline_labels(run: Run, seen: Pixels, unseen: Pixels) -> NDArray[np.int64]:
 
 
 def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
-    """In percent."""
+    """Accuracy in percent."""
     return 100 * float((predicted == labels).mean())
 
 
 def png(pixels: Pixels) -> bytes:
-    """An image file of preprocessed grey pixels ``(H, W, 1)``."""
+    """Encode preprocessed grey pixels ``(H, W, 1)`` as a PNG file."""
     buffer = io.BytesIO()
     Image.fromarray(pixels[:, :, 0]).save(buffer, "PNG")
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""What the README says is run as it stands there, in order, in a copy of the project."""
+"""Runs the code blocks of the README, in order, in a copy of the project."""
 
 import os
 import re
@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from bench.serving import free_port
-from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -120,14 +119,6 @@ def test_first_commands() -> None:
     shell = [content for language, content in blocks() if language == "bash"]
     assert shell[0] == "make serve\n"
     assert "make test\n" in shell
-
-
-@pytest.mark.parametrize("name", list(Settings.model_fields))
-def test_settings_are_listed(name: str) -> None:
-    """Every setting stands in the README with its description."""
-    description = Settings.model_fields[name].description
-    assert f"| `RN_{name.upper()}` |" in README
-    assert f"| {description} |" in README
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -1,0 +1,101 @@
+"""The Makefile, the Dockerfile and the other files at the top fit the project."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def commands(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The commands of ``make serve`` in a fresh checkout, with some of its products."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("pyproject.toml", "constraints.txt", *request.param):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    result = subprocess.run(
+        ["make", "--dry-run", "serve"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    return result.stdout
+
+
+@pytest.mark.parametrize("commands", [()], indirect=True)
+def test_serve_installs_what_it_needs_alone(commands: str) -> None:
+    assert "'.[train,cpu]'" in commands
+    assert "dev" not in commands
+    assert "rn adapt printed-digits" in commands
+
+
+@pytest.mark.parametrize("commands", [[".venv/installed"], [".venv/runtime"]], indirect=True)
+def test_serve_installs_nothing_twice(commands: str) -> None:
+    assert "pip" not in commands
+    assert "rn adapt printed-digits" in commands
+
+
+def test_a_missing_bundle_is_one_line() -> None:
+    result = subprocess.run(
+        ["make", "--dry-run", "serve", "BUNDLE=no/such"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "no/such is not a bundle: set BUNDLE=DIRECTORY" in result.stdout
+
+
+def test_help_lists_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    result = subprocess.run(["make"], cwd=ROOT, check=True, capture_output=True, text=True)
+    listed = re.findall(r"^  make ([a-z-]+) +\S", result.stdout, re.MULTILINE)
+    assert sorted(listed) == sorted(phony.split())
+
+
+def test_images_get_what_they_copy() -> None:
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = set[str]()
+    for line in (ROOT / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY "):
+            copied.update(line.split()[1:-1])
+    assert ignore[0] == "*"
+    assert {f"!{name}" for name in copied} <= set(ignore)
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_images_hold_every_package() -> None:
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    include = patterns["packages"]["find"]["include"]
+    packages = {
+        path.parent.name
+        for path in ROOT.glob("*/__init__.py")
+        if any(path.parent.match(pattern) for pattern in include)
+    }
+    copied = re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert sorted(copied) == sorted([*packages, *packages])  # once per image
+    (stubs,) = re.findall(r"for package in ([\w ]+);", (ROOT / "Dockerfile").read_text())
+    assert set(stubs.split()) == packages
+
+
+def test_version_and_licence_are_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"]
+    assert f"## [{project['version']}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_hooks_run_programs_of_the_project() -> None:
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    for hook in repository["hooks"]:
+        program = hook["entry"].split()[0]
+        assert program.startswith(".venv/bin/")
+        assert shutil.which(Path(sys.prefix) / "bin" / Path(program).name), program
