@@ -4,6 +4,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from pydantic import AliasChoices
+
 from rn.commands.serve import serve
 from service.settings import Settings
 
@@ -38,7 +40,7 @@ def main() -> None:
 
 def make_page() -> str:
     """The page as Markdown."""
-    schema = Settings.model_json_schema()
+    schema = Settings.model_json_schema(by_alias=False)
     required = schema.get("required", [])
     rows = [_row(name, field, name in required) for name, field in schema["properties"].items()]
     return TEXT.format(flags=_flags(), rows="\n".join(rows))
@@ -59,8 +61,16 @@ def _row(name: str, field: dict[str, Any], required: bool) -> str:
         shown = ""
     else:
         shown = f"`{default}`"
-    cells = (f"`RN_{name.upper()}`", shown, _value(field), field["description"])
+    cells = (f"`RN_{name.upper()}`", shown, _value(field), field["description"] + _old_names(name))
     return "| " + " | ".join(cells) + " |"
+
+
+def _old_names(name: str) -> str:
+    """Other variables that a setting is read from."""
+    alias = Settings.model_fields[name].validation_alias
+    if not isinstance(alias, AliasChoices):
+        return ""
+    return f" Formerly {', '.join(f'`{choice}`' for choice in alias.choices[1:])}."
 
 
 def _value(field: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ def test_page_lists_every_setting() -> None:
     for name, field in Settings.model_fields.items():
         (row,) = [line for line in page.splitlines() if line.startswith(f"| `RN_{name.upper()}` |")]
         assert field.description is not None
-        assert row.endswith(f"| {field.description} |")
+        assert f"| {field.description}" in row
 
 
 def test_row_gives_default_and_range() -> None:
