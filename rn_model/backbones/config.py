@@ -1,11 +1,17 @@
 """Names a network and the file of its pretrained weights."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 LIBRARIES = ("timm", "torchvision", "transformers")
+
+# Earlier versions named built-in networks by where they were defined.
+_FORMER_NAMES = {
+    "rn_model.digits.network:DigitNet": "digits:digitnet",
+    "rn_model.digits.lenet:LeNet": "digits:lenet",
+}
 
 # What the project decides itself, or what would make a library download something.
 _REFUSED = {
@@ -46,6 +52,11 @@ class BackboneConfig(BaseModel):
     weights: Path | None = None
     bottleneck: Annotated[int, Field(ge=1)] | None = 256
 
+    @field_validator("name")
+    @classmethod
+    def _rename(cls, name: str) -> str:
+        return current_name(name)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not (self.module and self.model):
@@ -84,3 +95,16 @@ class BackboneConfig(BaseModel):
                 if (Path(self.model) / file).is_file():
                     return Path(self.model) / file
         return self.weights
+
+
+def current_name(name: str) -> str:
+    """The present name of a network that a file may call by an earlier one."""
+    return _FORMER_NAMES.get(name, name)
+
+
+def with_current_name(config: Any) -> Any:
+    """A run's configuration as read from a file, with the present name of its network."""
+    backbone = config.get("backbone") if isinstance(config, dict) else None
+    if not isinstance(backbone, dict) or not isinstance(backbone.get("name"), str):
+        return config
+    return config | {"backbone": backbone | {"name": current_name(backbone["name"])}}

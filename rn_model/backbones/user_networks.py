@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from bundle.text import describe_error
+from rn_model.backbones.built_in import built_in_network
 from rn_model.backbones.classifier import final_linear, final_linear_name
 from rn_model.backbones.config import BackboneConfig
 from rn_model.backbones.extractor import Extractor, Size, drop_classifier, output_of
@@ -86,6 +87,9 @@ def own_features(network: nn.Module, channels: int, size: Size | None = None) ->
 
 
 def _find(config: BackboneConfig) -> Callable[..., Any]:
+    built_in = built_in_network(config.name)
+    if built_in is not None:
+        return built_in
     try:
         found = getattr(_module(config.module), config.model)
     except (ImportError, AttributeError, SyntaxError) as error:

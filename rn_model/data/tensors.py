@@ -1,28 +1,9 @@
-"""Labelled and unlabelled images in memory, and the tensors that networks take."""
+"""Converts pixels to the tensors that networks take."""
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bundle.preprocessing import Pixels, Preprocessing
-
-
-@dataclass(frozen=True)
-class Images:
-    """Preprocessed images ``(N, H, W, C)``, uint8, and their classes ``(N,)``."""
-
-    pixels: Pixels
-    labels: NDArray[np.int64]
-
-    def __post_init__(self) -> None:
-        if len(self.pixels) == 0 or len(self.pixels) != len(self.labels):
-            raise ValueError(f"{len(self.pixels)} images with {len(self.labels)} labels")
-
-    def __len__(self) -> int:
-        return len(self.pixels)
 
 
 def to_unit(pixels: Pixels | Tensor) -> Tensor:

@@ -1,6 +1,7 @@
-"""The two domains of the example: digits of font files and digits of people's hands."""
+"""The images of the built-in example: digits rendered from fonts, and handwritten digits."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,6 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from bundle.preprocessing import Pixels, Preprocessing
-from rn_model.data.tensors import Images
 from rn_model.digits.rendering import render_digits
 
 CLASSES = tuple(str(digit) for digit in range(10))
@@ -17,16 +17,39 @@ PREPROCESSING = Preprocessing(
 )
 
 
+@dataclass(frozen=True)
+class Images:
+    """Labelled images in memory.
+
+    Attributes:
+        pixels: preprocessed images, uint8 ``(N, H, W, C)``.
+        labels: their classes, int64 ``(N,)``.
+
+    Raises:
+        ValueError: if there are no images, or not one label per image.
+    """
+
+    pixels: Pixels
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if len(self.pixels) == 0 or len(self.pixels) != len(self.labels):
+            raise ValueError(f"{len(self.pixels)} images with {len(self.labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
 def source_images(count: int, *, seed: int, preprocessing: Preprocessing = PREPROCESSING) -> Images:
-    """Digits drawn from font files, deformed at random."""
-    drawn, labels = render_digits(count, seed=seed)
-    return Images(_preprocess(map(Image.fromarray, drawn), preprocessing), labels)
+    """The source domain: randomly deformed digits rendered from font files."""
+    rendered, labels = render_digits(count, seed=seed)
+    return Images(_preprocess(map(Image.fromarray, rendered), preprocessing), labels)
 
 
 def target_images(preprocessing: Preprocessing = PREPROCESSING) -> Images:
-    """The 1,797 handwritten digits that come with scikit-learn.
+    """The target domain: the 1,797 handwritten digits of scikit-learn.
 
-    The labels are there to report accuracy with, and for nothing else.
+    Their labels are only for reporting accuracy.
     """
     digits = load_digits()
     return Images(
@@ -36,7 +59,7 @@ def target_images(preprocessing: Preprocessing = PREPROCESSING) -> Images:
 
 
 def digit_image(values: NDArray[np.generic]) -> Image.Image:
-    """A grey image of values ``(H, W)`` from 0 (paper) to 16 (ink), ink bright."""
+    """A grey image with bright ink, from values ``(H, W)`` between 0 (paper) and 16 (ink)."""
     return Image.fromarray(np.rint(values.astype(np.float64) * (255 / 16)).astype(np.uint8))
 
 

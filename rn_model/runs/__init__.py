@@ -1,1 +1,1 @@
-"""What a run leaves behind, and how runs are chosen from."""
+"""Saved runs: their record, their table of results, and the choice among them without target labels."""

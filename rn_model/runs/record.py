@@ -1,16 +1,23 @@
-"""A trained model in a directory: its weights and statistics, and a record of how it came to be."""
+"""Saves a trained model to a directory, with a record of how it was made, and loads it again."""
 
 import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
@@ -19,6 +26,7 @@ from bundle.preprocessing import Pixels, Preprocessing
 from bundle.text import describe_error
 from bundle.writing.atomic import write_directory, write_file
 from rn_model.layers import Normalization, convert_normalization
+from rn_model.runs.factories import current_factory_name, find_factory
 from rn_model.runs.rows import Row
 
 WEIGHTS = "model.safetensors"
@@ -27,27 +35,28 @@ TARGET = "target.npz"
 
 
 class RunRecord(BaseModel):
-    """All that is known of a trained model beside its numbers.
+    """Everything that is recorded about a trained model besides its weights.
 
     Attributes:
-        schema_version: of this record.
-        factory: what makes the network before conversion, as ``"package.module:name"``.
+        schema_version: version of the record's format.
+        factory: name of the function that makes the network before conversion: ``"backbone"``, a
+            built-in network such as ``"digits:lenet"``, or ``"package.module:function"``.
         factory_arguments: keyword arguments of the factory.
-        normalization: what its BatchNorm layers are then converted to.
-        classes: names of the outputs, in order.
-        preprocessing: from an image file to the pixels that the network was trained on.
-        model: name of the row of ``results`` that this model is.
-        results: everything measured in the same run.
-        config: of the training.
-        seed: of everything random.
-        fingerprints: SHA-256 of the source's and the target's pixels.
-        weights_sha256: of the file of weights; filled when saved.
+        normalization: normalization that replaces the network's BatchNorm layers.
+        classes: class names, in the order of the outputs.
+        preprocessing: conversion of an image file to the pixels that the network was trained on.
+        model: name of this model's row in ``results``.
+        results: measurements of all models of the same run.
+        config: configuration of the training.
+        seed: random seed.
+        fingerprints: SHA-256 of the pixels of each data set.
+        weights_sha256: SHA-256 of the file of weights; set when the run is saved.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
-    factory: str = Field(pattern=r"^[\w.]+:\w+$")
+    factory: str = Field(pattern=r"^([\w.]+:)?\w+$")
     factory_arguments: dict[str, JsonValue]
     normalization: Normalization = Normalization()
     classes: list[str] = Field(min_length=2)
@@ -59,25 +68,32 @@ class RunRecord(BaseModel):
     fingerprints: dict[str, str]
     weights_sha256: str = ""
 
+    @field_validator("factory")
+    @classmethod
+    def _rename(cls, factory: str) -> str:
+        return current_factory_name(factory)
+
     @model_validator(mode="after")
     def _check(self) -> "RunRecord":
         if self.model not in {row.name for row in self.results}:
-            raise ValueError(f"there is no result of the model {self.model!r}")
+            raise ValueError(f"results has no row for the model {self.model!r}")
         return self
 
     @property
     def metrics(self) -> Row:
-        """What was measured of this model."""
+        """Measurements of this model."""
         return next(row for row in self.results if row.name == self.model)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A loaded model, in evaluation mode with its target branch, and its record.
+    """A trained model and its record.
 
     Attributes:
-        target: the unlabeled target images ``(N, H, W, C)`` that it was adapted to, which an export
-            checks itself on; None if it has seen none, or they were not kept.
+        model: network in evaluation mode, with the target branch selected.
+        record: record of the run.
+        target: unlabeled target images that the model was adapted to, uint8 ``(N, H, W, C)``, on which
+            an export verifies itself; None if there were none or they were not kept.
     """
 
     model: nn.Module
@@ -86,52 +102,52 @@ class Run:
 
     @property
     def classes(self) -> list[str]:
-        """Names of the outputs, in order."""
+        """Class names, in the order of the outputs."""
         return self.record.classes
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """From an image file to pixels."""
+        """Conversion of an image file to pixels."""
         return self.record.preprocessing
 
     @property
     def config(self) -> dict[str, Any]:
-        """Of the training."""
+        """Configuration of the training."""
         return dict(self.record.config)
 
     @property
     def metrics(self) -> Row:
-        """What was measured of this model."""
+        """Measurements of this model."""
         return self.record.metrics
 
 
 def fingerprint(pixels: Pixels) -> str:
-    """SHA-256 of the shape and the bytes of an array of pixels."""
+    """SHA-256 of the shape and the bytes of an array of pixels, in hexadecimal."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(pixels.tobytes())
     return digest.hexdigest()
 
 
 def check_destination(path: Path) -> None:
-    """Make sure that a run may be saved here.
+    """Check that a run can be saved to a path.
 
     Raises:
         ValueError: if ``path`` exists and is neither the directory of a run nor an empty one.
     """
     if path.exists() and not (path / RECORD).is_file() and not _is_empty_directory(path):
-        raise ValueError(f"{path} exists and is not the directory of a run: give another one")
+        raise ValueError(f"{path} exists and is not the directory of a run; choose another")
 
 
 def save_run(path: Path, run: Run, parts: Mapping[str, Run] | None = None) -> None:
-    """Write a run's directory, whole or not at all; an earlier run in its place is replaced.
+    """Write a run's directory, completely or not at all, replacing an earlier run.
 
     Args:
-        path: the directory.
-        run: the model that was chosen.
-        parts: other models of the same run, each in a directory of its own inside.
+        path: directory to write.
+        run: selected model.
+        parts: other models of the same run by name, each of which gets a subdirectory.
 
     Raises:
-        ValueError: as :func:`check_destination`.
+        ValueError: see :func:`check_destination`.
     """
     check_destination(path)
     contents = _contents(run)
@@ -141,9 +157,10 @@ def save_run(path: Path, run: Run, parts: Mapping[str, Run] | None = None) -> No
 
 
 def write_run(path: Path, run: Run) -> None:
-    """Write a run's files into a directory that has others; each file whole or not at all.
+    """Write a run's files into an existing directory, each file completely or not at all.
 
-    The record comes last. It holds the hash of the weights: files of two runs do not pass for one.
+    The record is written last. It holds the hash of the weights, so that files of two different runs
+    are never mistaken for one.
     """
     contents = _contents(run)
     for name in sorted(contents, key=lambda name: name == RECORD):
@@ -151,20 +168,21 @@ def write_run(path: Path, run: Run) -> None:
 
 
 def load_run(path: Path) -> Run:
-    """Read a run's directory.
+    """Load a run from its directory.
 
-    The record names the function that makes the network, and that module is imported: load only
+    A record may name a module whose function makes the network, and that module is imported: only load
     directories whose origin you trust.
 
     Raises:
-        ValueError: if something is missing, damaged, or does not belong together, in one line.
+        ValueError: if a file is missing or damaged, or the files do not belong together. The message is
+            one line.
     """
     record = _read_record(path / RECORD)
     weights = path / WEIGHTS
     if not weights.is_file():
         raise ValueError(f"{weights} is missing")
     if hashlib.sha256(weights.read_bytes()).hexdigest() != record.weights_sha256:
-        raise ValueError(f"{weights} is damaged: its SHA-256 is not the one in {RECORD}")
+        raise ValueError(f"{weights} is damaged: its SHA-256 differs from the one in {RECORD}")
     model = _make(record)
     try:
         model.load_state_dict(load_file(weights))
@@ -181,10 +199,10 @@ def _read_target(path: Path, record: RunRecord) -> Pixels | None:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             images: Pixels = arrays["images"]
-    except Exception as error:  # numpy passes on what zip, zlib and its own header parser raise
+    except Exception as error:  # numpy lets errors of zip, zlib and its header parser pass
         raise ValueError(f"{path} is damaged: {describe_error(error)}") from error
     if fingerprint(images) != record.fingerprints.get("target"):
-        raise ValueError(f"{path} is damaged: its fingerprint is not the one in {RECORD}")
+        raise ValueError(f"{path} is damaged: its fingerprint differs from the one in {RECORD}")
     return images
 
 
@@ -200,9 +218,8 @@ def _read_record(path: Path) -> RunRecord:
 
 
 def _make(record: RunRecord) -> nn.Module:
-    module, _, name = record.factory.partition(":")
     try:
-        factory = getattr(import_module(module), name)
+        factory = find_factory(record.factory)
         with torch.random.fork_rng(devices=[]):
             model = factory(**record.factory_arguments)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
@@ -210,12 +227,12 @@ def _make(record: RunRecord) -> nn.Module:
             f"cannot make the network {record.factory}: {describe_error(error)}"
         ) from error
     if not isinstance(model, nn.Module):
-        raise ValueError(f"{record.factory} made a {type(model).__name__}, not a network")
+        raise ValueError(f"{record.factory} returned a {type(model).__name__}, not a network")
     return convert_normalization(model, record.normalization)
 
 
 def _contents(run: Run) -> dict[str, bytes]:
-    """The files of a run's directory."""
+    """Contents of the files of a run's directory, by name."""
     state = run.model.state_dict()
     weights = save({name: value.detach().cpu().contiguous() for name, value in state.items()})
     digest = hashlib.sha256(weights).hexdigest()

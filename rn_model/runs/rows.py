@@ -1,4 +1,4 @@
-"""The table of an experiment: one row a model."""
+"""The table of results of an experiment, with one row per model."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,16 @@ from rn_model.runs.selection import Candidate
 
 
 class Row(BaseModel):
-    """What was measured of one model.
+    """Measurements of one model.
 
     Attributes:
-        name: of the model.
-        oracle_target_accuracy: on the target's labels; reported, and used for nothing;
-            None where there are no labels.
-        source_accuracy: on labelled source images not seen in training, through the source branch.
+        name: name of the model.
+        oracle_target_accuracy: accuracy on labelled target images, 0 to 1, which is only reported;
+            None without labels.
+        source_accuracy: accuracy of the source branch on labelled source images that were not trained
+            on, 0 to 1.
         information, nuclear_norm: label-free scores of the target predictions, 0 to 1.
-        seconds: that making this model took; None if it was not measured.
+        seconds: time that making the model took; None if it was not measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,12 +32,12 @@ class Row(BaseModel):
     seconds: float | None
 
     def candidate(self) -> Candidate:
-        """What the choice among models may see of this row."""
+        """The measurements that model selection is allowed to use."""
         return Candidate(Scores(self.information, self.nuclear_norm), self.source_accuracy)
 
 
 def results_table(rows: Sequence[Row], chosen: str) -> Table:
-    """The rows for people to read; the chosen one is marked with a star."""
+    """The rows as a table for the terminal; a star marks the chosen one."""
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     names = [len(row.name) + 2 * (row.name == chosen) for row in rows]
     table.add_column("model", no_wrap=True, min_width=max(names, default=0))

@@ -1,4 +1,4 @@
-"""Choosing among trained candidates without a single target label."""
+"""Selects among trained models without target labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from bundle.scores import Scores, label_free_scores
 
 @dataclass(frozen=True)
 class Candidate:
-    """All that the choice among candidates may see.
+    """The measurements of a model that selection is allowed to use.
 
     Attributes:
-        scores: of the predictions on unlabeled target images.
-        source_accuracy: on labelled source images that training has not seen.
+        scores: label-free scores of the predictions on target images.
+        source_accuracy: accuracy on labelled source images that were not trained on, 0 to 1.
     """
 
     scores: Scores
@@ -22,27 +22,34 @@ class Candidate:
 
 
 def score_predictions(probability: Tensor) -> Scores:
-    """Label-free scores, each from 0 to 1, of target predictions ``(N, K)``."""
+    """Label-free scores, 0 to 1, of predicted probabilities ``(N, K)`` of target images."""
     return label_free_scores(probability.detach().double().cpu().numpy())
 
 
 def mean_score(scores: Scores) -> float:
-    """The one number by which candidates are compared, from 0 to 1."""
+    """The mean of the label-free scores, by which candidates are compared, 0 to 1."""
     return (scores.information + scores.nuclear_norm) / 2
 
 
 def choose(candidates: Mapping[str, Candidate], *, tolerance: float = 0.02) -> str:
-    """The name of the candidate with the best label-free scores among those still good on the source.
+    """Choose the candidate with the best label-free scores among those still accurate on the source.
 
-    Certain and diverse predictions can be wrong ones, so a candidate must not have paid for them with
-    what it knew: its source accuracy may be at most ``tolerance`` below the best candidate's. Of
-    equals, the first wins.
+    Predictions can be certain and diverse, and wrong. A candidate is therefore only eligible if its
+    source accuracy is at most ``tolerance`` below that of the most accurate candidate. The first of
+    equally good candidates wins.
+
+    Args:
+        candidates: measurements of each candidate, by name.
+        tolerance: largest acceptable loss of source accuracy.
+
+    Returns:
+        The name of the chosen candidate.
 
     Raises:
-        ValueError: if there is no candidate.
+        ValueError: if there are no candidates.
     """
     if not candidates:
-        raise ValueError("there is no candidate to choose from")
+        raise ValueError("there are no candidates to choose from")
     floor = max(candidate.source_accuracy for candidate in candidates.values()) - tolerance
     allowed = {
         name: mean_score(candidate.scores)

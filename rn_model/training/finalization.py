@@ -15,6 +15,7 @@ from bundle.writing.atomic import write_file
 from rn_model.backbones import factory_arguments
 from rn_model.layers.diagnostics import layer_diagnostics
 from rn_model.layers.domain_norm import set_branch
+from rn_model.runs.factories import BACKBONE
 from rn_model.runs.record import Run, RunRecord, fingerprint, write_run
 from rn_model.runs.rows import Row
 from rn_model.training.context import SOURCE_WEIGHTS, Workshop, load_source, new_network
@@ -147,7 +148,7 @@ def _run(
         prints["target"] = fingerprint(target)
     set_branch(network, "target")
     record = RunRecord(
-        factory="rn_model.backbones:build",
+        factory=BACKBONE,
         factory_arguments=factory_arguments(
             config.backbone, len(task.classes), config.preprocessing.channels, size
         ),

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from bundle.writing.atomic import write_file
+from rn_model.backbones.config import with_current_name
 from rn_model.training.config import RunConfig
 from rn_model.training.context import SOURCE_WEIGHTS
 from rn_model.training.errors import TrainingError, writing
@@ -54,7 +55,7 @@ def claim(
         if not resume:
             raise TrainingError(f"{out} holds a run: resume it, or give another directory")
         try:
-            old = yaml.safe_load(path.read_text())
+            old = with_current_name(yaml.safe_load(path.read_text()))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise TrainingError(f"{path} is damaged: it is not YAML any more") from error
         differences = dict(_differences(old, new))

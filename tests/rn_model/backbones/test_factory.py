@@ -81,7 +81,7 @@ def test_a_saved_run_makes_the_network_again(tmp_path: Path) -> None:
         seconds=None,
     )
     record = RunRecord(
-        factory="rn_model.backbones:build",
+        factory="backbone",
         factory_arguments=factory_arguments(config, 2, 1),
         normalization=normalization,
         classes=["a", "b"],

@@ -46,7 +46,7 @@ def make_run(
     (path / "layers.json").write_text(json.dumps(_layers(generator, kind, layers)))
     (path / "result.json").write_text(json.dumps(_result(names, kind, history, labels=labels)))
     record = {
-        "factory": "rn_model.backbones:build",
+        "factory": "backbone",
         "classes": list(names),
         "weights_sha256": "5e" * 32,
         "fingerprints": {"source": "a1" * 32, "target": "b2" * 32},

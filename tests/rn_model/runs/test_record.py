@@ -183,10 +183,10 @@ def test_one_changed_byte_of_the_weights_is_noticed(tmp_path: Path) -> None:
         ({"factory": "rn_model"}, "factory"),
         ({"factory": "no_such_module:f"}, "cannot make the network"),
         ({"factory": "rn_model:no_such_name"}, "cannot make the network"),
-        ({"factory": f"{__name__}:not_a_network", "factory_arguments": {}}, "made a int"),
+        ({"factory": f"{__name__}:not_a_network", "factory_arguments": {}}, "returned a int"),
         ({"factory_arguments": {"depth": 3}}, "cannot make the network"),
         ({"factory_arguments": {"width": 5}}, "does not fit"),
-        ({"model": "BN"}, "no result of the model 'BN'"),
+        ({"model": "BN"}, "no row for the model 'BN'"),
     ],
 )
 def test_a_bad_record_is_one_clear_line(

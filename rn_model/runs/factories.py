@@ -1,0 +1,42 @@
+"""The functions that make the network of a run again, by the name that its record gives."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from rn_model.backbones import build
+from rn_model.backbones.built_in import built_in_network
+from rn_model.backbones.config import current_name
+
+BACKBONE = "backbone"
+"""Name of the factory of every network that a training configuration can name."""
+
+_FACTORIES: Mapping[str, Callable[..., Any]] = {BACKBONE: build}
+# Earlier versions recorded where the function was defined.
+_FORMER_NAMES = {"rn_model.backbones:build": BACKBONE}
+
+
+def current_factory_name(name: str) -> str:
+    """The present name of a factory that a record may call by an earlier one."""
+    return _FORMER_NAMES.get(name, current_name(name))
+
+
+def find_factory(name: str) -> Callable[..., Any]:
+    """The function that makes a network.
+
+    Args:
+        name: ``"backbone"``, a built-in network such as ``"digits:lenet"``, or
+            ``"package.module:function"``, whose module is imported.
+
+    Raises:
+        ValueError: if there is no such factory or built-in network.
+        ImportError, AttributeError: if the module or its function cannot be found.
+    """
+    known = _FACTORIES.get(name) or built_in_network(name)
+    if known is not None:
+        return known
+    module, _, function = name.partition(":")
+    if not function:
+        raise ValueError(f"there is no factory {name!r}; there are {', '.join(_FACTORIES)}")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
