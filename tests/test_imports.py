@@ -36,7 +36,7 @@ ORDERS: Mapping[str, Order] = {
     "export": (
         "from_run",
         "exporter",
-        "assembly variants",
+        "assembly input_profile sample_images variants",
         "checks folding layouts",
         "network",
         "graphs",
