@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := bundles/digits
 BUNDLE ?= $(EXAMPLE)
+# Tests of one file run in the same process, so that they share what the file sets up.
+WORKERS ?= 2
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt --editable
 # Training and serving need less than development; what is installed for development does both.
 RUNTIME := $(if $(wildcard $(VENV)/installed),$(VENV)/installed,$(VENV)/runtime)
@@ -17,11 +20,11 @@ help: ## List the targets.
 serve: $(RUNTIME) $(BUNDLE)/manifest.json ## Serve the example on port 8000, or your bundle: BUNDLE=DIRECTORY.
 	$(BIN)/rn serve $(BUNDLE)
 
-test: $(VENV)/installed ## Run the tests.
-	$(BIN)/pytest
+test: $(VENV)/installed ## Run the tests, in two processes: WORKERS=N for another number, 0 for none.
+	$(PYTEST)
 
 coverage: $(VENV)/installed ## Run the tests and measure which branches they reach.
-	$(BIN)/pytest --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
 
 lint: $(VENV)/installed ## Check style and types.
 	$(BIN)/ruff check .

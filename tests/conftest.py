@@ -1,47 +1,59 @@
-"""Bundles that take seconds to export, made once for all tests that only read them."""
+"""What all tests share: one hypothesis profile, one thread per process, and bundles exported once."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
+from hypothesis import HealthCheck, settings
 
-from export import export_bundle
-from tests.networks import SMALL, WIDE, random_images, small_model, wide_model
+from tests.cache import made
 
-torch.set_num_threads(1)
 # Processes that tests start add up in the same order as this one, and do not fight over processors.
+# Read when a library with threads is first imported, so that no test module may come before it.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# How long an example takes depends on what else the machine does, so no test depends on it.
+settings.register_profile(
+    "tests", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 
-def _declare_vision_operators() -> torch.library.Library:
-    """The operators without which torchvision cannot be imported where it has no binary for this torch.
-
-    None of them is ever run here.
-    """
-    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
-    for name in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, name):
-            library.define(  # type: ignore[no-untyped-call]
-                f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-            )
-    return library
-
-
-VISION_OPERATORS = _declare_vision_operators()
+Keep = Callable[[str, Callable[[Path], None]], Path]
 
 
 @pytest.fixture(scope="session")
-def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """:func:`tests.networks.small_model` with calibration and canary; not to be changed."""
-    path = tmp_path_factory.mktemp("bundles") / "small"
-    export_bundle(small_model(), path, SMALL, images=random_images(SMALL, 300))
-    return path
+def keep(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Keep:
+    """Makes a directory, or copies it from a cache that workers and later runs share."""
+    folder = pytestconfig.rootpath / ".pytest_cache" / "made"
+
+    def kept(name: str, make: Callable[[Path], None]) -> Path:
+        return made(folder, name, make, tmp_path_factory.mktemp("made") / name)
+
+    return kept
 
 
 @pytest.fixture(scope="session")
-def wide_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_bundle(keep: Keep) -> Path:
+    """:func:`tests.networks.small_model` with input profile and sample images; not to be changed."""
+
+    def export(path: Path) -> None:
+        from export import export_bundle
+        from tests.networks import SMALL, random_images, small_model
+
+        export_bundle(small_model(), path, SMALL, images=random_images(SMALL, 300))
+
+    return keep("small", export)
+
+
+@pytest.fixture(scope="session")
+def wide_bundle(keep: Keep) -> Path:
     """:func:`tests.networks.wide_model` without images; not to be changed."""
-    path = tmp_path_factory.mktemp("bundles") / "wide"
-    export_bundle(wide_model(), path, WIDE)
-    return path
+
+    def export(path: Path) -> None:
+        from export import export_bundle
+        from tests.networks import WIDE, wide_model
+
+        export_bundle(wide_model(), path, WIDE)
+
+    return keep("wide", export)

@@ -1,28 +1,16 @@
 """Small networks that the tests share, and what is known about them."""
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bundle import Pixels, Preprocessing
 from export import BundleInfo
 from rn_model import convert_normalization, domain_norms
 from rn_model.layers.domains import DOMAINS
+from tests import contracts
+from tests.contracts import random_images as random_images
 
-SMALL = BundleInfo(
-    name="small",
-    classes=("left", "right", "none"),
-    preprocessing=Preprocessing(mode="L", height=8, width=6, mean=(0.4,), std=(0.3,)),
-    provenance={"origin": "test"},
-)
-WIDE = BundleInfo(
-    name="wide",
-    classes=("left", "right", "none"),
-    preprocessing=Preprocessing(
-        mode="RGB", height=8, width=6, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25)
-    ),
-    provenance={},
-)
+SMALL = BundleInfo(**contracts.SMALL._asdict(), provenance={"origin": "test"})
+WIDE = BundleInfo(**contracts.WIDE._asdict(), provenance={})
 
 
 class SmallNet(nn.Module):
@@ -130,10 +118,3 @@ def wide_model() -> WideNet:
     shake(model)
     model.make_twins()
     return model
-
-
-def random_images(info: BundleInfo, count: int, seed: int = 0) -> Pixels:
-    """Noise of the shape that a model takes, every image of another brightness."""
-    generator = np.random.default_rng(seed)
-    noise = generator.uniform(0, 256, (count, *info.preprocessing.shape))
-    return (noise * generator.random((count, 1, 1, 1))).astype(np.uint8)

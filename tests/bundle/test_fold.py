@@ -88,7 +88,7 @@ def check(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     layer=st.one_of(convolutions(), convolutions(transposed=True), linear_layers()),
     seed=st.integers(0, 2**16),
@@ -102,7 +102,7 @@ def test_a_norm_after_a_layer_is_folded_into_it(layer: Layer, seed: int) -> None
     check(layer.run(layer.x, weight, bias), expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(layer=st.one_of(convolutions(padding=False), linear_layers()), seed=st.integers(0, 2**16))
 def test_a_norm_before_a_layer_is_folded_into_it(layer: Layer, seed: int) -> None:
     convolution = layer.weight.dim() > 2

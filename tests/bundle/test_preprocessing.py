@@ -127,7 +127,7 @@ def test_cropping_keeps_the_aspect_and_the_centre() -> None:
 sizes = st.integers(1, 40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     image=st.tuples(sizes, sizes),
     height=st.integers(1, 12),

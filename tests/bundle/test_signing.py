@@ -77,9 +77,7 @@ def test_hashes_made_again_do_not_help(signed: Path) -> None:
     assert "is not the signature of this manifest.json" in refusal(signed, PUBLIC)
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, SIGNATURE_BYTES - 1), bits=st.integers(1, 255))
 def test_any_changed_byte_of_a_signature_is_seen(signed: Path, place: int, bits: int) -> None:
     original = (signed / files.SIGNATURE).read_bytes()

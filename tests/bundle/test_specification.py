@@ -32,7 +32,7 @@ from bundle.runtime import Refolder, make_session
 from bundle.signing import SIGNATURE_BYTES, make_signature
 from tests.bundle import stranger
 from tests.bundle.stranger import Stranger
-from tests.networks import SMALL, WIDE, random_images
+from tests.contracts import SMALL, WIDE, random_images
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bundle.md").read_text()
@@ -94,7 +94,7 @@ def test_the_stranger_observes_and_adapts(bundle_path: Path) -> None:
     assert np.abs(read.predict(images, read.refold()) - before).max() > 1e-4
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     side=st.sampled_from(["output", "input"]),
     groups=st.integers(1, 3),

@@ -4,23 +4,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.export.commands import rn_export
-from tests.export.runs import write_small_run
-from tests.networks import SMALL, random_images
+from tests.conftest import Keep
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_run(keep: Keep) -> Path:
     """:func:`tests.networks.small_model` as a run that kept 80 target images; not to be changed."""
-    path = tmp_path_factory.mktemp("runs") / "small-run"
-    write_small_run(path, random_images(SMALL, 80))
-    return path
+
+    def save(path: Path) -> None:
+        from tests.export.runs import write_small_run
+        from tests.networks import SMALL, random_images
+
+        write_small_run(path, random_images(SMALL, 80))
+
+    return keep("small-run", save)
 
 
 @pytest.fixture(scope="session")
-def full_bundle(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def full_bundle(small_run: Path, keep: Keep) -> Path:
     """The bundle of ``small_run`` with both variants; not to be changed."""
-    path = tmp_path_factory.mktemp("bundles") / "full"
-    result = rn_export(small_run, "--out", path, "--fp16", "--int8", "--max-loss", 0.2)
-    assert result.exit_code == 0, result.output
-    return path
+
+    def export(path: Path) -> None:
+        from tests.export.commands import rn_export
+
+        result = rn_export(small_run, "--out", path, "--fp16", "--int8", "--max-loss", 0.2)
+        assert result.exit_code == 0, result.output
+
+    return keep("full", export)

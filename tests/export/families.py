@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import tests.vision  # noqa: F401  so that torchvision can be imported
+
+# isort: split
 import torch
 from timm import create_model
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet

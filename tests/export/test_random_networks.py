@@ -92,7 +92,7 @@ def networks(draw: st.DrawFn) -> nn.Module:
     return model
 
 
-@settings(max_examples=_EXAMPLES, deadline=None, phases=_PHASES)
+@settings(max_examples=_EXAMPLES, phases=_PHASES)
 @given(networks(), st.sampled_from([1, 4]))
 def test_any_network_is_exact(model: nn.Module, count: int) -> None:
     found = exported(model)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from bundle import Pixels
-from tests.networks import SMALL
+from tests.contracts import SMALL
 
 NPY = {"content-type": "application/x-npy"}
 

@@ -85,7 +85,7 @@ def places(value: Any, *place: Any) -> Iterator[tuple[Any, ...]]:
             yield from places(child, *place, key)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_any_manifest_is_run_or_refused(original: Path, data: st.DataObject) -> None:
     path = original / data.draw(st.sampled_from(["small", "wide"]))
@@ -113,7 +113,7 @@ def test_any_manifest_is_run_or_refused(original: Path, data: st.DataObject) -> 
         write_manifest(path, text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_any_arrays_are_run_or_refused(original: Path, data: st.DataObject) -> None:
     path = original / data.draw(st.sampled_from(["small", "wide"]))
@@ -142,7 +142,7 @@ def test_any_arrays_are_run_or_refused(original: Path, data: st.DataObject) -> N
 
 
 @pytest.mark.parametrize("name", [files.PREDICT, files.OBSERVE, files.COMPENSATE])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255))
 def test_any_graph_is_loaded_or_refused(original: Path, name: str, place: float, bits: int) -> None:
     path = original / "small"

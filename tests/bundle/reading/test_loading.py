@@ -15,7 +15,7 @@ from tests.bundle.tampering import (
     replace_file,
     write_manifest,
 )
-from tests.networks import SMALL
+from tests.contracts import SMALL
 
 CONTENTS = (*files.REQUIRED, files.SAMPLE_IMAGES)
 ALL = (*CONTENTS, files.MANIFEST, files.MANIFEST_SUM)

@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 
 from bundle import files
 from tests.bundle.tampering import copy_of, replace_file, write_manifest
-from tests.networks import SMALL
+from tests.contracts import SMALL
 
 TEN_GB = 10 * 10**9
 MOST_GROWTH = 64 * 2**20

@@ -14,9 +14,7 @@ from tests.bundle.tampering import copy_of, edited, refusal, rehash
 ALL = (*files.REQUIRED, files.SAMPLE_IMAGES, files.MANIFEST, files.MANIFEST_SUM)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(ALL), place=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255))
 def test_any_changed_byte_is_seen(path: Path, name: str, place: float, bits: int) -> None:
     original = (path / name).read_bytes()

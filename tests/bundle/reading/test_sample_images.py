@@ -8,9 +8,8 @@ import pytest
 
 from bundle import files, load_bundle
 from bundle.reading.sample_images import read_sample_images
-from export import sample_images
 from tests.bundle.tampering import npz, refusal, replace_file
-from tests.networks import SMALL, random_images
+from tests.contracts import SMALL, random_images
 
 
 def raw_member(name: str, content: bytes) -> bytes:
@@ -78,6 +77,8 @@ def test_broken_canaries(path: Path, kind: str) -> None:
 
 
 def test_no_more_images_are_written_than_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from export import sample_images
+
     monkeypatch.setattr(sample_images, "MAX_SAMPLE_BYTES", 2 * 8 * 6 + 1)
     written = sample_images.pack_sample_images(random_images(SMALL, 5))
     assert len(read_sample_images(written, SMALL.preprocessing)) == 2

@@ -297,7 +297,7 @@ def chains(draw: st.DrawFn) -> Piece:
     return Piece(f"{nodes} y = Identity({value})", (2, 4, 3, 3), sites, arrays)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(piece=chains(), seed=st.integers(0, 2**16))
 def test_any_chain_is_folded_exactly(piece: Piece, seed: int) -> None:
     found = check(piece, seed)

@@ -32,7 +32,7 @@ def _read(config: Augmentation, contract: Preprocessing, count: int = 16) -> Ten
     return torch.rand(count, read.channels, read.height, read.width, generator=generator)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.builds(
         Augmentation,

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rn_model.data.splits import stratified_split
@@ -8,7 +8,6 @@ _LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(np.array)
 _SHARE = st.floats(0.01, 0.99)
 
 
-@settings(deadline=None)
 @given(_LABELS, _SHARE, st.integers(0, 2**32))
 def test_every_place_is_on_one_side(labels: np.ndarray, share: float, seed: int) -> None:
     training, held = stratified_split(labels, share, seed)
@@ -17,7 +16,6 @@ def test_every_place_is_on_one_side(labels: np.ndarray, share: float, seed: int)
     assert np.array_equal(held, np.sort(held))
 
 
-@settings(deadline=None)
 @given(_LABELS, _SHARE, st.integers(0, 2**32))
 def test_the_share_is_held_out_of_every_class(labels: np.ndarray, share: float, seed: int) -> None:
     training, held = stratified_split(labels, share, seed)

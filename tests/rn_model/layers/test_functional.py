@@ -48,7 +48,7 @@ def test_group_width_needs_a_channel_and_a_group() -> None:
         group_width(4, 0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(channels=channel_counts, seed=seeds, scale=st.sampled_from([0.1, 1.0, 30.0]))
 def test_compensation(channels: int, seed: int, scale: float) -> None:
     own, other = vectors(channels, seed)
@@ -59,7 +59,7 @@ def test_compensation(channels: int, seed: int, scale: float) -> None:
 
 
 @given(channels=st.sampled_from([1, 5, 1024]), seed=seeds)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_rows_of_the_correlation_are_probabilities(channels: int, seed: int) -> None:
     similarities: tuple[Similarity, ...] = ("squared", "absolute", "product")
     for similarity in similarities:

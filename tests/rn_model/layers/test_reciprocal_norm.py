@@ -59,7 +59,7 @@ def test_the_authors_numbers_are_reproduced(case: str) -> None:
         assert_near(value.grad, golden[f"d{name}"], 1e-4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     channels=st.sampled_from([1, 3, 64, 512, 520, 1030]),
     source=st.integers(2, 5),

@@ -32,9 +32,7 @@ OPERATIONS = {
     ("GET", "/health/ready"),
     ("GET", "/metrics"),
 }
-SETTINGS = settings(
-    max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+SETTINGS = settings(max_examples=30, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from PIL import Image
 
 from service.api.decoding import FORMATS, decode_image
 from service.api.problems import ServiceError, TooLarge, Unprocessable
-from tests.networks import SMALL
+from tests.contracts import SMALL
 from tests.service.pictures import huge_png, noise, png
 
 CONTRACT = SMALL.preprocessing
@@ -25,7 +25,7 @@ def test_every_format_is_read(form: str) -> None:
     assert np.abs(pixels.astype(int) - lossless).mean() < 12
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(FORMATS), st.floats(0, 1), st.binary(min_size=1, max_size=4), st.booleans())
 def test_damage_is_told_in_one_line(form: str, place: float, bytes_: bytes, cut: bool) -> None:
     content = FILES[form]

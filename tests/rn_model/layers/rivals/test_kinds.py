@@ -101,7 +101,7 @@ def compensation(own: Tensor, other: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(shape=shapes, seed=seeds)
 def test_training_is_what_the_equations_say_in_value_and_gradient(
     kind: NormalizationName, shape: tuple[int, int, int, tuple[int, ...]], seed: int
@@ -148,7 +148,7 @@ def test_gradients_are_those_of_finite_differences(
 
 
 @given(shape=shapes, seed=seeds)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_bn_is_batch_norm_of_the_joined_batch(
     shape: tuple[int, int, int, tuple[int, ...]], seed: int
 ) -> None:

@@ -15,7 +15,7 @@ def _report(probability: object, true: object, names: tuple[str, ...] = ()) -> C
     return report
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 9), st.integers(1, 60), st.floats(0, 1))
 def test_the_numbers_are_those_of_scikit_learn(
     seed: int, classes: int, images: int, unknown: float

@@ -1,0 +1,3 @@
+"""Lets every test of the training import torchvision."""
+
+import tests.vision  # noqa: F401
