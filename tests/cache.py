@@ -26,11 +26,12 @@ def made(cache_folder: Path, name: str, make: Callable[[Path], None], copy: Path
         make: makes the directory, which does not exist yet, at a path.
         copy: where the copy is made, so that no test can harm what the cache keeps.
     """
-    cache_folder.mkdir(parents=True, exist_ok=True)
-    kept = cache_folder / f"{name}-{_sources_hash()}"
+    own = cache_folder / name
+    kept = own / _sources_hash()
+    own.mkdir(parents=True, exist_ok=True)
     with FileLock(cache_folder / f"{name}.lock"):
         if not kept.exists():
-            for outdated in cache_folder.glob(f"{name}-*"):
+            for outdated in own.iterdir():
                 shutil.rmtree(outdated)
             with tempfile.TemporaryDirectory(dir=cache_folder) as folder:
                 make(Path(folder) / name)
