@@ -1,5 +1,6 @@
 """docs/library.md is one program that runs as it stands there."""
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from bundle import load_bundle
 from rn_model.objectives import OBJECTIVES, Objective
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "library.md").read_text()
@@ -14,16 +16,23 @@ PROGRAM = "\n".join(re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE
 
 
 @pytest.fixture(scope="module")
-def names() -> dict[str, Any]:
+def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), contextlib.chdir(tmp_path_factory.mktemp("library")):
         exec(compile(PROGRAM, "library.md", "exec"), found)
+        found["bundle"] = load_bundle(Path("bundles/mine"))
     return found
 
 
 def test_the_network_is_adapted(names: dict[str, Any]) -> None:
     assert names["accuracy"] > 0.9
     assert names["best"] == "adapted"
+
+
+def test_the_network_is_exported(names: dict[str, Any]) -> None:
+    manifest = names["bundle"].manifest
+    assert manifest.normalization == "ReciprocalNorm"
+    assert len(manifest.sites) == 2
 
 
 def test_what_is_said_of_the_layers_is_so(names: dict[str, Any]) -> None:
