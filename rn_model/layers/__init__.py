@@ -1,4 +1,14 @@
-"""Reciprocal Normalization and its rivals under one interface."""
+"""Reciprocal Normalization and the normalizations that it is compared with, under one interface.
+
+- :mod:`~rn_model.layers.functional`: the equations of RN: Reciprocal Compensation (RC), Reciprocal
+  Aggregation (RA) and its gates.
+- :mod:`~rn_model.layers.reciprocal_norm`: the layers of RN.
+- :mod:`~rn_model.layers.rivals`: BatchNorm, AdaBN, AutoDIAL, DSBN and TransNorm.
+- :mod:`~rn_model.layers.domain_norm`: the base class of all six.
+- :mod:`~rn_model.layers.domain_split`: which images of a training batch belong to which domain.
+- :mod:`~rn_model.layers.conversion`: replaces the BatchNorm layers of a network.
+- :mod:`~rn_model.layers.population_moments`: the pass over the data that follows a training.
+"""
 
 from rn_model.layers.conversion.config import Normalization, NormalizationName
 from rn_model.layers.conversion.convert import NormAct, convert_normalization

@@ -1,4 +1,4 @@
-"""What a normalization by fixed moments is: one affine map per channel."""
+"""Affine maps per channel: a normalization with fixed moments is one."""
 
 from typing import NamedTuple
 
@@ -9,17 +9,17 @@ from rn_model.layers.moments import Moments
 
 
 class Affine(NamedTuple):
-    """A per-channel map ``y = scale * x + shift``, each of shape ``(C,)``."""
+    """A map ``y = scale * x + shift`` per channel; scale and shift are ``(C,)``."""
 
     scale: Tensor
     shift: Tensor
 
 
 class CenteredAffine(NamedTuple):
-    """A per-channel map ``y = scale * (x - center) + shift``, each of shape ``(C,)``.
+    """A map ``y = scale * (x - center) + shift`` per channel; all three are ``(C,)``.
 
-    The center is subtracted before scaling, so that no digits are lost where it is large beside the
-    standard deviation.
+    The center is subtracted first, so that no digits are lost if it is large compared with the standard
+    deviation.
     """
 
     center: Tensor
@@ -27,7 +27,7 @@ class CenteredAffine(NamedTuple):
     shift: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The map of activations ``(N, C, *)``, in their dtype."""
+        """Map activations ``(N, C, *)``; the result has their dtype."""
         shape = [1, -1] + [1] * (x.dim() - 2)
         y = (x - self.center.view(shape)) * self.scale.view(shape) + self.shift.view(shape)
         return y.to(x.dtype)
@@ -44,12 +44,12 @@ class CenteredAffine(NamedTuple):
 def standardization(
     moments: Moments, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> CenteredAffine:
-    """The map ``weight * (x - mean) / sqrt(variance + eps) + bias``.
+    """The map ``y = weight * (x - mean) / sqrt(variance + eps) + bias``.
 
     Args:
-        moments: effective moments, ``(C,)``.
-        weight, bias: ``(C,)``; None for 1 and 0.
-        eps: added to the variance.
+        moments: effective mean and variance, each ``(C,)``.
+        weight, bias: affine parameters, each ``(C,)``; None for 1 and 0.
+        eps: number added to the variance.
     """
     scale = torch.rsqrt(moments.variance + eps)
     if weight is not None:

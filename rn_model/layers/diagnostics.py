@@ -1,4 +1,4 @@
-"""What a trained network's normalization layers say of the two domains."""
+"""Diagnostics of the normalization layers of a trained network."""
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -11,21 +11,21 @@ from rn_model.layers.rivals.autodial import AutoDial
 
 
 class LayerDiagnostics(BaseModel):
-    """Numbers of one normalization layer, from its raw running moments.
+    """Diagnostics of one normalization layer, computed from its raw running moments.
 
     Attributes:
-        name: of the layer in the network.
-        channels: number of them, C.
-        shift_mean: mean over the channels of the distance between the domains' means, in units of the
-            root of their average variance.
-        shift_variance: mean over the channels of the absolute logarithm of the ratio of their
-            variances.
-        perplexity_mean: of RC's rows for the target's means, from 1 (each group sees one of the
-            source's) to the number of groups (it sees them all alike); mean over the rows. None unless
-            the layer is RN.
-        perplexity_variance: the same for the variances.
+        name: name of the layer in the network.
+        channels: number of channels C.
+        shift_mean: distance between the domains' means, in units of the square root of their average
+            variance; mean over the channels.
+        shift_variance: absolute natural logarithm of the ratio of the domains' variances; mean over the
+            channels.
+        perplexity_mean: perplexity of the rows of RC's correlation for the target's means, from 1 (each
+            group sees one group of the source) to the number of groups (it sees all of them alike);
+            mean over the rows. None unless the layer is RN.
+        perplexity_variance: the same for the target's variances.
         gate_mean: mean of the target's gates of means. None unless the layer is RN.
-        gate_variance: the same of variances.
+        gate_variance: mean of the target's gates of variances. None unless the layer is RN.
         alpha: weight of a domain's own distribution. None unless the layer is AutoDIAL.
     """
 
@@ -44,7 +44,7 @@ class LayerDiagnostics(BaseModel):
 
 @torch.no_grad()
 def layer_diagnostics(model: nn.Module) -> list[LayerDiagnostics]:
-    """Diagnostics of every domain-specific normalization of a model, in definition order."""
+    """Diagnostics of every domain-specific normalization layer of a model, in definition order."""
     return [_diagnose(name, layer) for name, layer in domain_norms(model)]
 
 

@@ -1,7 +1,8 @@
-"""What the processes of a distributed training tell one another.
+"""Communication between the processes of a distributed training.
 
-Every gradient here is that of the sum of all processes' losses. DistributedDataParallel averages over
-the processes; a loss that each computes on the same joined batch thus gets exactly its gradient.
+Gradients are those of the sum of the losses of all processes. DistributedDataParallel averages gradients
+over the processes, so a loss that every process computes on the same joined batch gets exactly its
+gradient.
 """
 
 from typing import Any
@@ -15,38 +16,44 @@ from rn_model.layers.moments import Moments
 
 
 def world_size() -> int:
-    """Number of processes that train together; 1 without torch.distributed."""
+    """The number of processes that train together; 1 without torch.distributed."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Number of this process among them, from 0."""
+    """The number of this process among them, counted from 0."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def all_reduce_sum(x: Tensor) -> Tensor:
-    """The sum over all processes; in place, without gradient."""
+    """Sum a tensor over all processes, in place and without gradient."""
     if world_size() > 1:
         dist.all_reduce(x)
     return x
 
 
 def all_gather(x: Tensor) -> Tensor:
-    """``(world size, *)``, what every process has, by rank; of one shape, without gradient."""
+    """Stack the tensors of all processes by rank, ``(*)`` to ``(world size, *)``, without gradient.
+
+    The tensors must have the same shape in every process.
+    """
     if world_size() == 1:
         return x.detach().unsqueeze(0)
     gathered = x.new_empty(world_size(), *x.shape)
-    # Newer versions warn of the old name in every process.
+    # Newer versions of torch warn about the old name in every process.
     gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
     gather(gathered.view(-1), x.detach().contiguous().view(-1))
     return gathered
 
 
 def gather_batch(x: Tensor) -> Tensor:
-    """The batches of all processes joined, in order of rank; differentiable.
+    """Concatenate the batches of all processes in order of rank; differentiable.
 
     Args:
-        x: ``(N, *)``; N may differ from process to process and be 0.
+        x: batch of this process, ``(N, *)``; N may be 0 and may differ between processes.
+
+    Returns:
+        The joined batch, ``(sum of N, *)``, the same in every process.
     """
     if world_size() == 1:
         return x
@@ -72,11 +79,14 @@ class _GatherBatch(torch.autograd.Function):
 
 
 def join_moments(parts: list[tuple[Moments, int]]) -> list[Moments]:
-    """Population moments over all processes, from each one's own, by one exchange.
+    """Merge the population moments of all processes, in a single exchange.
 
     Args:
-        parts: several sets of moments, each with the number of values a channel behind it; the same
-            sets in every process, with counts that may be 0.
+        parts: moments of this process's part of each set of values, with the number of values per
+            channel behind them, which may be 0. All processes list the same sets.
+
+    Returns:
+        The moments of each whole set, the same in every process.
     """
     if world_size() == 1:
         return [moments for moments, _ in parts]

@@ -1,8 +1,8 @@
-"""What every domain-specific normalization shares: raw moments of both domains and ways to run.
+"""The base class of all normalizations that keep statistics of both domains.
 
-A subclass says what map a domain's raw moments and the other's make. Everything else, the split of a
-training batch, running statistics, the branch in evaluation and observation of unlabeled batches, is
-here.
+A subclass defines how the raw moments of both domains become the map that normalizes one of them. The
+split of a training batch, the running moments, the branch in evaluation and the observation of unlabeled
+batches are implemented here.
 """
 
 from abc import ABC, abstractmethod
@@ -26,30 +26,39 @@ from rn_model.layers.training_step import (
 
 
 class DomainNorm(nn.Module, ABC):
-    """Base of normalizations that keep statistics of a source and a target domain.
+    """Base class of normalizations with statistics of a source and a target domain.
 
-    Buffers are raw running moments, never effective ones: those are derived whenever they are
-    needed, so that new target statistics move the compensation with them.
+    The buffers are raw running moments, ``running_mean_source``, ``running_var_source`` and the same of
+    the target, each ``(C,)``, and the number of images behind them. Effective moments are derived
+    whenever they are needed, so that new statistics of the target move the compensation too.
+
+    In training, :func:`rn_model.domain_split` states which images belong to which domain, each domain
+    is normalized with moments of the batch, and the running moments are updated. In evaluation, the
+    running moments of ``branch`` and of the other domain are used. An :class:`Observation` measures a
+    batch in evaluation mode.
 
     Attributes:
         normalization: name of the method, the same for every number of dimensions.
-        unbiased: whether a batch is normalized by its unbiased variance. The running variance always
-            averages unbiased ones, as BatchNorm's does.
-        split: of this process's training batch, and ``joint_split`` of those of all processes joined;
-            set by :func:`rn_model.domain_split`.
+        unbiased: whether a batch is normalized with its unbiased variance. The running variance always
+            averages unbiased variances, as in BatchNorm.
+        branch: domain whose statistics normalize in evaluation.
+        split: split of this process's training batch; set by :func:`rn_model.domain_split`.
+        joint_split: split of the joined batches of all processes; set along with ``split``.
+        observation: observation to carry out in the next evaluation forward pass, or None.
 
     Args:
         num_features: number of channels C.
-        eps: added to the variance.
+        eps: number added to the variance.
         momentum: weight of a new batch in the running moments; None for an average over all images.
-        affine: whether ``weight`` and ``bias``, each ``(C,)``, follow the normalization.
+        affine: whether to apply a learned ``weight`` and ``bias``, each ``(C,)``, afterwards.
+        device, dtype: device and data type of parameters and moments.
 
     Shape:
-        input and output ``(N, C, *)`` with up to three trailing dimensions.
+        Input and output: ``(N, C, *)`` with up to three trailing dimensions.
 
     Raises:
-        ValueError: in training, if a domain that has images has fewer than 2 values per channel, or
-            the split does not add up to the batch.
+        ValueError: in training, if a domain with images has fewer than 2 values per channel, or the
+            split does not add up to the batch.
         RuntimeError: in training without a split.
     """
 
@@ -104,10 +113,13 @@ class DomainNorm(nn.Module, ABC):
     def effective(
         self, domain: Domain, own: Moments, other: Moments, coefficients: Coefficients
     ) -> Moments:
-        """The moments that normalize ``domain``, from its raw moments and the other domain's.
+        """The moments that normalize a domain.
 
         Args:
-            coefficients: of the layer, by name, as :meth:`coefficients` gives them.
+            domain: domain to normalize.
+            own: raw moments of that domain, each ``(C,)``.
+            other: raw moments of the other domain, each ``(C,)``.
+            coefficients: coefficients of the layer by name; see :meth:`coefficients`.
         """
 
     def affine_map(
@@ -117,10 +129,13 @@ class DomainNorm(nn.Module, ABC):
         other: Moments,
         coefficients: Coefficients | None = None,
     ) -> CenteredAffine:
-        """What the layer does to an input of ``domain``, given raw moments of both domains.
+        """The map that the layer applies to inputs of a domain, given raw moments of both domains.
 
-        Training, evaluation, observation and export all come here. A pure function of its arguments,
-        with the layer's own coefficients as the default.
+        Training, evaluation, observation and export all use it. It is a pure function of its arguments.
+
+        Args:
+            domain, own, other: see :meth:`effective`.
+            coefficients: coefficients by name; None for the layer's current ones.
         """
         values = self.coefficients() if coefficients is None else coefficients
         effective = self.effective(domain, own, other, values)
@@ -136,38 +151,38 @@ class DomainNorm(nn.Module, ABC):
         )
 
     def coefficients(self) -> dict[str, Tensor]:
-        """What the map depends on beside raw moments, by name: the layer's parameters."""
+        """Everything that the map depends on besides raw moments, by name: the layer's parameters."""
         return dict(self.named_parameters(recurse=False))
 
     def gate_parameters(self) -> list[nn.Parameter]:
-        """Parameters that live in a range and take no weight decay."""
+        """Parameters with a limited range, which take no weight decay."""
         return []
 
     def project_parameters(self) -> None:
-        """Move every parameter that lives in a range to its nearest value there."""
+        """Move every parameter with a limited range to its nearest allowed value."""
 
     def running(self, domain: Domain) -> Moments:
-        """The raw running moments of a domain (the buffers themselves)."""
+        """The raw running moments of a domain, each ``(C,)``: the buffers themselves, not copies."""
         return Moments(
             getattr(self, f"running_mean_{domain}"), getattr(self, f"running_var_{domain}")
         )
 
     @torch.no_grad()
     def set_running(self, domain: Domain, moments: Moments, num_images: int) -> None:
-        """Overwrite the raw running moments of a domain and the number of images behind them."""
+        """Overwrite the raw running moments of a domain, and the number of images behind them."""
         own = self.running(domain)
         own.mean.copy_(moments.mean)
         own.variance.copy_(moments.variance)
         getattr(self, f"num_images_{domain}").fill_(num_images)
 
     def effective_moments(self, domain: Domain | None = None) -> Moments:
-        """The effective moments of a branch in evaluation, default the current one."""
+        """The moments, each ``(C,)``, that normalize a branch in evaluation (None: the current branch)."""
         domain = domain or self.branch
         own, other = (self.running(d).full_precision() for d in (domain, other_domain(domain)))
         return self.effective(domain, own, other, self.coefficients())
 
     def scale_and_shift(self, domain: Domain | None = None) -> Affine:
-        """What the layer does in evaluation, as one affine map per channel."""
+        """The whole layer in evaluation as one affine map per channel (None: of the current branch)."""
         return self._running_map(domain or self.branch).fold()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -189,7 +204,7 @@ class DomainNorm(nn.Module, ABC):
         own, other = (self.running(d).full_precision() for d in (domain, other_domain(domain)))
         return self.affine_map(domain, own, other)
 
-    # A graph could hold little of it, and would be compiled anew for every layer and every split.
+    # A compiled graph would hold little of it, and would be recompiled for every layer and split.
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _forward_training(self, x: Tensor) -> Tensor:
         own, joint = self._check_split(x)
@@ -202,8 +217,8 @@ class DomainNorm(nn.Module, ABC):
     def _check_split(self, x: Tensor) -> tuple[Split, Split]:
         if self.split is None or self.joint_split is None:
             raise RuntimeError(
-                f"{type(self).__name__} is in training mode and was not told which images are source"
-                " and which are target: wrap the forward pass in"
+                f"{type(self).__name__} in training mode needs to know which images are source and"
+                " which are target: wrap the forward pass in"
                 " 'with domain_split(model, source=..., target=...):'"
             )
         if sum(self.split) != x.shape[0]:
@@ -236,16 +251,16 @@ class DomainNorm(nn.Module, ABC):
         return source, target
 
     def _normalizing(self, domain: Domain, batch: Moments, values: int) -> RawMoments:
-        """Of a domain without a value in the batch, the running moments stand in."""
+        """Moments that normalize a domain in training: the batch's, or the running ones without images."""
         if values == 0:
-            # A copy: the layer may run again before the backward pass, and update its buffers.
+            # Copied: the layer may run again, and update its buffers, before the backward pass.
             running = Moments(*(m.to(batch.mean.dtype, copy=True) for m in self.running(domain)))
             return RawMoments(running, 0, 0)
         raw = RawMoments(batch, values, 0)
         return RawMoments(raw.unbiased(), values, 1) if self.unbiased else raw
 
     def _batch_coefficients(self, joint: Split) -> dict[str, Tensor]:
-        """:meth:`coefficients` for a training batch of so many images of each domain."""
+        """:meth:`coefficients` for a training batch with the given split."""
         return self.coefficients()
 
     @torch.no_grad()
@@ -277,7 +292,7 @@ class DomainNorm(nn.Module, ABC):
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
         if {f"{prefix}running_mean", f"{prefix}running_var"} <= state_dict.keys():
-            # A checkpoint from before conversion: BatchNorm's statistics serve both domains, and what
+            # A checkpoint from before the conversion: both domains get BatchNorm's statistics, and what
             # BatchNorm does not have stays as it is.
             for moment in ("running_mean", "running_var"):
                 value = state_dict.pop(prefix + moment)
@@ -290,7 +305,7 @@ class DomainNorm(nn.Module, ABC):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def _complete_batch_norm(self, state_dict: dict[str, Any], prefix: str) -> None:
-        """Add to a BatchNorm's state what follows from it and is not this layer's default."""
+        """Add entries to a BatchNorm's state that follow from it and differ from this layer's defaults."""
 
     def extra_repr(self) -> str:
         return (
@@ -300,14 +315,21 @@ class DomainNorm(nn.Module, ABC):
 
 
 def domain_norms(model: nn.Module) -> Iterator[tuple[str, DomainNorm]]:
-    """Every domain-specific normalization in a model with its name, each once, in definition order."""
+    """Iterate over the names and layers of all :class:`DomainNorm` in a model, in definition order.
+
+    A layer that is used in several places is returned once.
+    """
     for name, module in model.named_modules():
         if isinstance(module, DomainNorm):
             yield name, module
 
 
 def set_branch(model: nn.Module, branch: Domain) -> None:
-    """Choose whose statistics normalize in evaluation mode, in every layer of the model."""
+    """Select the domain whose statistics normalize in evaluation mode, in every layer of a model.
+
+    Raises:
+        ValueError: if ``branch`` is not a domain.
+    """
     if branch not in DOMAINS:
         raise ValueError(f"branch must be 'source' or 'target', not {branch!r}")
     for _, layer in domain_norms(model):

@@ -1,9 +1,15 @@
-"""The equations of Reciprocal Normalization as pure functions.
+"""The equations of Reciprocal Normalization (RN) as pure functions.
 
 Source: Huang et al., "Reciprocal Normalization for Domain Adaptation", arXiv:2112.10474.
-Reciprocal Compensation (RC) is the paper's section 3.2, a kernel regression of one domain's moments on
-the other's; Reciprocal Aggregation (RA) is section 3.3. A moment is a vector ``(C,)``, or several of
-them ``(*, C)``; ``own`` belongs to the domain that is normalized, ``other`` to the other one.
+
+- Reciprocal Compensation (RC, section 3.2) is :func:`reciprocal_compensation`, a kernel regression of
+  one domain's moments on the other domain's; its softmax is :func:`correlation`, and its groups of
+  channels are those of :func:`group_width`.
+- Reciprocal Aggregation (RA, section 3.3) is :func:`reciprocal_aggregation`, a gated average of a
+  domain's moments and their compensation; :func:`project_gate` keeps the gates in their range.
+
+In all of them a moment is a vector ``(C,)`` of means or of variances, or a stack of such vectors
+``(*, C)``. ``own`` belongs to the domain d that is being normalized, ``other`` to the other domain d'.
 """
 
 from contextlib import nullcontext
@@ -17,14 +23,25 @@ Similarity = Literal["squared", "absolute", "product"]
 
 
 def group_width(channels: int, groups: int | None = None) -> int:
-    """Consecutive channels that share one row of the correlation.
+    """The number of consecutive channels that share one row of RC's correlation (section 3.2).
 
-    1 below 512 channels, else ``channels // 512``; where that does not divide ``channels``, the
-    largest divisor below it.
+    By default ``g = 1`` if ``C < 512``, else ``g = C // 512``, as in the paper. If that does not divide
+    C, the largest divisor of C below it is used.
 
     Args:
-        channels: C.
-        groups: number of rows instead; where it does not divide C, the largest divisor below it.
+        channels: number of channels C.
+        groups: number of rows of the correlation, replacing the default. If it does not divide C, the
+            largest divisor of C below it is used.
+
+    Returns:
+        The width g of a group, from 1 to C.
+
+    Raises:
+        ValueError: if ``channels`` or ``groups`` is less than 1.
+
+    Example:
+        >>> group_width(256), group_width(2048), group_width(2048, groups=64)
+        (1, 4, 32)
     """
     if channels < 1:
         raise ValueError(f"channels must be at least 1, not {channels}")
@@ -49,19 +66,32 @@ def correlation(
     similarity: Similarity = "squared",
     groups: int | None = None,
 ) -> Tensor:
-    """How much every group of the own domain resembles every group of the other: RC's softmax.
+    """RC's correlation matrix: the similarity of each channel group to each group of the other domain.
 
-    ``P_ij = softmax_j(scale * s(k(own)_i, k(other)_j))``, where the key ``k`` of a group is the mean
-    of its channels and ``s`` is minus the squared difference (the paper), minus the absolute
-    difference, or the product.
+    ``P_ij = softmax_j(scale * s(k(own)_i, k(other)_j))`` (section 3.2), where the key ``k`` of a group
+    is the mean of its channels, and the similarity ``s`` is
+
+    - ``"squared"``: minus the squared difference, as in the paper,
+    - ``"absolute"``: minus the absolute difference, or
+    - ``"product"``: the product.
 
     Args:
-        own, other: moments of each domain, ``(*, C)``.
-        scale: 1 in the paper. Larger values make the rows sharper.
-        groups: as of :func:`group_width`.
+        own, other: the same moment of both domains, each ``(*, C)``.
+        scale: factor of the similarity; 1 in the paper. Larger values give sharper rows.
+        similarity: similarity of two keys.
+        groups: number of rows; see :func:`group_width`.
 
     Returns:
-        ``(*, C / g, C / g)`` with rows that sum to 1, ``g = group_width(C, groups)``.
+        ``P``, ``(*, C / g, C / g)`` with ``g = group_width(C, groups)``. Its rows sum to 1.
+
+    Raises:
+        ValueError: if there is no such similarity.
+
+    Example:
+        >>> own, other = torch.tensor([0.0, 3.0]), torch.tensor([3.0, 0.0])
+        >>> correlation(own, other).round(decimals=3)
+        tensor([[0., 1.],
+                [1., 0.]])
     """
     width = group_width(own.shape[-1], groups)
     rows = _grouped(own, width).mean(dim=-1).unsqueeze(-1)
@@ -77,12 +107,28 @@ def reciprocal_compensation(
     similarity: Similarity = "squared",
     groups: int | None = None,
 ) -> Tensor:
-    """Reciprocal Compensation of moments: the other domain's, seen through the correlation.
+    """Reciprocal Compensation (RC, section 3.2): the counterpart of ``own`` in the other domain.
 
-    ``cm_d = P_d mu_d'``, the rows of ``P_d`` acting on the groups of ``mu_d'``. Differentiable once.
+    ``cm_d = P_d mu_d'`` for means and ``cv_d = Q_d v_d'`` for variances, with the :func:`correlation`
+    ``P_d`` or ``Q_d`` of the same moments. A row of it weights whole groups of channels: the channel at
+    position ``p`` of a group gets the weighted mean of the other domain's channels at position ``p``.
+
+    The gradient can be computed, but not differentiated again.
+
+    Args:
+        own, other: the same moment of both domains, each ``(*, C)``.
+        scale, similarity, groups: see :func:`correlation`.
 
     Returns:
-        ``(*, C)``, the counterpart of ``own`` made of the other domain's values.
+        The compensation, ``(*, C)``, in the units of ``other``.
+
+    Raises:
+        ValueError: if there is no such similarity.
+
+    Example:
+        >>> own, other = torch.tensor([0.0, 3.0]), torch.tensor([3.1, 0.2])
+        >>> reciprocal_compensation(own, other, scale=10.0).round(decimals=3)
+        tensor([0.2000, 3.1000])
     """
     width = group_width(own.shape[-1], groups)
     keys = _grouped(own, width).mean(dim=-1)
@@ -95,9 +141,20 @@ def reciprocal_compensation(
 
 
 def project_gate(gate: Tensor, floor: float = 0.5) -> Tensor:
-    """The gate's nearest value in [floor, 1], with the gradient passed straight through.
+    """RA's gate, moved to its nearest value in ``[floor, 1]``, with the gradient of the identity.
 
-    A variance gate outside of [0, 1] could make a variance negative.
+    A gate of variances outside of [0, 1] could make a variance negative.
+
+    Args:
+        gate: gates of any shape.
+        floor: lower end of the range; 0.5 in the paper (section 3.3).
+
+    Returns:
+        The projected gates, in the same shape.
+
+    Example:
+        >>> project_gate(torch.tensor([0.2, 0.75, 1.5]))
+        tensor([0.5000, 0.7500, 1.0000])
     """
     return gate.clamp(floor, 1.0).detach() + (gate - gate.detach())
 
@@ -105,7 +162,25 @@ def project_gate(gate: Tensor, floor: float = 0.5) -> Tensor:
 def reciprocal_aggregation(
     own: Tensor, compensation: Tensor, gate: Tensor, floor: float = 0.5
 ) -> Tensor:
-    """Reciprocal Aggregation: ``gate * own + (1 - gate) * compensation``, gates held in [floor, 1]."""
+    """Reciprocal Aggregation (RA, section 3.3): a gated average of a moment and its compensation.
+
+    ``mu~_d = a_d * mu_d + (1 - a_d) * cm_d`` for means and ``v~_d = b_d * v_d + (1 - b_d) * cv_d`` for
+    variances, with gates ``a_d`` or ``b_d`` in ``[floor, 1]``.
+
+    Args:
+        own: moment of the domain, ``(*, C)``.
+        compensation: what :func:`reciprocal_compensation` returned for it, ``(*, C)``.
+        gate: gates, ``(*, C)``; projected by :func:`project_gate`.
+        floor: lower end of the range of gates.
+
+    Returns:
+        The effective moment, ``(*, C)``.
+
+    Example:
+        >>> own, compensation = torch.tensor([1.0, 1.0]), torch.tensor([3.0, 3.0])
+        >>> reciprocal_aggregation(own, compensation, gate=torch.tensor([1.0, 0.5]))
+        tensor([1., 2.])
+    """
     inside = project_gate(gate, floor)
     return inside * own + (1 - inside) * compensation
 
@@ -117,7 +192,7 @@ def _grouped(moments: Tensor, width: int) -> Tensor:
 def _softmax(
     rows: Tensor, columns: Tensor, scale: float, similarity: Similarity
 ) -> tuple[Tensor, Tensor | None]:
-    """The correlation, and by what the score's derivative is made (None for the product)."""
+    """The correlation, and the differences of keys that its derivative needs (None for the product)."""
     if similarity == "product":
         return torch.softmax(rows * (columns * scale), dim=-1), None
     if similarity not in ("squared", "absolute"):
@@ -126,7 +201,7 @@ def _softmax(
         )
     difference = rows - columns
     if similarity == "squared":
-        zero = difference.new_zeros(())  # one pass in the place of two
+        zero = difference.new_zeros(())  # one pass instead of two
         score = torch.addcmul(zero, difference, difference, value=-scale)
     else:
         score = difference.abs().mul_(-scale)
@@ -142,9 +217,9 @@ def _regress(
 
 
 def _times(matrix: Tensor, columns: Tensor) -> Tensor:
-    """``matrix @ columns`` of a few columns, in the form that the kernels are fast in.
+    """``matrix @ columns`` for a few columns, in the layout that the kernels are fast with.
 
-    Never in the half precision that autocast would choose.
+    It is never computed in the half precision that autocast would choose.
     """
     device = matrix.device.type
     autocast = torch.is_autocast_enabled(device)
@@ -153,12 +228,13 @@ def _times(matrix: Tensor, columns: Tensor) -> Tensor:
 
 
 class _Regression(torch.autograd.Function):
-    """``out_i = sum_j P_ij V_j`` with ``P_ij = softmax_j(score(k_i, mean(V_j)))``, (*, G) and (*, G, w).
+    """RC for keys ``(*, G)`` and values ``(*, G, w)``: ``out_i = sum_j P_ij V_j``.
 
-    Written out because autograd would go some ten times more over matrices of ``G * G`` numbers. The
-    gradient of a score is ``P_ij g_i (V_j - out_i)``, that of a key the sum of these over a row or a
-    column, each times the score's derivative ``D_ij``. So ``T = P * D`` and its products with a few
-    columns are all that it takes.
+    Here ``P_ij = softmax_j(score(k_i, mean(V_j)))``. The backward pass is written by hand because
+    autograd would pass about ten more times over matrices of ``G * G`` numbers. The gradient of a score
+    is ``P_ij g_i (V_j - out_i)``. The gradient of a key is the sum of these over a row or a column, each
+    times the derivative ``D_ij`` of the score. Therefore the products of ``T = P * D`` with a few
+    columns are all that is needed.
     """
 
     @staticmethod
@@ -174,7 +250,7 @@ class _Regression(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         keys, values, out, probability, difference = ctx.saved_tensors
-        # From a common origin, to lose no digits.
+        # Relative to a common origin, so that no digits are lost.
         origin = values.mean(dim=-2, keepdim=True)
         near, rest = values - origin, (gradient * (out - origin)).sum(dim=-1, keepdim=True)
         columns = torch.cat((gradient, rest), dim=-1)
@@ -189,9 +265,11 @@ class _Regression(torch.autograd.Function):
         across = _times(by_rows, torch.cat((near, torch.ones_like(rest)), dim=-1))
         down = _times(by_columns.mT, columns)
         width = near.shape[-1]
-        of_keys = (gradient * across[..., :width]).sum(-1) - (rest * across[..., width:]).sum(-1)
-        of_columns = (near * down[..., :width]).sum(-1) - down[..., width]
-        sign = 1 if difference is None else -1  # the derivative by the column's key
-        of_values = _times(probability.mT, gradient)
-        of_values += (sign * factor / width * of_columns).unsqueeze(-1)
-        return factor * of_keys, of_values, None, None
+        grad_keys = (gradient * across[..., :width]).sum(-1) - (rest * across[..., width:]).sum(-1)
+        grad_columns = (near * down[..., :width]).sum(-1) - down[..., width]
+        sign = (
+            1 if difference is None else -1
+        )  # sign of the derivative with respect to the column's key
+        grad_values = _times(probability.mT, gradient)
+        grad_values += (sign * factor / width * grad_columns).unsqueeze(-1)
+        return factor * grad_keys, grad_values, None, None

@@ -1,4 +1,4 @@
-"""A closing pass over the data that replaces running averages by population statistics."""
+"""A closing pass over the data that replaces running averages with population moments."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,22 +19,25 @@ def estimate_moments(
     *,
     passes: int = 3,
 ) -> int:
-    """Set the raw running moments of a domain, in every layer, to those of the whole data set.
+    """Set the raw running moments of a domain, in every layer, to those of a whole data set.
 
-    The moments of a layer depend on how the layers below it normalize. So the first pass normalizes
-    each batch by itself, and every further one by what the pass before it found. Batches are merged
-    exactly (:func:`rn_model.layers.moments.merge_moments`); weights stay as they are.
+    The moments of a layer depend on how the layers before it normalize. Therefore the first pass
+    normalizes each batch with its own moments, and each further pass with the moments that the previous
+    pass found. Batches are merged exactly (:func:`rn_model.layers.moments.merge_moments`). Weights do
+    not change.
 
     Args:
-        batches: called once a pass; yields inputs ``(N, ...)`` of the model, of one domain only.
-        domain: whose moments to set.
-        passes: at least 1.
+        model: model with domain-specific normalizations.
+        batches: function that is called once per pass and returns the inputs ``(N, ...)`` of the model,
+            all from one domain.
+        domain: domain whose moments to set.
+        passes: number of passes, at least 1.
 
     Returns:
-        The number of images seen in a pass.
+        The number of images in a pass.
 
     Raises:
-        ValueError: if there is no image or no pass.
+        ValueError: if there are no images or no passes.
     """
     if passes < 1:
         raise ValueError(f"passes must be at least 1, not {passes}")
@@ -75,7 +78,7 @@ def _one_pass(
         ]
         count += len(batch)
     if count == 0:
-        raise ValueError(f"there is no image of the {domain} to estimate moments from")
+        raise ValueError(f"there are no {domain} images to estimate moments from")
     for layer, total in zip(layers, totals, strict=True):
         layer.set_running(domain, total, num_images=count)
     return count
@@ -83,6 +86,6 @@ def _one_pass(
 
 def _seen(layer: DomainNorm) -> Moments:
     if layer.observation is None or layer.observation.batch is None:
-        raise RuntimeError("a normalization layer did not take part in the forward pass")
+        raise RuntimeError("a normalization layer was not used in the forward pass")
     mean, variance = layer.observation.batch
     return Moments(mean.double(), variance.double())

@@ -1,4 +1,8 @@
-"""Layers of Reciprocal Normalization for inputs of two to five dimensions."""
+"""The layers of Reciprocal Normalization (RN), for inputs of two to five dimensions.
+
+Source: Huang et al., "Reciprocal Normalization for Domain Adaptation", arXiv:2112.10474. The equations
+are in :mod:`rn_model.layers.functional`.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +21,10 @@ from rn_model.layers.training_step import Coefficients
 
 
 class ReciprocalNorm(DomainNorm):
-    """Reciprocal Normalization of two to five dimensions; all else as :class:`ReciprocalNorm1d`."""
+    """Reciprocal Normalization of inputs ``(N, C, *)`` of two to five dimensions.
+
+    Everything else is documented at :class:`ReciprocalNorm1d`.
+    """
 
     normalization = "ReciprocalNorm"
     unbiased = True
@@ -39,7 +46,7 @@ class ReciprocalNorm(DomainNorm):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, device, dtype)
         if not 0 <= gate_floor <= 1:
-            raise ValueError(f"gate_floor must be from 0 to 1, not {gate_floor}")
+            raise ValueError(f"gate_floor must be between 0 and 1, not {gate_floor}")
         group_width(num_features, groups)
         self.correlation_scale = correlation_scale
         self.similarity: Similarity = similarity
@@ -58,7 +65,7 @@ class ReciprocalNorm(DomainNorm):
         self.gate_var_target = gate()
 
     def gates(self, domain: Domain) -> tuple[nn.Parameter, nn.Parameter]:
-        """The gates of a domain's mean and variance, each ``(C,)``."""
+        """The gates of a domain's means (``a_d``) and variances (``b_d``), each ``(C,)``."""
         if domain == "source":
             return self.gate_mean_source, self.gate_var_source
         return self.gate_mean_target, self.gate_var_target
@@ -69,14 +76,14 @@ class ReciprocalNorm(DomainNorm):
     def effective(
         self, domain: Domain, own: Moments, other: Moments, coefficients: Coefficients
     ) -> Moments:
-        """Reciprocal Compensation and Aggregation of a domain's raw moments."""
+        """A domain's raw moments after Reciprocal Compensation and Reciprocal Aggregation."""
         mean, variance = self._aggregated([own], [other], [domain], coefficients)
         return Moments(mean, variance)
 
     def affine_maps(
         self, source: Moments, target: Moments, coefficients: Coefficients
     ) -> tuple[CenteredAffine, CenteredAffine]:
-        """The maps of both domains, all four moments compensated at once."""
+        """The maps of both domains, whose four moments are compensated in one step."""
         rows = self._aggregated([source, target], [target, source], list(DOMAINS), coefficients)
         weight, bias = coefficients.get("weight"), coefficients.get("bias")
         of_source, of_target = (
@@ -91,7 +98,7 @@ class ReciprocalNorm(DomainNorm):
         domains: list[Domain],
         coefficients: Coefficients,
     ) -> tuple[Tensor, ...]:
-        """Effective mean and variance of each domain in turn."""
+        """The effective mean and variance of each domain in turn."""
         mine = torch.stack([moment for moments in own for moment in moments])
         theirs = torch.stack([moment for moments in other for moment in moments])
         gate = torch.stack(
@@ -130,44 +137,60 @@ class ReciprocalNorm(DomainNorm):
 
 
 class ReciprocalNorm1d(ReciprocalNorm):
-    r"""Reciprocal Normalization (arXiv:2112.10474) of vectors or sequences.
+    r"""Reciprocal Normalization (RN, arXiv:2112.10474, section 3) of vectors or sequences.
 
-    For a domain :math:`d` with the other domain :math:`d'`
+    With a domain :math:`d` and the other domain :math:`d'`,
 
     .. math::
         \tilde\mu_d = a_d \mu_d + (1 - a_d) P_d \mu_{d'}, \quad
         \tilde v_d = b_d v_d + (1 - b_d) Q_d v_{d'}, \quad
         y = \gamma \frac{x - \tilde\mu_d}{\sqrt{\tilde v_d + \epsilon}} + \beta
 
-    with the softmax correlations :math:`P_d, Q_d` of :func:`rn_model.layers.functional.correlation`,
-    variances that are unbiased in training, and gates :math:`a_d, b_d \in [0.5, 1]`, one per channel.
-    In training the moments are the batch's, and :func:`rn_model.domain_split` says which images belong
-    to which domain; in evaluation they are the running ones of ``branch`` and its counterpart.
+    where
+
+    - :math:`P_d, Q_d` are the correlations of means and of variances
+      (:func:`rn_model.layers.functional.correlation`), and :math:`P_d \mu_{d'}`, :math:`Q_d v_{d'}`
+      the Reciprocal Compensation (RC, section 3.2);
+    - :math:`a_d, b_d \in [0.5, 1]` are the gates of Reciprocal Aggregation (RA, section 3.3), one per
+      channel and domain, which start at 1: project them after every optimizer step with
+      :func:`rn_model.project_parameters`, and exempt them from weight decay with
+      :func:`rn_model.parameter_groups`;
+    - :math:`\gamma, \beta` are ``weight`` and ``bias``, shared by both domains.
+
+    In training, the moments are those of the batch with unbiased variances, and
+    :func:`rn_model.domain_split` states which images belong to which domain. In evaluation, they are the
+    running moments of ``branch`` and of the other domain.
 
     Args:
         num_features: number of channels C.
-        eps: added to the variance.
-        momentum: weight of a new batch in the running moments; None for a cumulative average.
-        affine: whether to learn ``weight`` and ``bias``, shared by both domains.
+        eps: number added to the variance.
+        momentum: weight of a new batch in the running moments; None for an average over all images.
+        affine: whether to learn ``weight`` and ``bias``.
         correlation_scale: factor inside the softmax; 1 in the paper.
-        similarity: of two groups' keys: ``"squared"`` (the paper), ``"absolute"`` or ``"product"``.
-        compensation: without it, the other domain's own moment takes the place of ``P_d mu_d'``.
-        aggregation: without it, all gates stay at 0.5 and are not trained.
-        gate_floor: lower end of the range of gates; 0.5 in the paper.
-        groups: rows of the correlation, instead of C, or some 512 for larger C, as in the paper.
+        similarity: similarity of the keys of two groups: ``"squared"`` (the paper), ``"absolute"`` or
+            ``"product"``.
+        compensation: whether to use RC; without it, the other domain's moment replaces ``P_d mu_d'``.
+        aggregation: whether to learn the gates of RA; without it, they stay at 0.5.
+        gate_floor: lower end of the gates' range; 0.5 in the paper.
+        groups: number of rows of the correlation; None for the paper's rule, see
+            :func:`rn_model.layers.functional.group_width`.
+        device, dtype: device and data type of parameters and moments.
 
     Shape:
-        input and output ``(N, C)`` or ``(N, C, L)``.
+        Input and output: ``(N, C)`` or ``(N, C, L)``.
 
     Raises:
-        ValueError: in training, if a domain that has images has fewer than 2 values per channel, or
-            the split does not add up to the batch.
+        ValueError: if an argument is out of range; in training, if a domain with images has fewer than
+            2 values per channel, or the split does not add up to the batch.
         RuntimeError: in training without a split.
 
     Example:
+        >>> from rn_model import domain_split
         >>> layer = ReciprocalNorm1d(8)
         >>> with domain_split(layer, source=5, target=3):
         ...     y = layer(torch.randn(8, 8))
+        >>> y.shape
+        torch.Size([8, 8])
     """
 
     def _check_input_dim(self, x: Tensor) -> None:
@@ -176,7 +199,7 @@ class ReciprocalNorm1d(ReciprocalNorm):
 
 
 class ReciprocalNorm2d(ReciprocalNorm):
-    """Reciprocal Normalization of images ``(N, C, H, W)``; all else as :class:`ReciprocalNorm1d`."""
+    """Reciprocal Normalization of images ``(N, C, H, W)``; see :class:`ReciprocalNorm1d`."""
 
     def _check_input_dim(self, x: Tensor) -> None:
         if x.dim() != 4:
@@ -184,7 +207,7 @@ class ReciprocalNorm2d(ReciprocalNorm):
 
 
 class ReciprocalNorm3d(ReciprocalNorm):
-    """Reciprocal Normalization of volumes ``(N, C, D, H, W)``; all else as :class:`ReciprocalNorm1d`."""
+    """Reciprocal Normalization of volumes ``(N, C, D, H, W)``; see :class:`ReciprocalNorm1d`."""
 
     def _check_input_dim(self, x: Tensor) -> None:
         if x.dim() != 5:

@@ -1,9 +1,9 @@
-"""A training step of a domain-specific normalization as one node of the autograd graph.
+"""The training step of a domain-specific normalization, as one node of the autograd graph.
 
-Normalizing a batch by its own moments is ``y = scale * (x - center) + shift`` for each domain, where
-center, scale and shift follow from the raw moments of both domains by a small computation on vectors,
-the rule. Autograd sees only the batch and the layer's parameters; of what lies between, nothing but
-the raw moments is kept: the backward pass runs the rule again.
+Normalizing a batch with its own moments is ``y = scale * (x - center) + shift`` for each domain. A small
+computation on vectors, the rule, derives center, scale and shift from the raw moments of both domains.
+Autograd sees only the batch and the layer's parameters. Of all intermediate values only the raw moments
+are kept, because the backward pass runs the rule again.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,13 +25,13 @@ Rule = Callable[[Moments, Moments, Coefficients], tuple[CenteredAffine, Centered
 
 @dataclass(frozen=True)
 class RawMoments:
-    """Raw moments of one domain, as they enter the rule.
+    """Raw moments of one domain, as the rule gets them.
 
     Attributes:
-        moments: mean and variance, ``(C,)``.
-        values: how many values a channel, over all processes, they were computed from; 0 if they do
-            not depend on the batch.
-        correction: the variance divides by ``values - correction``.
+        moments: mean and variance, each ``(C,)``.
+        values: number of values per channel, over all processes, that they were computed from; 0 if
+            they do not depend on the batch.
+        correction: the variance is a sum of squares divided by ``values - correction``.
     """
 
     moments: Moments
@@ -51,15 +51,18 @@ def normalize_domains(
     rule: Rule,
     coefficients: Coefficients,
 ) -> Tensor:
-    """Normalize a batch of two domains by raw moments that (may) come from itself.
+    """Normalize a batch of two domains with raw moments that may come from the batch itself.
 
     Args:
-        x: activations ``(N, C, *)``, the source's images first.
-        source: how many of them there are.
-        raw: moments of source and target. The gradient flows through those of the batch, in all
-            processes that took part in them.
-        rule: from raw moments of source and target to the map of each.
-        coefficients: what else the rule takes, by name.
+        x: activations ``(N, C, *)``, source images first.
+        source: number of source images.
+        raw: raw moments of source and target. The gradient flows through those that were computed from
+            the batch, in all processes that contributed to them.
+        rule: function from the raw moments of source and target to the map of each domain.
+        coefficients: further arguments of the rule, by name.
+
+    Returns:
+        The normalized activations, ``(N, C, *)``, in the dtype of ``x``.
     """
     names = tuple(coefficients)
     y: Tensor = _NormalizeDomains.apply(  # type: ignore[no-untyped-call]
@@ -102,13 +105,13 @@ class _NormalizeDomains(torch.autograd.Function):
         found = _gradients(xs, gys, maps, [*moments[0], *moments[1], *leaves])
         gx = None
         if ctx.needs_input_grad[0]:
-            # The moments are those of all processes, and so is what depends on them.
+            # The moments are those of all processes, and so are the gradients through them.
             joint = all_reduce_sum(torch.stack(found[:4])).unbind()
             gx = torch.empty_like(x)
             outs = _parts(gx, ctx.source)
             for i in range(2):
-                of_moments = Moments(*joint[2 * i : 2 * i + 2])
-                _gradient_of_input(xs[i], gys[i], maps[i].scale, ctx.raw[i], of_moments, outs[i])
+                through = Moments(*joint[2 * i : 2 * i + 2])
+                _gradient_of_input(xs[i], gys[i], maps[i].scale, ctx.raw[i], through, outs[i])
         return (gx, None, None, None, None, *found[4:])
 
 
@@ -118,7 +121,7 @@ def _gradients(
     maps: tuple[CenteredAffine, CenteredAffine],
     wanted: list[Tensor],
 ) -> list[Tensor]:
-    """Gradients of raw moments and coefficients, from those of the output."""
+    """Gradients with respect to ``wanted``, from the gradients with respect to the output."""
     pairs = [
         (value, gradient)
         for x, gy, affine in zip(xs, gys, maps, strict=True)
@@ -134,7 +137,7 @@ def _gradients(
 
 
 def _gradient_of_map(x: Tensor, gy: Tensor, affine: CenteredAffine) -> list[Tensor]:
-    """Gradients of center, scale and shift, from one pass over ``x`` and ``gy``."""
+    """Gradients with respect to center, scale and shift, from one pass over ``x`` and ``gy``."""
     center, scale, shift = (v.detach() for v in affine)
     dtype = statistics_dtype(x)
     one = torch.ones_like(center, dtype=dtype)
@@ -147,7 +150,7 @@ def _gradient_of_map(x: Tensor, gy: Tensor, affine: CenteredAffine) -> list[Tens
 def _gradient_of_input(
     x: Tensor, gy: Tensor, scale: Tensor, raw: RawMoments, gradient: Moments, out: Tensor
 ) -> None:
-    """Write ``scale * gy`` and what comes by way of the raw moments into ``out``."""
+    """Write the gradient with respect to ``x``, directly and through the raw moments, into ``out``."""
     if not len(x):
         return
     shape = [1, -1] + [1] * (x.dim() - 2)
@@ -161,11 +164,11 @@ def _gradient_of_input(
 
 
 def _apply(x: Tensor, affine: CenteredAffine, out: Tensor) -> None:
-    """Write ``scale * (x - center) + shift`` into ``out``, in one pass."""
+    """Write ``scale * (x - center) + shift`` into ``out`` in one pass."""
     if not len(x):
         return
     center, scale, shift = affine.to(statistics_dtype(x))
-    # In evaluation mode, with eps 0 and variance 1, the kernel of BatchNorm is this map.
+    # BatchNorm's kernel in evaluation mode, with eps 0 and variance 1, computes this map.
     unused = (center.new_empty(0), center.new_empty(0))
     torch.native_batch_norm(
         x, scale, shift, center, torch.ones_like(center), False, 0.0, 0.0, out=(out, *unused)
@@ -177,7 +180,7 @@ def _parts(x: Tensor, source: int) -> tuple[Tensor, Tensor]:
 
 
 def _like(gy: Tensor, x: Tensor) -> Tensor:
-    """The gradient in the memory layout of the input, which the kernels are fast with."""
+    """The gradient in the memory layout of the input, with which the kernels are fastest."""
     return gy if gy.stride() == x.stride() else torch.empty_like(x).copy_(gy)
 
 
@@ -186,7 +189,7 @@ def _leaf(value: Tensor) -> Tensor:
 
 
 def statistics_dtype(x: Tensor) -> torch.dtype:
-    """The dtype of the moments of ``x``: float32 for what has less."""
+    """The dtype in which moments of ``x`` are computed: its own, or float32 for half precision."""
     return torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
 
 

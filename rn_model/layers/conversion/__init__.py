@@ -1,1 +1,1 @@
-"""Swaps the normalization layers of a network."""
+"""Replaces the normalization layers of a network."""

@@ -1,4 +1,4 @@
-"""Which normalization a network gets, as a configuration says it."""
+"""The configuration of the normalization that a network is converted to."""
 
 from typing import Literal
 
@@ -10,17 +10,17 @@ NormalizationName = Literal["bn", "adabn", "autodial", "dsbn", "transnorm", "rn"
 
 
 class Normalization(BaseModel):
-    """What a network's BatchNorm layers are converted to.
+    """The normalization that replaces a network's BatchNorm layers.
 
     Attributes:
-        kind: the method. All other fields are of ``"rn"`` alone, as of
-            :class:`rn_model.ReciprocalNorm1d`.
+        kind: method: ``"bn"``, ``"adabn"``, ``"autodial"``, ``"dsbn"``, ``"transnorm"`` or ``"rn"``. The
+            other fields apply only to ``"rn"``; see :class:`rn_model.ReciprocalNorm1d`.
         correlation_scale: factor inside RC's softmax.
-        similarity: of two groups' keys.
-        compensation: whether RC is done.
-        aggregation: whether the gates of RA are learned.
-        gate_floor: lower end of their range.
-        groups: rows of the correlation; None for the paper's rule.
+        similarity: similarity of the keys of two groups of channels.
+        compensation: whether to use RC.
+        aggregation: whether to learn the gates of RA.
+        gate_floor: lower end of the gates' range.
+        groups: number of rows of the correlation; None for the paper's rule.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""Swaps a network's BatchNorm layers for a domain-specific normalization."""
+"""Replaces a network's BatchNorm layers by a domain-specific normalization."""
 
 import warnings
 from typing import Any, get_args
@@ -39,7 +39,7 @@ RECIPROCAL: dict[type[_BatchNorm], type[ReciprocalNorm]] = {
 
 
 class NormAct(nn.Module):
-    """A normalization with the dropout and the activation that were one module with it."""
+    """A normalization followed by dropout and activation, replacing a module that applied all three."""
 
     def __init__(self, norm: nn.Module, drop: nn.Module, act: nn.Module) -> None:
         super().__init__()
@@ -55,22 +55,35 @@ class NormAct(nn.Module):
 def convert_normalization(
     model: nn.Module, normalization: Normalization | NormalizationName = "rn"
 ) -> nn.Module:
-    """Replace, in place, every BatchNorm of a model by a normalization, given by its name or with options.
+    """Replace every BatchNorm of a model, in place, by a domain-specific normalization.
 
-    Weights and running statistics are kept; the statistics become those of both domains, and gates and
-    shares start at 1, so that in evaluation mode the converted model computes what it did before (but
-    for TransNorm, which doubles what BatchNorm computes, and RN without aggregation). A layer used in
-    several places stays shared. SyncBatchNorm is replaced too: all kinds join their moments over the
-    processes of a distributed training. So is a BatchNorm that applies modules ``drop`` and ``act``
-    of its own, by a module that holds all three. Left as they are, with a warning that names them:
-    layers without running statistics, with frozen ones, or with another forward pass of their own, and
-    what an earlier conversion made another kind, or the same with other options.
+    Weights and running statistics are kept. Both domains start with BatchNorm's statistics, and gates
+    and shares start at 1, so that in evaluation mode the converted model computes what it did before.
+    The exceptions are TransNorm, which doubles the output of BatchNorm, and RN without aggregation.
+    A layer that is used in several places stays shared.
+
+    SyncBatchNorm is replaced too: all normalizations merge their moments over the processes of a
+    distributed training. A BatchNorm that also applies modules ``drop`` and ``act``, as timm's do, is
+    replaced by a :class:`NormAct`.
+
+    A warning lists the layers that cannot be converted: those without running statistics, with frozen
+    statistics or with a custom forward pass, and those that an earlier conversion made another
+    normalization or the same with other options.
+
+    Args:
+        model: model to convert.
+        normalization: name of the normalization, or its configuration.
 
     Returns:
         The model, or its replacement if the model itself is a BatchNorm.
 
     Raises:
-        ValueError: if a layer is lazy and has not seen an input yet, or there is no such name.
+        ValueError: if a lazy layer has not seen an input yet, or there is no such normalization.
+
+    Example:
+        >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
+        >>> type(convert_normalization(network, "rn")[1]).__name__
+        'ReciprocalNorm2d'
     """
     config = _named(normalization) if isinstance(normalization, str) else normalization
     skipped: list[str] = []
@@ -108,12 +121,12 @@ def _named(kind: NormalizationName) -> Normalization:
 
 
 def _is(layer: DomainNorm, config: Normalization) -> bool:
-    """Whether a layer is what a conversion would make."""
+    """Whether a layer is the one that a conversion would make."""
     if config.kind != "rn":
         return type(layer) is RIVALS[config.kind]
     if not isinstance(layer, ReciprocalNorm):
         return False
-    # Without aggregation the floor of gates means nothing.
+    # Without aggregation, the range of the gates has no effect.
     names = {"kind"} if config.aggregation else {"kind", "gate_floor"}
     wanted = config.model_dump(exclude=names)
     return all(getattr(layer, name) == value for name, value in wanted.items())
@@ -168,13 +181,13 @@ def _kind_and_options(
 
 
 def move_affine(old: nn.Module, new: nn.Module) -> None:
-    """Hand the weight and bias themselves on: an optimizer made before still trains them."""
+    """Give a new layer the same weight and bias objects, so that an existing optimizer trains them."""
     new.register_parameter("weight", old.weight)  # type: ignore[arg-type]
     new.register_parameter("bias", old.bias)  # type: ignore[arg-type]
 
 
 def copy_count(old: _BatchNorm | DomainNorm, new: _BatchNorm | DomainNorm) -> None:
-    """Hand the number of batches seen on."""
+    """Copy the number of batches that the running statistics have seen."""
     count = old.num_batches_tracked
     assert count is not None and new.num_batches_tracked is not None
     new.num_batches_tracked.copy_(count)

@@ -1,4 +1,4 @@
-"""Swaps a network's BatchNorm layers for Reciprocal Normalization, and back."""
+"""Replaces Reciprocal Normalization by the BatchNorm that computes the same in evaluation."""
 
 import torch
 from torch import nn
@@ -17,10 +17,15 @@ _BATCH_NORMS = {reciprocal: batch for batch, reciprocal in RECIPROCAL.items()}
 
 
 def revert_reciprocal_norm(model: nn.Module, *, branch: Domain = "target") -> nn.Module:
-    """Replace, in place, every Reciprocal Normalization by the BatchNorm that computes the same.
+    """Replace every Reciprocal Normalization, in place, by the BatchNorm that computes the same.
 
-    The running statistics of the BatchNorm are the effective moments of ``branch``. Right after
-    :func:`rn_model.convert_normalization` this restores the original model exactly.
+    The running statistics of the BatchNorm are the effective moments of ``branch``, so that both compute
+    the same in evaluation mode. Directly after ``convert_normalization(model, "rn")`` this restores the
+    original model exactly.
+
+    Args:
+        model: model with layers of Reciprocal Normalization.
+        branch: domain whose statistics the BatchNorm layers get.
 
     Returns:
         The model, or its replacement if the model itself is such a layer.

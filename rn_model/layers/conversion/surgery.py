@@ -1,4 +1,4 @@
-"""Exchanges modules of a network."""
+"""Replaces modules of a network."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,12 @@ from torch import nn
 def replace_modules(
     model: nn.Module, change: Callable[[str, nn.Module], nn.Module | None]
 ) -> nn.Module:
-    """Apply ``change`` to every module, in place; what it returns takes the module's place everywhere.
+    """Replace modules of a model, in place and wherever they are used.
+
+    Args:
+        model: model to change.
+        change: function that gets the name of each module and the module, and returns its replacement,
+            or None to keep it.
 
     Returns:
         The model, or its replacement if the model itself is replaced.

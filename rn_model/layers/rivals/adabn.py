@@ -1,4 +1,4 @@
-"""AdaBN: BatchNorm with moments of its own for each domain."""
+"""AdaBN: BatchNorm with separate moments for each domain."""
 
 from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.domains import Domain
@@ -7,9 +7,22 @@ from rn_model.layers.training_step import Coefficients
 
 
 class AdaptiveBatchNorm(DomainNorm):
-    """AdaBN (Li et al., arXiv:1603.04779, section 3.3): each domain by its own moments.
+    """AdaBN (Li et al., "Revisiting Batch Normalization For Practical Domain Adaptation").
 
-    ``weight`` and ``bias`` are shared.
+    Source: arXiv:1603.04779, section 3.3. Each domain ``d`` is normalized with its own moments,
+    ``y = weight * (x - mu_d) / sqrt(v_d + eps) + bias``; ``weight`` and ``bias`` are shared.
+
+    Example:
+        >>> import torch
+        >>> from rn_model import domain_split
+        >>> layer = AdaptiveBatchNorm(2, eps=0.0)
+        >>> x = torch.tensor([[0.0, 1.0], [2.0, 3.0], [10.0, 4.0], [20.0, 8.0]])
+        >>> with torch.no_grad(), domain_split(layer, source=2, target=2):
+        ...     layer(x)
+        tensor([[-1., -1.],
+                [ 1.,  1.],
+                [-1., -1.],
+                [ 1.,  1.]])
     """
 
     normalization = "AdaBN"

@@ -1,4 +1,4 @@
-"""AutoDIAL: how far the domains share their statistics is learned, layer by layer."""
+"""AutoDIAL: each layer learns how much the domains share their statistics."""
 
 from typing import Any
 
@@ -15,12 +15,19 @@ FLOOR = 0.5
 
 
 class AutoDial(DomainNorm):
-    """AutoDIAL (Carlucci et al., arXiv:1704.08082, section 3.1): moments of a mixture of the domains.
+    """AutoDIAL (Carlucci et al., "AutoDIAL: Automatic DomaIn Alignment Layers").
 
-    Each domain is normalized by the moments of ``alpha q_own + (1 - alpha) q_other``, the mixture of
-    both domains' distributions in which its own weighs ``alpha``, one learned number in [0.5, 1] a
-    layer: 1, where it starts, keeps the domains apart, and 0.5 normalizes both alike. ``weight`` and
-    ``bias`` are shared.
+    Source: arXiv:1704.08082, section 3.1. Each domain is normalized with the moments of the mixture
+    ``alpha * q_own + (1 - alpha) * q_other`` of both domains' distributions. ``alpha`` is one learned
+    number in [0.5, 1] per layer. It starts at 1, which keeps the domains apart; 0.5 normalizes both
+    domains alike. ``weight`` and ``bias`` are shared.
+
+    Example:
+        >>> layer = AutoDial(1)
+        >>> near = Moments(torch.tensor([0.0]), torch.tensor([1.0]))
+        >>> far = Moments(torch.tensor([4.0]), torch.tensor([1.0]))
+        >>> layer.effective("source", near, far, {"alpha": torch.tensor(0.5)})
+        Moments(mean=tensor([2.]), variance=tensor([5.]))
     """
 
     normalization = "AutoDIAL"
@@ -33,7 +40,7 @@ class AutoDial(DomainNorm):
     def effective(
         self, domain: Domain, own: Moments, other: Moments, coefficients: Coefficients
     ) -> Moments:
-        """The moments of the mixture."""
+        """The moments of the mixture of both domains."""
         alpha = project_gate(coefficients["alpha"], FLOOR).to(own.mean.dtype)
         return mix_moments(own, other, 1 - alpha)
 
@@ -42,5 +49,5 @@ class AutoDial(DomainNorm):
 
     @torch.no_grad()
     def project_parameters(self) -> None:
-        """Move the share to its nearest value in [0.5, 1]."""
+        """Move ``alpha`` to its nearest value in [0.5, 1]."""
         self.alpha.clamp_(FLOOR, 1.0)

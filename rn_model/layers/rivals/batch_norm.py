@@ -1,4 +1,4 @@
-"""BatchNorm with one set of statistics for both domains."""
+"""BatchNorm with common statistics of both domains."""
 
 from typing import Any
 
@@ -12,11 +12,20 @@ from rn_model.layers.training_step import Coefficients, RawMoments
 
 
 class MergedBatchNorm(DomainNorm):
-    """BatchNorm (Ioffe and Szegedy, arXiv:1502.03167, algorithm 1) of source and target together.
+    """BatchNorm (Ioffe and Szegedy, "Batch Normalization") of source and target together.
 
-    In training exactly BatchNorm of the joined batch: the moments of both domains are merged, each
-    weighing as many values as it has in the batch. The raw running moments are kept apart; in
-    evaluation they are merged by ``source_share``, the running share of source images in a batch.
+    Source: arXiv:1502.03167, algorithm 1. In training, this is exactly BatchNorm of the joined batch:
+    the moments of both domains are merged, each with the number of its values in the batch. The running
+    moments of the domains are kept separately. In evaluation they are merged with ``source_share``, the
+    running average of the share of source images in a batch.
+
+    Example:
+        >>> from rn_model import domain_split
+        >>> x, layer = torch.randn(6, 3), MergedBatchNorm(3)
+        >>> with domain_split(layer, source=4, target=2):
+        ...     y = layer(x)
+        >>> torch.allclose(y, torch.nn.BatchNorm1d(3)(x), atol=1e-6)
+        True
     """
 
     normalization = "BatchNorm"
@@ -34,7 +43,7 @@ class MergedBatchNorm(DomainNorm):
     def effective(
         self, domain: Domain, own: Moments, other: Moments, coefficients: Coefficients
     ) -> Moments:
-        """The moments of both domains merged."""
+        """The merged moments of both domains."""
         share = coefficients["source_share"].to(own.mean.dtype)
         return mix_moments(own, other, 1 - share if domain == "source" else share)
 

@@ -1,4 +1,4 @@
-"""DSBN: BatchNorm with moments, weights and biases of its own for each domain."""
+"""DSBN: BatchNorm with separate moments and affine parameters for each domain."""
 
 from typing import Any
 
@@ -13,9 +13,20 @@ from rn_model.layers.training_step import Coefficients
 
 
 class DomainSpecificBatchNorm(AdaptiveBatchNorm):
-    """DSBN (Chang et al., CVPR 2019, equations 3 and 4): each domain has moments and weights of its own.
+    """DSBN (Chang et al., "Domain-Specific Batch Normalization for Unsupervised Domain Adaptation").
 
-    ``weight`` and ``bias`` are the source's, ``weight_target`` and ``bias_target`` the target's.
+    Source: CVPR 2019, equations 3 and 4. Each domain ``d`` is normalized with its own moments and affine
+    parameters, ``y = weight_d * (x - mu_d) / sqrt(v_d + eps) + bias_d``. ``weight`` and ``bias`` belong
+    to the source, ``weight_target`` and ``bias_target`` to the target.
+
+    Example:
+        >>> layer = DomainSpecificBatchNorm(2, eps=0.0)
+        >>> with torch.no_grad():
+        ...     _ = layer.weight_target.fill_(3.0)
+        >>> layer.scale_and_shift("source").scale.tolist()
+        [1.0, 1.0]
+        >>> layer.scale_and_shift("target").scale.tolist()
+        [3.0, 3.0]
     """
 
     normalization = "DSBN"
@@ -41,7 +52,7 @@ class DomainSpecificBatchNorm(AdaptiveBatchNorm):
 
     @torch.no_grad()
     def follow_source(self) -> None:
-        """Give the target the weight and bias of the source."""
+        """Set the target's affine parameters to those of the source."""
         for name in ("weight", "bias"):
             own, target = getattr(self, name), getattr(self, f"{name}_target")
             if own is not None:

@@ -77,7 +77,7 @@ def test_every_module_keeps_its_mode_and_weights() -> None:
 
 def test_no_data_and_no_pass_are_refused() -> None:
     model = small_model()
-    with pytest.raises(ValueError, match="no image of the source"):
+    with pytest.raises(ValueError, match="no source images"):
         estimate_moments(model, list, "source")
     with pytest.raises(ValueError, match="passes must be at least 1, not 0"):
         estimate_moments(model, in_parts(23), "source", passes=0)
@@ -95,6 +95,6 @@ def test_a_layer_that_does_not_take_part_is_an_error() -> None:
 
     model = Idle()
     shake(model)
-    with pytest.raises(RuntimeError, match="did not take part"):
+    with pytest.raises(RuntimeError, match="was not used in the forward pass"):
         estimate_moments(model, in_parts(23), "target")
     assert model.used.observation is None

@@ -308,7 +308,7 @@ def test_a_lower_floor_lets_gates_fall() -> None:
     found = layer.effective("source", own, other, layer.coefficients())
     expected = reference.compensation(own.variance.numpy(), other.variance.numpy())
     np.testing.assert_allclose(found.variance.detach().numpy(), expected)
-    with pytest.raises(ValueError, match=r"gate_floor must be from 0 to 1, not -0\.1"):
+    with pytest.raises(ValueError, match=r"gate_floor must be between 0 and 1, not -0\.1"):
         ReciprocalNorm2d(6, gate_floor=-0.1)
 
 
