@@ -21,7 +21,7 @@ def served(bundle: Path, folder: Path, seconds: float = 60.0) -> Iterator[Client
     """
     port = free_port()
     environment = {**os.environ, "RN_LEDGER": f"sqlite:///{folder / 'ledger.sqlite'}"}
-    command = [sys.executable, "-m", "rn.main", "serve", str(bundle), "--port", str(port)]
+    command = [sys.executable, "-m", "rn", "serve", str(bundle), "--port", str(port)]
     with (folder / "service.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:

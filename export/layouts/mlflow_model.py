@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 
+from bundle.extras import install_command
 from bundle.manifest import Manifest
 from export.errors import ExportError
 from export.layouts.predictor import Predictor
@@ -27,8 +28,7 @@ def check() -> None:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise ExportError(
-            f"the layout mlflow needs {' and '.join(missing)}:"
-            " pip install 'reciprocal-norm[cpu,mlflow]'"
+            f"the layout mlflow needs {' and '.join(missing)}: {install_command('cpu', 'mlflow')}"
         )
 
 

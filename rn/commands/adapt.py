@@ -2,9 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
+
+from bundle.text import describe_error
+from rn.failing import INTERRUPTED, CommandError
+from rn.options import adapt as options
+from rn.options.common import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -12,61 +17,37 @@ if TYPE_CHECKING:
     from rn_model.training.config import RunConfig
     from rn_model.training.result import Result
 
-_INTERRUPTED = 130
-
 
 def adapt(
-    config: Annotated[
-        str, typer.Argument(help="A recipe (printed-digits needs no data) or a YAML file.")
-    ] = "printed-digits",
-    out: Annotated[
-        Path | None, typer.Option(help="Directory of the run; runs/CONFIG if not given.")
-    ] = None,
-    source: Annotated[
-        list[str] | None, typer.Option(help="Labelled domain of a recipe; may be given again.")
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="Domain of a recipe to adapt to.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of a recipe's images.")] = None,
-    normalization: Annotated[
-        str | None, typer.Option(help="rn, bn, adabn, autodial, dsbn or transnorm.")
-    ] = None,
-    objective: Annotated[
-        list[str] | None, typer.Option(help="Such as mcc; may be given again; none for none.")
-    ] = None,
-    backbone: Annotated[str | None, typer.Option(help="Such as timm:resnet50.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Pretrained weights, a local file.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimizer steps on both domains.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Any setting by its name: training.batch_size=24."),
-    ] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Of the CPU; 0 for torch's choice.")] = 0,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where OUT stopped, with the same flags.")
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Check images, settings and network, print them, train nothing."
-        ),
-    ] = False,
+    config: options.Config = "printed-digits",
+    out: options.Out = None,
+    source: options.Source = None,
+    target: options.Target = None,
+    data: options.Data = None,
+    normalization: options.Normalization = None,
+    objective: options.Objective = None,
+    backbone: options.Backbone = None,
+    weights: options.Weights = None,
+    steps: options.Steps = None,
+    seed: options.Seed = None,
+    device: options.Device = None,
+    settings: Settings = None,
+    threads: options.Threads = 0,
+    resume: options.Resume = False,
+    dry_run: options.DryRun = False,
 ) -> None:
-    """Adapt a model from labelled images of one domain to unlabeled ones of another.
+    """Train a model that is adapted to a target domain.
 
-    Trains on the source, then on both domains, keeps the network with the best scores that need no
-    target label, estimates the target's statistics, and writes a directory that `rn export` takes.
+    Trains on labelled source images, then on both domains, keeps the network with the best scores that
+    need no target label, estimates the target's statistics, and writes a run directory for `rn export`.
     Several GPUs: `torchrun --nproc-per-node N --no-python rn adapt ...`.
     """
     # torch takes seconds to import: not before the command runs.
-    try:
-        from rich.console import Console
+    from rich.console import Console
 
-        from rn_model.training.config_file import load_config
-        from rn_model.training.errors import Interrupted, LocalError
-    except ModuleNotFoundError as error:
-        _fail(f"{error}; install reciprocal-norm[train] to adapt models", error)
+    from rn_model.training.config_file import load_config
+    from rn_model.training.errors import Interrupted, LocalError
+
     first = os.environ.get("RANK", "0") == "0"
     try:
         overrides = _overrides(
@@ -93,17 +74,12 @@ def adapt(
             loaded, base, path, threads, resume, set(overrides), console if first else None
         )
     except (OSError, ValueError) as error:
-        _fail(str(error), error, silent=not (first or isinstance(error, LocalError)))
+        _end(describe_error(error), 1, error, speaks=first or isinstance(error, LocalError))
     except Interrupted as error:
-        if first:
-            typer.echo(f"rn adapt: {error}; go on with --resume", err=True)
-        raise typer.Exit(_INTERRUPTED) from error
+        _end(f"{error}; continue with --resume", INTERRUPTED, error, speaks=first)
     except KeyboardInterrupt as error:
-        if first:
-            typer.echo(
-                "rn adapt: stopped at once; --resume goes on at the last checkpoint", err=True
-            )
-        raise typer.Exit(_INTERRUPTED) from error
+        line = "stopped at once; --resume continues from the last checkpoint"
+        _end(line, INTERRUPTED, error, speaks=first)
     if first:
         _print(console, result, path)
 
@@ -163,11 +139,11 @@ def _print(console: "Console", result: "Result", path: Path) -> None:
 
     console.print(results_table([*([result.before] if result.before else []), result.row()], ""))
     console.print(
-        f"\nKept: step {result.chosen_step} of {result.steps}, by information and nuclear norm of the"
-        " predictions on unlabeled target images, with source accuracy as a floor."
-        "\nTarget labels, where there are any, were used to report accuracy, and for nothing else."
-        f"\nWritten to {path}: rn export {path} --out BUNDLE makes a bundle of it, and"
-        f" {path / 'report.html'} shows it.",
+        f"\nKept step {result.chosen_step} of {result.steps}, selected by information and nuclear norm of"
+        " the predictions on unlabeled target images, with source accuracy as a floor."
+        "\nTarget labels (if any) were used only to report accuracy."
+        f"\nWritten to {path}; see {path / 'report.html'}. To make a bundle of it:"
+        f" rn export {path} --out BUNDLE",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -187,7 +163,8 @@ def _objectives(names: list[str] | None) -> list[dict[str, str]] | None:
     return [{"name": name} for name in names if name != "none"]
 
 
-def _fail(line: str, error: Exception, *, silent: bool = False) -> "Any":
-    if not silent:
-        typer.echo(f"rn adapt: {line}", err=True)
-    raise typer.Exit(1) from error
+def _end(line: str, status: int, error: BaseException, *, speaks: bool) -> NoReturn:
+    # What all processes of a training have in common, one of them says.
+    if speaks:
+        raise CommandError(line, status) from error
+    raise typer.Exit(status) from error

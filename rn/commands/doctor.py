@@ -1,36 +1,47 @@
-"""``rn doctor``: says what works here, and what does not."""
+"""The command ``rn doctor``."""
 
 import platform
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-import onnx
-import onnxruntime as ort
 import typer
-from onnx import TensorProto, helper
 
 from bundle.errors import BundleError
-from bundle.reading.loading import load_bundle
-from service.inference.device import Device, DeviceError, check_provider, providers_for
-from service.settings import available_processors
+from bundle.extras import install_command
+from rn.options.common import Device
+
+if TYPE_CHECKING:
+    import onnx
 
 MIN_RUNTIME = (1, 31)
+# Packages that one extra brings, and the commands that they serve.
+_PARTS = (
+    ("torch", "train", "rn adapt"),
+    ("onnxscript", "train", "rn export"),
+    ("fastapi", "service", "rn serve"),
+)
 
 
 class Finding(NamedTuple):
-    """One line of the report; ``good`` is None for a mere fact."""
+    """One line of the report.
+
+    Attributes:
+        good: whether the component works; None for a line that only informs.
+    """
 
     good: bool | None
     text: str
 
 
 def doctor(
-    bundle: Annotated[Path | None, typer.Option(help="A bundle to verify.")] = None,
-    device: Annotated[Device, typer.Option(help="Where the service shall run.")] = "cpu",
+    bundle: Annotated[Path | None, typer.Option(help="Bundle to verify.")] = None,
+    device: Annotated[Device, typer.Option(help="Device that the service will run on.")] = "cpu",
 ) -> None:
-    """Check this installation; exits with status 1 if something that is needed does not work."""
+    """Check the installation.
+
+    Exits with status 1 if a required component is missing or broken.
+    """
     failed = False
     for finding in _findings(bundle, device):
         mark = {True: "ok   ", False: "FAIL ", None: "     "}[finding.good]
@@ -40,20 +51,24 @@ def doctor(
 
 
 def _findings(bundle: Path | None, device: Device) -> Iterator[Finding]:
-    yield Finding(None, f"Python {platform.python_version()}, {available_processors()} processors")
-    yield from _runtime()
-    yield from _device(device)
-    for package, use in (("torch", "rn adapt"), ("onnxscript", "rn export")):
+    yield Finding(None, f"Python {platform.python_version()}")
+    if _version("onnxruntime") or _version("onnxruntime-gpu"):
+        yield from _runtime()
+        yield _device(device)
+        if bundle is not None:
+            yield _bundle(bundle)
+    else:
+        yield Finding(False, f"no ONNX Runtime: {install_command('cpu')}, or with the extra gpu")
+    for package, extra, command in _PARTS:
         found = _version(package)
-        text = f"{package} {found}" if found else f"no {package}: {use} needs the extra 'train'"
-        yield Finding(None, text)
-    if bundle is not None:
-        yield _bundle(bundle)
+        text = f"no {package}, which {command} needs: {install_command(extra)}"
+        yield Finding(None, f"{package} {found}" if found else text)
 
 
 def _runtime() -> Iterator[Finding]:
-    both = _version("onnxruntime") and _version("onnxruntime-gpu")
-    if both:
+    import onnxruntime as ort
+
+    if _version("onnxruntime") and _version("onnxruntime-gpu"):
         yield Finding(
             False,
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other:"
@@ -69,25 +84,32 @@ def _runtime() -> Iterator[Finding]:
     yield Finding(found >= MIN_RUNTIME, text)
 
 
-def _device(device: Device) -> Iterator[Finding]:
+def _device(device: Device) -> Finding:
+    import onnxruntime as ort
+
+    from service.inference.device import DeviceError, check_provider, providers_for
+
     try:
-        session = ort.InferenceSession(_tiny_graph(), providers=providers_for(device))
-        yield Finding(True, f"runs on {check_provider(session, device)}")
+        graph = _tiny_graph().SerializeToString()
+        session = ort.InferenceSession(graph, providers=providers_for(device))
+        return Finding(True, f"runs on {check_provider(session, device)}")
     except DeviceError as error:
-        yield Finding(False, str(error))
+        return Finding(False, str(error))
 
 
-def _tiny_graph() -> bytes:
-    # Which providers are compiled in says nothing; only a session tells what it runs on.
+def _tiny_graph() -> "onnx.ModelProto":
+    # The list of compiled providers does not show what works; only a session shows what it runs on.
+    from onnx import TensorProto, helper
+
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", value[:1], value[1:])
     opset = [helper.make_opsetid("", 20)]
-    model: onnx.ModelProto = helper.make_model(graph, opset_imports=opset, ir_version=10)
-    content: bytes = model.SerializeToString()
-    return content
+    return helper.make_model(graph, opset_imports=opset, ir_version=10)
 
 
 def _bundle(path: Path) -> Finding:
+    from bundle.reading.loading import load_bundle
+
     try:
         loaded = load_bundle(path)
     except BundleError as error:
@@ -101,6 +123,8 @@ def _bundle(path: Path) -> Finding:
 
 
 def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

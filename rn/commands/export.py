@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import typer
 
 from bundle.files import MANIFEST
 from export.errors import ExportError
-from rn.commands import export_options as options
+from rn.failing import one_line
+from rn.options import export as options
 
 if TYPE_CHECKING:
     from bundle.manifest import Manifest, Precision
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class _Destination(NamedTuple):
-    """Where to write what.
+    """The form of the output, and where it is written.
 
     Attributes:
         layout: None for a bundle.
-        precisions: variants of the graph that are wanted; at most one in a layout.
+        precisions: requested variants of the graph; at most one in a layout.
     """
 
     path: Path
@@ -30,11 +31,15 @@ class _Destination(NamedTuple):
 
     @property
     def precision(self) -> "Precision | None":
-        """Of the one graph in a layout; None for float32."""
+        """Precision of the one graph in a layout; None for float32."""
         return self.precisions[0] if self.precisions else None
 
     def check_precisions(self) -> None:
-        """Refuse two graphs for a layout that holds one."""
+        """Check that a layout, which holds one graph, is asked for no more.
+
+        Raises:
+            ExportError: if there are two.
+        """
         if self.layout is not None and len(self.precisions) > 1:
             raise ExportError(f"the layout {self.layout} holds one graph: give --fp16 or --int8")
 
@@ -45,7 +50,8 @@ def export(
     layout: options.LayoutOption = options.Layout.bundle,
     name: options.Name = None,
     statistics: options.StatisticsOption = None,
-    canary: options.Canary = True,
+    samples: options.Samples = True,
+    canary: options.Canary = None,
     free_size: options.FreeSize = False,
     fp16: options.Fp16 = False,
     int8: options.Int8 = False,
@@ -53,28 +59,24 @@ def export(
     test: options.Test = None,
     replace: options.Replace = False,
 ) -> None:
-    """Fold the target branch of an adapted model into a bundle, and check it against torch.
+    """Fold an adapted model into a bundle, and check it against torch.
 
-    The check runs on the target images that the run keeps, which also calibrate the service's guards and
-    the integers of --int8.
+    The check runs on the target images that the run keeps. The same images calibrate the service's guards
+    and the integers of --int8.
     """
     kind = None if layout is options.Layout.bundle else cast("LayoutName", layout.value)
     wanted: dict[Precision, bool] = {"float16": fp16, "int8": int8}
     to = _Destination(out, kind, tuple(key for key, yes in wanted.items() if yes), replace)
     settings = {"statistics": statistics and statistics.value, "max_loss": max_loss, "test": test}
     given = {key: value for key, value in settings.items() if value is not None}
-    given |= ({} if canary else {"sample_images": False}) | (
-        {"free_size": True} if free_size else {}
-    )
-    try:
+    # --canary is the former name of --samples.
+    samples = samples if canary is None else canary
+    given |= ({} if samples else {"sample_images": False}) | ({"free_size": True} if free_size else {})
+    with one_line(ValueError, OSError):
         if (run / MANIFEST).is_file():
             lines = _from_bundle(run, name, to, given)
         else:
             lines = _from_run(run, name or _default_name(run, to), to, given)
-    except ModuleNotFoundError as error:
-        _fail(f"{run} needs {error.name}: pip install 'reciprocal-norm[train,cpu]'", error)
-    except (ValueError, OSError) as error:
-        _fail(str(error), error)
     typer.echo("\n".join(lines))
 
 
@@ -105,13 +107,13 @@ def _from_bundle(
     from export.layouts import read_predictor, write_layout
 
     if to.layout is None:
-        raise ExportError(f"{path} is a bundle already: give a --layout to make another form of it")
+        raise ExportError(
+            f"{path} is already a bundle: give a --layout to write another form of it"
+        )
     keys = ["name", *given] if name else [*given]
-    refused = [
-        "--no-canary" if key == "sample_images" else f"--{key.replace('_', '-')}" for key in keys
-    ]
+    refused = ["--no-samples" if key == "sample_images" else f"--{key.replace('_', '-')}" for key in keys]
     if refused:
-        raise ExportError(f"{', '.join(refused)}: for a run only, and {path} is a bundle")
+        raise ExportError(f"{', '.join(refused)}: only for a run, and {path} is a bundle")
     to.check_precisions()
     predictor = read_predictor(path, to.precision)
     place = write_layout(to.layout, predictor, to.path, replace=to.replace)
@@ -140,11 +142,6 @@ def _variants(manifest: "Manifest") -> Iterator[str]:
         if kept is None:
             kept, unit = variant.information, "information"
         yield (
-            f"{variant.file}: {variant.agreement:.2%} of the labels of {variant.images} held out images"
+            f"{variant.file}: {variant.agreement:.2%} of the labels of {variant.images} held-out images"
             f" kept, {unit} {kept.variant:.4f} (float32 {kept.float32:.4f})"
         )
-
-
-def _fail(message: str, error: Exception) -> NoReturn:
-    typer.echo(f"rn export: {message}", err=True)
-    raise typer.Exit(1) from error

@@ -6,24 +6,31 @@ from typing import Annotated
 
 import typer
 
-from bundle.inspection.summary import inspect_bundle
-from bundle.signing import read_public_key
-from rn.commands.bundle_tables import show_inspection
-from rn.commands.failing import one_line
+from bundle.errors import BundleError
+from rn.failing import one_line
+from rn.options.common import AsJson
 
 
 def inspect(
     bundle: Annotated[Path, typer.Argument(help="Directory of the bundle.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     public_key: Annotated[
         Path | None,
         typer.Option(
-            envvar="RN_PUBLIC_KEY", help="Ed25519 public key of the one who must have signed it."
+            envvar="RN_PUBLIC_KEY",
+            help="Ed25519 public key; fail unless the bundle was signed with it.",
         ),
     ] = None,
 ) -> None:
-    """Check a bundle as a service would, and tell what it is and where it comes from."""
-    with one_line("inspect"):
+    """Verify a bundle and describe its contents and provenance.
+
+    Makes the same checks as a service that loads the bundle.
+    """
+    from bundle.inspection.summary import inspect_bundle
+    from bundle.signing import read_public_key
+    from rn.commands.bundle_tables import show_inspection
+
+    with one_line(BundleError, OSError):
         key = None if public_key is None else read_public_key(public_key)
         found = inspect_bundle(bundle, key)
     if as_json:

@@ -1,24 +1,22 @@
-"""``rn serve``: runs the service."""
+"""The command ``rn serve``."""
 
-import signal
 import socket
-import sys
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import uvicorn
-from fastapi import FastAPI
-from pydantic import ValidationError
 
 from bundle.errors import BundleError
-from rn.failing import fail
-from service.app import create_app
-from service.inference.device import Device, DeviceError
-from service.ledger.ledger import LedgerError
-from service.settings import Settings
+from rn.failing import fail, one_line
+from rn.options.common import Device
+from rn.termination import exit_cleanly
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from service.settings import Settings
 
 DRAIN_SECONDS = 30
 BACKLOG = 2048
@@ -26,23 +24,26 @@ BACKLOG = 2048
 
 def serve(
     bundle: Annotated[
-        Path | None, typer.Argument(help="Directory of the bundle; default RN_BUNDLE.")
+        Path | None, typer.Argument(help="Directory of the bundle. Default: RN_BUNDLE.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     ledger: Annotated[str | None, typer.Option(help="Database URL of the ledger.")] = None,
-    device: Annotated[Device | None, typer.Option(help="Where to run.")] = None,
+    device: Annotated[Device | None, typer.Option(help="Device to run on.")] = None,
 ) -> None:
-    """Serve a bundle: /predict, and /adapt from unlabeled images.
+    """Serve a bundle over HTTP, and adapt it online.
 
-    Every setting can also be given in the environment, with the prefix RN_.
+    POST images to /predict to label them, and unlabeled images of the target to /adapt. Every setting of
+    the service can also be given in the environment, with the prefix RN_.
     """
+    from service.app import create_app
+    from service.inference.device import DeviceError
+    from service.ledger.ledger import LedgerError
+
     given = {"bundle": bundle, "host": host, "port": port, "ledger": ledger, "device": device}
     settings = load_settings({name: value for name, value in given.items() if value is not None})
-    try:
+    with one_line(BundleError, LedgerError, DeviceError):
         app = create_app(settings)
-    except (BundleError, LedgerError, DeviceError) as error:
-        fail(str(error))
     listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -51,10 +52,14 @@ def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; ends the program with one line if the address cannot be used."""
+    """A listening socket.
+
+    Raises:
+        CommandError: if the address cannot be used.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named, because asyncio switches Nagle's algorithm off only for sockets that say they speak TCP;
-    # with it, every answer waits 40 ms for an acknowledgement.
+    # The protocol is named because asyncio switches Nagle's algorithm off only for sockets that declare
+    # TCP; with it, every answer waits 40 ms for an acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -63,29 +68,39 @@ def listen(host: str, port: int) -> socket.socket:
         return listener
     except OSError as error:
         listener.close()
-        # The text goes on in brackets, and names the address once more.
+        # The rest of the text, in brackets, names the address again.
         reason = (error.strerror or str(error)).partition(" (")[0]
         fail(f"cannot listen on {host}:{port}: {reason}")
 
 
-def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until told to stop; what is under way then is answered first."""
-    # Damaged metadata in a posted image is no concern of whoever reads the log.
+def run(app: "FastAPI", listener: socket.socket) -> None:
+    """Serve until a signal asks to stop; requests in progress are answered first."""
+    import uvicorn
+
+    # Damaged metadata in a posted image does not belong in the log.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     # uvicorn drains, and then sends itself the signal again.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    exit_cleanly()
     config = uvicorn.Config(app, timeout_graceful_shutdown=DRAIN_SECONDS)
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def load_settings(given: dict[str, Any]) -> Settings:
-    """Settings from flags and the environment; ends the program with one line if they are wrong."""
+def load_settings(given: dict[str, Any]) -> "Settings":
+    """Settings of the service from flags and the environment.
+
+    Raises:
+        CommandError: if one is missing or wrong.
+    """
+    from pydantic import ValidationError
+
+    from service.settings import Settings
+
     try:
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         if first["type"] == "missing":
-            fail(f"no {name} given: name it as an argument, or set RN_{name.upper()}")
+            fail(f"no {name} given: give it as an argument or set RN_{name.upper()}")
         fail(f"{name} (RN_{name.upper()}): {first['msg']}, got {first['input']!r}")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bundle.extras import install_command
 from bundle.text import describe_error
 from rn_model.backbones.classifier import final_linear_name
 
@@ -42,7 +43,7 @@ def import_library(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name == name:
             raise ValueError(
-                f"{name} is not installed: install reciprocal-norm[backbones], or {name} itself"
+                f"{name} is not installed: {install_command('backbones')}, or {name} itself"
             ) from error
         raise ValueError(f"{name} cannot be imported: {describe_error(error)}") from error
     except Exception as error:  # a library built for another version of torch raises all kinds

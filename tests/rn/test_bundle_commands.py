@@ -1,34 +1,27 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from bundle import files, load_bundle
 from bundle.signing import key_id, read_public_key
-from rn.commands.diff import diff
-from rn.commands.inspect import inspect
-from rn.commands.sign import sign
 from tests.bundle.tampering import copy_of, write_manifest
+from tests.rn.calling import rn
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ROOT = Path(__file__).parents[2]
 
 
-def run(function: Callable[..., None], *arguments: object, status: int = 0) -> Result:
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(function)
-    result = CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "40"})
+def run(command: str, *arguments: object, status: int = 0) -> Result:
+    result = rn(command, *arguments, COLUMNS="40")
     assert result.exit_code == status, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
     if result.stderr:
-        assert result.stderr.startswith("rn ") and result.stderr.count("\n") == 1
+        assert result.stderr.startswith(f"rn {command}: ") and result.stderr.count("\n") == 1
     return result
 
 
@@ -45,7 +38,7 @@ def keys(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_inspect_tells_what_a_bundle_is(small_bundle: Path) -> None:
-    text = run(inspect, small_bundle).stdout
+    text = run("inspect", small_bundle).stdout
     manifest = load_bundle(small_bundle).manifest
     for word in (
         load_bundle(small_bundle).fingerprint,
@@ -64,7 +57,7 @@ def test_inspect_tells_what_a_bundle_is(small_bundle: Path) -> None:
 
 
 def test_inspect_tells_explicit_sites(wide_bundle: Path) -> None:
-    text = run(inspect, wide_bundle).stdout
+    text = run("inspect", wide_bundle).stdout
     explicit = [site for site in load_bundle(wide_bundle).manifest.sites if not site.folded]
     assert explicit
     assert f"{len(explicit)} not folded" in text
@@ -77,16 +70,16 @@ def test_a_bundle_does_not_command_the_terminal(path: Path) -> None:
     manifest["classes"][0] = "\x1b[2J\x9b"
     manifest["provenance"] = {"\x07": ["\x1b]0;title\x07"]}
     write_manifest(path, manifest)
-    shown = run(inspect, path).output
+    shown = run("inspect", path).output
     assert r"\x1b[2J\x9b, right" in shown and r"\x07" in shown
     assert all(character.isprintable() or character == "\n" for character in shown)
     manifest["sites"][0] |= {"name": "\x1b[31m", "scale": "s", "shift": "t"}
     write_manifest(path, manifest)
-    assert r"site \x1b[31m must name either" in run(inspect, path, status=1).stderr
+    assert r"site \x1b[31m must name either" in run("inspect", path, status=1).stderr
 
 
 def test_inspect_gives_json(small_bundle: Path) -> None:
-    found = json.loads(run(inspect, small_bundle, "--json").stdout)
+    found = json.loads(run("inspect", small_bundle, "--json").stdout)
     assert found["manifest"]["classes"] == ["left", "right", "none"]
     assert found["signature"] == "not signed"
 
@@ -94,42 +87,42 @@ def test_inspect_gives_json(small_bundle: Path) -> None:
 def test_inspect_refuses_what_is_broken(path: Path) -> None:
     (path / files.BASE).unlink()
     message = "rn inspect: cannot read base.safetensors: No such file or directory\n"
-    assert run(inspect, path, status=1).stderr == message
+    assert run("inspect", path, status=1).stderr == message
 
 
 def test_a_bundle_is_signed_and_the_signature_checked(path: Path, keys: tuple[Path, Path]) -> None:
     private, public = keys
-    error = run(inspect, path, "--public-key", public, status=1).stderr
+    error = run("inspect", path, "--public-key", public, status=1).stderr
     assert "the bundle is not signed" in error
-    assert key_id(KEY.public_key()) in run(sign, path, "--key", private).stdout
+    assert key_id(KEY.public_key()) in run("sign", path, "--key", private).stdout
     load_bundle(path, read_public_key(public))
     before = (path / files.SIGNATURE).read_bytes()
-    run(sign, path, "--key", private)
+    run("sign", path, "--key", private)
     assert (path / files.SIGNATURE).read_bytes() == before
-    assert "not checked" in run(inspect, path).stdout
-    assert "verified" in run(inspect, path, "--public-key", public).stdout
+    assert "not checked" in run("inspect", path).stdout
+    assert "verified" in run("inspect", path, "--public-key", public).stdout
 
 
 def test_what_is_broken_is_not_signed(path: Path, keys: tuple[Path, Path]) -> None:
     (path / files.PREDICT).write_bytes(b"")
-    assert "predict.onnx" in run(sign, path, "--key", keys[0], status=1).stderr
+    assert "predict.onnx" in run("sign", path, "--key", keys[0], status=1).stderr
     assert not (path / files.SIGNATURE).exists()
 
 
 def test_sign_needs_a_private_key(path: Path, keys: tuple[Path, Path]) -> None:
-    assert "is not a private key" in run(sign, path, "--key", keys[1], status=1).stderr
+    assert "is not a private key" in run("sign", path, "--key", keys[1], status=1).stderr
     assert not (path / files.SIGNATURE).exists()
 
 
 def test_equal_bundles(small_bundle: Path, tmp_path: Path) -> None:
     copy = copy_of(small_bundle, tmp_path)
-    assert run(diff, small_bundle, copy).stdout == "the same\n"
-    assert json.loads(run(diff, small_bundle, copy, "--json").stdout)["equal"] is True
+    assert run("diff", small_bundle, copy).stdout == "the same\n"
+    assert json.loads(run("diff", small_bundle, copy, "--json").stdout)["equal"] is True
 
 
 def test_different_bundles(small_bundle: Path, moved_bundle: Path) -> None:
-    lines = run(diff, small_bundle, moved_bundle, status=1).stdout.splitlines()
-    found = json.loads(run(diff, small_bundle, moved_bundle, "--json", status=1).stdout)
+    lines = run("diff", small_bundle, moved_bundle, status=1).stdout.splitlines()
+    found = json.loads(run("diff", small_bundle, moved_bundle, "--json", status=1).stdout)
     assert found["equal"] is False
     order = sorted(found["sites"], key=lambda site: -site["mean_shift"])
     names = [
@@ -142,13 +135,13 @@ def test_different_bundles(small_bundle: Path, moved_bundle: Path) -> None:
 
 
 def test_different_networks(small_bundle: Path, wide_bundle: Path) -> None:
-    text = run(diff, small_bundle, wide_bundle, status=1).stdout
+    text = run("diff", small_bundle, wide_bundle, status=1).stdout
     assert text.startswith("not the same network: they have 2 and 7 normalization layers")
     assert "preprocessing.mode" in text and "L -> RGB" in text
 
 
 def test_trouble_is_told_from_difference(small_bundle: Path, tmp_path: Path) -> None:
-    error = run(diff, small_bundle, tmp_path / "nowhere", status=2).stderr
+    error = run("diff", small_bundle, tmp_path / "nowhere", status=2).stderr
     assert error == f"rn diff: {tmp_path / 'nowhere'} is not a bundle: there is no such directory\n"
 
 
@@ -159,14 +152,14 @@ def test_a_plot_is_drawn(
     small_bundle: Path, moved_bundle: Path, tmp_path: Path, suffix: str, start: bytes
 ) -> None:
     plot = tmp_path / f"plot.{suffix}"
-    run(diff, small_bundle, moved_bundle, "--plot", plot, status=1)
+    run("diff", small_bundle, moved_bundle, "--plot", plot, status=1)
     assert plot.read_bytes().startswith(start)
     if suffix == "svg":
         assert b"hidden_norm" in plot.read_bytes()
 
 
 def test_plots_that_cannot_be(small_bundle: Path, moved_bundle: Path, tmp_path: Path) -> None:
-    arguments = (diff, small_bundle, moved_bundle, "--plot")
+    arguments = ("diff", small_bundle, moved_bundle, "--plot")
     assert "must end in one of" in run(*arguments, tmp_path / "plot.txt", status=2).stderr
     assert "No such file" in run(*arguments, tmp_path / "no" / "plot.png", status=2).stderr
 
@@ -175,11 +168,8 @@ PROGRAM = """
 import sys
 for name in {hidden!r}:
     sys.modules[name] = None
-import typer
-from rn.commands.{command} import {command}
-app = typer.Typer()
-app.command()({command})
-app(sys.argv[1:])
+from rn.main import main
+main()
 """
 
 
@@ -195,9 +185,9 @@ def test_neither_torch_nor_the_service_is_needed(
     small_bundle: Path, moved_bundle: Path, command: str, arguments: list[str], status: int
 ) -> None:
     paths = {"small": small_bundle, "moved": moved_bundle}
-    program = PROGRAM.format(hidden=["torch", "fastapi", "uvicorn", "matplotlib"], command=command)
+    program = PROGRAM.format(hidden=["torch", "fastapi", "uvicorn", "matplotlib"])
     result = subprocess.run(
-        [sys.executable, "-c", program, *(str(paths.get(a, a)) for a in arguments)],
+        [sys.executable, "-c", program, command, *(str(paths.get(a, a)) for a in arguments)],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -205,4 +195,4 @@ def test_neither_torch_nor_the_service_is_needed(
     )
     assert result.returncode == status, result.stderr
     if status == 2:
-        assert result.stderr == "rn diff: --plot needs matplotlib: pip install matplotlib\n"
+        assert result.stderr == "rn diff needs matplotlib: pip install matplotlib\n"

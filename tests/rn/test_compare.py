@@ -9,17 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from rn.commands.compare import compare
 from rn_model.compare.folder import locked
+from tests.rn.calling import rn
 from tests.rn_model.compare.grid import tiny_grid
-
-runner = CliRunner()
-app = typer.Typer()
-app.command()(compare)
 
 # Its loss is not finite in the second step.
 EXPLODES = {
@@ -27,7 +22,6 @@ EXPLODES = {
     "objectives": [{"name": "mcc"}],
     "set": {"training.learning_rate": 1e30, "training.evaluate_every": 3},
 }
-COMMAND = "import typer; from rn_model.compare.cli import compare; typer.run(compare)"
 
 
 def _write(path: Path, **changes: object) -> Path:
@@ -36,7 +30,7 @@ def _write(path: Path, **changes: object) -> Path:
 
 
 def _run(grid: Path, out: Path, *arguments: str) -> Result:
-    return runner.invoke(app, [str(grid), "--out", str(out), *arguments])
+    return rn("compare", grid, "--out", out, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +151,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
 def test_an_interrupted_grid_goes_on(tmp_path: Path) -> None:
     steps = {"training.steps": 300, "training.checkpoint_every": 300}
     _write(tmp_path / "grid.yaml", set=steps, normalizations=["rn"], objectives=["mcc"])
-    arguments = [sys.executable, "-c", COMMAND, "grid.yaml", "--out", "out"]
+    arguments = [sys.executable, "-m", "rn", "compare", "grid.yaml", "--out", "out"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         arguments,
@@ -173,7 +167,7 @@ def test_an_interrupted_grid_goes_on(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
-    assert errors == "rn compare: stopped with 0 of 1 runs done; the same command goes on\n"
+    assert errors == "rn compare: stopped with 0 of 1 runs done; run the same command to resume\n"
     cell = tmp_path / "out/digits/rn/mcc/seed-0"
     assert not (cell / "result.json").exists()
     source = (tmp_path / "out/digits/source/seed-0/source.safetensors").stat().st_mtime_ns

@@ -72,12 +72,13 @@ def test_a_layout_of_a_bundle_predicts_what_the_bundle_does(
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ((), "is a bundle already: give a --layout to make another form of it"),
+        ((), "is already a bundle: give a --layout to write another form of it"),
         (
-            ("--layout", "onnx", "--name", "x", "--no-canary", "--free-size", "--max-loss", "0.1"),
-            "--name, --max-loss, --no-canary, --free-size: for a run only, and",
+            ("--layout", "onnx", "--name", "x", "--no-samples", "--free-size", "--max-loss", "0.1"),
+            "--name, --max-loss, --no-samples, --free-size: only for a run, and",
         ),
-        (("--layout", "onnx", "--statistics", "source"), "--statistics: for a run only, and"),
+        (("--layout", "onnx", "--statistics", "source"), "--statistics: only for a run, and"),
+        (("--layout", "onnx", "--no-canary"), "--no-samples: only for a run, and"),
         (
             ("--layout", "triton", "--fp16", "--int8"),
             "triton holds one graph: give --fp16 or --int8",

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from rn.commands import remote as requests
-from rn.main import app
+from rn.commands import submit
+from tests.rn import calling
 from tests.service.pictures import flat, noise, png
 from tests.service.running import Service, serving, settings_for
 
@@ -32,34 +32,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def rn(*arguments: object, service: Service | None = None, status: int = 0) -> Result:
-    environment = {"COLUMNS": "200", "RN_URL": service.url if service else None}
-    result = CliRunner().invoke(app, [str(a) for a in arguments], env=environment)
+    result = calling.rn(*arguments, COLUMNS="200", RN_URL=service.url if service else None)
     assert result.exit_code == status, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
     if status == 1:
-        assert result.stderr.startswith("rn: ") and result.stderr.count("\n") == 1, result.stderr
+        assert result.stderr.startswith(f"rn {arguments[0]}: "), result.stderr
+        assert result.stderr.count("\n") == 1, result.stderr
     return result
-
-
-@pytest.fixture(autouse=True)
-def _console(monkeypatch: pytest.MonkeyPatch) -> None:
-    # rich looks for the terminal's width once, when the module is imported.
-    monkeypatch.setattr(requests.console, "_width", 200)
-
-
-def test_help_lists_all_commands() -> None:
-    text = rn("--help").stdout
-    commands = ["adapt", "export", "serve", "predict", "submit", "versions", "rollback", "doctor"]
-    commands += ["inspect", "diff", "sign"]
-    assert all(f" {command} " in text for command in commands)
-
-
-def test_commands_of_bundles_are_found(bundle_path: Path, tmp_path: Path) -> None:
-    assert "2 normalization layers" in rn("inspect", bundle_path).stdout
-    assert rn("diff", bundle_path, bundle_path).stdout == "the same\n"
-    assert "1 if they differ" in " ".join(rn("diff", "--help").stdout.split())
-    result = CliRunner().invoke(app, ["sign", str(bundle_path), "--key", str(tmp_path / "key")])
-    assert result.exit_code == 1 and "rn sign: cannot read" in result.stderr
 
 
 def test_predict(service: Service, folder: Path) -> None:
@@ -97,22 +75,24 @@ def test_submitting_goes_on_with_the_rest(service: Service, folder: Path) -> Non
 
 
 def test_a_batch_fits_into_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "MAX_REQUEST_BYTES", 100)
+    monkeypatch.setattr(submit, "MAX_REQUEST_BYTES", 100)
     sizes = [40, 40, 40, 300, 10, 10, 10, 10]
     files = [tmp_path / f"{number}.png" for number in range(len(sizes))]
     for path, size in zip(files, sizes, strict=True):
         path.write_bytes(bytes(size))
-    batches = [[len(content) for _, content in batch] for batch in requests.batched(files, 3)]
+    batches = [[len(content) for _, content in batch] for batch in submit.batched(files, 3)]
     assert batches == [[40, 40], [40], [300], [10, 10, 10], [10]]
 
 
 def test_a_folder_without_images(service: Service, tmp_path: Path) -> None:
-    assert "holds no image (.bmp, .gif" in rn("submit", tmp_path, service=service, status=1).stderr
+    assert (
+        "contains no images (.bmp, .gif" in rn("submit", tmp_path, service=service, status=1).stderr
+    )
     nowhere = tmp_path / "nowhere"
     assert f"{nowhere} is not a folder" in rn("submit", nowhere, service=service, status=1).stderr
     (tmp_path / "a.png").write_bytes(b"broken")
     line = rn("submit", tmp_path, service=service, status=1).stderr
-    assert line == f"rn: no image of {tmp_path} was taken\n"
+    assert line == f"rn submit: none of the images of {tmp_path} was accepted\n"
 
 
 def test_versions_and_rollback(service: Service, folder: Path) -> None:
@@ -133,12 +113,3 @@ def test_nobody_there(command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     assert f"cannot reach {url}" in rn(command, "--url", url, status=1).stderr
-
-
-def test_doctor(bundle_path: Path, tmp_path: Path) -> None:
-    text = rn("doctor", "--bundle", bundle_path).stdout
-    assert "runs on CPUExecutionProvider" in text
-    assert f"ok   bundle {bundle_path}: small, 3 classes, 2 sites" in text
-    result = CliRunner().invoke(app, ["doctor", "--bundle", str(tmp_path)])
-    assert result.exit_code == 1
-    assert f"FAIL bundle {tmp_path}: cannot read manifest.json" in result.stdout

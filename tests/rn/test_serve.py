@@ -1,4 +1,4 @@
-"""What keeps the service from starting is told in one clear line."""
+"""Whatever keeps the service from starting is reported in one line."""
 
 import socket
 from pathlib import Path
@@ -7,15 +7,14 @@ import onnxruntime as ort
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from typer import Exit
-from typer.testing import CliRunner
 
 from bundle.files import MANIFEST, SIGNATURE
 from bundle.signing import make_signature
 from rn.commands.serve import listen
-from rn.main import app
+from rn.failing import CommandError
 from service.inference.device import CUDA
 from tests.bundle.tampering import copy_of
+from tests.rn.calling import failure
 from tests.service.processes import run, started
 from tests.service.running import serving, settings_for
 
@@ -23,17 +22,13 @@ from tests.service.running import serving, settings_for
 def refused(*arguments: str, folder: Path, **settings: str) -> str:
     """The line that ``rn serve`` ends with."""
     given = {"RN_LEDGER": f"sqlite:///{folder}/ledger.sqlite", **settings}
-    result = CliRunner().invoke(app, ["serve", *arguments], env=given)
-    assert isinstance(result.exception, SystemExit), result.exception
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("rn: ") and result.stderr.count("\n") == 1, result.stderr
-    return result.stderr.removeprefix("rn: ").strip()
+    return failure("serve", *arguments, **given)
 
 
 def test_a_process_that_cannot_start_says_so_and_nothing_else(tmp_path: Path) -> None:
     result = run("serve", "nowhere", folder=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "rn: nowhere is not a bundle: there is no such directory\n"
+    assert result.stderr == "rn serve: nowhere is not a bundle: there is no such directory\n"
 
 
 def flipped(path: Path) -> None:
@@ -73,7 +68,7 @@ def test_no_bundle(tmp_path: Path) -> None:
     line = refused(str(tmp_path / "nowhere"), folder=tmp_path)
     assert line.endswith("nowhere is not a bundle: there is no such directory")
     line = refused(folder=tmp_path)
-    assert line == "no bundle given: name it as an argument, or set RN_BUNDLE"
+    assert line == "no bundle given: give it as an argument or set RN_BUNDLE"
     assert "cannot read manifest.json" in refused(str(tmp_path), folder=tmp_path)
 
 
@@ -103,10 +98,9 @@ def test_an_address_that_is_taken(bundle_path: Path, tmp_path: Path) -> None:
     assert line == f"cannot listen on 127.0.0.1:{port}: Address already in use"
 
 
-def test_a_host_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(Exit):
+def test_a_host_that_does_not_exist() -> None:
+    with pytest.raises(CommandError, match=r"^cannot listen on host\.invalid:8000: "):
         listen("host.invalid", 8000)
-    assert capsys.readouterr().err.startswith("rn: cannot listen on host.invalid:8000: ")
 
 
 @pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="there is one")

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 LONG = 60.0
-RN = (sys.executable, "-m", "rn.main")
+RN = (sys.executable, "-m", "rn")
 
 
 class Process:

@@ -1,0 +1,5 @@
+"""``python -m rn``."""
+
+from rn.main import main
+
+main()

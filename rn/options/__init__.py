@@ -1,0 +1,1 @@
+"""Options of the commands as annotated types; nothing here needs more than typer."""

@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from typing import Annotated, Literal
+
+import typer
+
+LOCAL = "http://127.0.0.1:8000"
+
+# The same as the service's, which is not importable without ONNX Runtime.
+Device = Literal["cpu", "cuda"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Override a setting, e.g. training.batch_size=24. Repeatable.",
+    ),
+]
+TargetName = Annotated[str, typer.Option("--target", help="Name of the target.")]
+Url = Annotated[str, typer.Option(envvar="RN_URL", help="URL of the service.")]

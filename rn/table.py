@@ -1,0 +1,72 @@
+"""The commands of ``rn``: where each one is defined, what it does, and which extras it needs."""
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One command.
+
+    Attributes:
+        function: module and name of the function, such as ``rn.commands.sign:sign``. The module is
+            imported when the command is called, and by its ``--help``: at its top it imports typer
+            and the standard library only.
+        help: one line for ``rn --help``; the first line of the function's docstring.
+        extras: extras of the distribution that the command needs.
+        trouble: exit status when the command cannot do what it was asked for.
+    """
+
+    function: str
+    help: str
+    extras: tuple[str, ...] = ()
+    trouble: int = 1
+
+
+COMMANDS = {
+    "adapt": Entry(
+        "rn.commands.adapt:adapt", "Train a model that is adapted to a target domain.", ("train",)
+    ),
+    "compare": Entry(
+        "rn.commands.compare:compare",
+        "Train a grid of normalizations and objectives, and tabulate it.",
+        ("train",),
+    ),
+    "report": Entry(
+        "rn.commands.report:report", "Write the HTML report of a training run.", ("train",)
+    ),
+    "export": Entry(
+        "rn.commands.export:export",
+        "Fold an adapted model into a bundle, and check it against torch.",
+        ("train", "cpu"),
+    ),
+    "inspect": Entry(
+        "rn.commands.inspect:inspect",
+        "Verify a bundle and describe its contents and provenance.",
+        ("cpu",),
+    ),
+    "diff": Entry(
+        "rn.commands.diff:diff",
+        "Compare two bundles: statistics, weights and manifests.",
+        ("cpu",),
+        # 1 says that they differ.
+        trouble=2,
+    ),
+    "sign": Entry("rn.commands.sign:sign", "Sign a bundle with an Ed25519 key.", ("cpu",)),
+    "serve": Entry(
+        "rn.commands.serve:serve", "Serve a bundle over HTTP, and adapt it online.", ("cpu",)
+    ),
+    "predict": Entry(
+        "rn.commands.remote:predict", "Label image files with a running service.", ("service",)
+    ),
+    "submit": Entry(
+        "rn.commands.submit:submit",
+        "Post unlabeled images for a running service to adapt to.",
+        ("service",),
+    ),
+    "versions": Entry(
+        "rn.commands.remote:versions", "List the versions of a target.", ("service",)
+    ),
+    "rollback": Entry(
+        "rn.commands.remote:rollback", "Serve an earlier version of a target again.", ("service",)
+    ),
+    "doctor": Entry("rn.commands.doctor:doctor", "Check the installation."),
+}
