@@ -67,11 +67,16 @@ def export(
     kind = None if layout is options.Layout.bundle else cast("LayoutName", layout.value)
     wanted: dict[Precision, bool] = {"float16": fp16, "int8": int8}
     to = _Destination(out, kind, tuple(key for key, yes in wanted.items() if yes), replace)
-    settings = {"statistics": statistics and statistics.value, "max_loss": max_loss, "test": test}
-    given = {key: value for key, value in settings.items() if value is not None}
     # --canary is the former name of --samples.
     samples = samples if canary is None else canary
-    given |= ({} if samples else {"sample_images": False}) | ({"free_size": True} if free_size else {})
+    settings = {
+        "statistics": statistics and statistics.value,
+        "max_loss": max_loss,
+        "test": test,
+        "sample_images": None if samples else False,
+        "free_size": free_size or None,
+    }
+    given = {key: value for key, value in settings.items() if value is not None}
     with one_line(ValueError, OSError):
         if (run / MANIFEST).is_file():
             lines = _from_bundle(run, name, to, given)
@@ -111,9 +116,10 @@ def _from_bundle(
             f"{path} is already a bundle: give a --layout to write another form of it"
         )
     keys = ["name", *given] if name else [*given]
-    refused = ["--no-samples" if key == "sample_images" else f"--{key.replace('_', '-')}" for key in keys]
-    if refused:
-        raise ExportError(f"{', '.join(refused)}: only for a run, and {path} is a bundle")
+    if keys:
+        flags = (f"--{key.replace('_', '-')}" for key in keys)
+        shown = ", ".join(flags).replace("--sample-images", "--no-samples")
+        raise ExportError(f"{shown}: only for a run, and {path} is a bundle")
     to.check_precisions()
     predictor = read_predictor(path, to.precision)
     place = write_layout(to.layout, predictor, to.path, replace=to.replace)
