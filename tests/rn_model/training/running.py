@@ -27,7 +27,9 @@ LONG = 120.0
 
 # Torch and all the rest are imported once, and every process is a copy of that one.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload([__name__, "rn.main", "rn_model.report", "sklearn.manifold"])
+_PROCESSES.set_forkserver_preload(
+    [__name__, "rn.application", "rn_model.report", "sklearn.manifold"]
+)
 
 
 def write_arrays(path: Path, count: int, seed: int, shift: int = 0, classes: int = CLASSES) -> Path:

@@ -113,7 +113,7 @@ def test_a_signal_stops_all_processes_with_a_checkpoint(tmp_path: Path) -> None:
     raw = tiny(tmp_path, training__steps=100_000, training__checkpoint_every=100_000)
     raw["training"].update(evaluate_every=100_000, source_steps=0)
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(raw))
-    command = ["--no-python", sys.executable, "-m", "rn.main", "adapt", "run.yaml"]
+    command = ["--no-python", sys.executable, "-m", "rn", "adapt", "run.yaml"]
     out = tmp_path / "run"
     with _torchrun(*command, "--out", str(out), folder=tmp_path, strikes="3:PARENT") as process:
         _, errors = process.communicate(timeout=LONG)

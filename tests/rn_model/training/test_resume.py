@@ -52,7 +52,7 @@ def test_a_resumed_training_is_the_same_bit_for_bit(case: str, tmp_path: Path) -
     else:
         assert struck.code == 130, struck.errors
         assert struck.errors.startswith("rn adapt: stopped after step")
-        assert struck.errors.endswith("go on with --resume\n") and struck.errors.count("\n") == 1
+        assert struck.errors.endswith("continue with --resume\n") and struck.errors.count("\n") == 1
     assert not (out / RESULT).exists()
     trained(raw, out, resume=True)
     assert_same_run(tmp_path / "whole", out)
@@ -90,7 +90,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     raw, out = tiny(tmp_path), tmp_path / "run"
     finished = rn_adapt(raw, out, strikes="7:SIGINT 7:SIGINT")
     assert finished.code == 130
-    assert finished.errors.startswith("rn adapt: stopped at once; --resume goes on")
+    assert finished.errors.startswith("rn adapt: stopped at once; --resume continues")
     assert finished.errors.count("\n") == 1
     state = load_checkpoint(out)
     assert state is not None and (state["stage"], state["step"]) == ("adapt", 2)
