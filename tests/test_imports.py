@@ -31,7 +31,7 @@ ORDERS: Mapping[str, Order] = {
         "loaded",
         "fold",
         "manifest moments scores errors",
-        "files preprocessing text",
+        "extras files preprocessing text",
     ),
     "export": (
         "from_run",
