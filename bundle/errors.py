@@ -1,10 +1,10 @@
-"""What is raised when a bundle cannot be trusted or read."""
+"""The error for bundles that are invalid or cannot be read."""
 
 from bundle.text import printable, single_line
 
 
 class BundleError(ValueError):
-    """A bundle that is missing, damaged, or not of a kind that this version reads; one clear line."""
+    """A bundle is missing, damaged or invalid, or has an unsupported schema version; one clear line."""
 
     def __init__(self, message: str) -> None:
         # What other libraries and a foreign manifest say, and this passes on, may have several, and more.

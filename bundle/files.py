@@ -15,10 +15,10 @@ PREDICT_INT8 = "predict.int8.onnx"
 REQUIRED = (PREDICT, PREDICT_WEIGHTS, OBSERVE, COMPENSATE, BASE)
 OPTIONAL = (SAMPLE_IMAGES, PREDICT_FP16, PREDICT_INT8)
 
-# Of predict.onnx, by precision; each holds its arrays.
+# Variants of predict.onnx by precision; each file embeds its arrays.
 VARIANTS = {"float16": PREDICT_FP16, "int8": PREDICT_INT8}
 
-# Keys of the moments in BASE; every other key there is an initializer of OBSERVE.
+# Keys of the moments in BASE. Its other keys are initializers of OBSERVE and unfolded arrays.
 TARGET_MEAN = "target.mean"
 TARGET_VARIANCE = "target.variance"
 SOURCE_MEAN = "source.mean"

@@ -13,14 +13,16 @@ Array = NDArray[np.float32]
 
 
 def along_channels(vector: Vector, shape: Sequence[int], axis: int, groups: int) -> NDArray[Any]:
-    """A per-channel vector in a shape that broadcasts against a layer's weight.
+    """Reshape a per-channel vector so that it broadcasts against a layer's weight.
 
-    With one group the channels lie along ``axis``. With more, ``axis`` holds the channels of one group,
-    and the groups follow one another along the other of the first two axes.
+    With one group the channels lie along ``axis``. With several, ``axis`` holds the channels of one
+    group, and the groups follow each other along the other of the first two axes.
 
     Args:
-        vector: ``(C,)``.
-        shape: of the weight.
+        vector: values ``(C,)``.
+        shape: shape of the weight.
+        axis: axis of the channels in the weight, 0 or 1.
+        groups: number of groups into which the layer divides the channels.
     """
     trailing = [1] * (len(shape) - 2)
     if groups == 1:
@@ -37,10 +39,10 @@ def fold_output(
     """Weight and bias of the layer that computes ``scale * (weight * x + bias) + shift``.
 
     Args:
-        weight: of a convolution or linear layer, output channels along ``axis``.
-        bias: ``(C,)``.
-        scale, shift: ``(C,)``.
-        groups: as :func:`along_channels` takes them; of a transposed convolution.
+        weight: weight of a convolution or linear layer, output channels along ``axis``.
+        bias: values ``(C,)``.
+        scale, shift: values ``(C,)``.
+        axis, groups: see :func:`along_channels`; only a transposed convolution has several groups here.
 
     Returns:
         ``scale * weight`` and ``scale * bias + shift``, computed in float64.
@@ -56,14 +58,16 @@ def fold_input(
     """Weight and bias of the layer that computes ``weight * (scale * x + shift) + bias``.
 
     Args:
-        weight: of a convolution without padding or of a linear layer, input channels along ``axis``.
-        bias: one for each output channel, which lie along the other of the first two axes.
-        scale, shift: ``(C,)``.
-        groups: as :func:`along_channels` takes them; of a convolution.
+        weight: weight of a linear layer, or of a convolution without padding, input channels along
+            ``axis``.
+        bias: one value per output channel. The output channels lie along the other of the first two
+            axes.
+        scale, shift: values ``(C,)``.
+        axis, groups: see :func:`along_channels`; only a convolution has several groups here.
 
     Returns:
-        ``weight * scale`` and ``bias`` plus the sum of ``weight * shift`` over all axes but that of the
-        output channels, computed in float64.
+        ``weight * scale``, and ``bias`` plus the sum of ``weight * shift`` over all axes except that of
+        the output channels; computed in float64.
     """
     exact = weight.astype(np.float64)
     others = tuple(other for other in range(weight.ndim) if other != 1 - axis)
@@ -74,17 +78,18 @@ def fold_input(
 
 
 def _times(weight: Array, factor: NDArray[Any]) -> Array:
-    """The product, computed in float64 without an array of float64 as large as the weight."""
+    """The product, computed in float64 without allocating a float64 array of the weight's size."""
     found = np.empty(weight.shape, np.float32)
     np.multiply(weight, factor, out=found, dtype=np.float64, casting="same_kind")
     return found
 
 
 def site_problem(site: Site, shapes: Mapping[str, Sequence[int]]) -> str | None:
-    """Why a site cannot be folded into arrays of these shapes, in words; None if it can.
+    """Reason why a site cannot be folded into arrays of these shapes; None if it can.
 
     Args:
-        shapes: of the arrays that the site names.
+        site: entry of the manifest.
+        shapes: shapes of the arrays that the site names.
     """
     if site.weight is None or site.bias is None:
         for name in site.arrays:
@@ -110,13 +115,13 @@ def site_problem(site: Site, shapes: Mapping[str, Sequence[int]]) -> str | None:
 def fold_site(
     site: Site, base: Mapping[str, Array], scale: Vector, shift: Vector
 ) -> dict[str, Array]:
-    """The initializers of ``predict.onnx`` that a site determines.
+    """Compute the initializers of ``predict.onnx`` that one site determines.
 
     Args:
-        site: where the site went.
-        base: unfolded arrays by initializer name; for an explicit site, arrays of the shape that its
-            scale and shift have in the graph.
-        scale, shift: flat vectors of all sites.
+        site: entry of the manifest.
+        base: unfolded arrays by initializer name. For a site that is not folded: arrays with the shapes
+            that its scale and shift have in the graph.
+        scale, shift: flat vectors over all sites.
     """
     own_scale, own_shift = scale[site.slice], shift[site.slice]
     if site.weight is not None and site.bias is not None:
@@ -136,7 +141,7 @@ def fold_site(
 def fold_sites(
     sites: Sequence[Site], base: Mapping[str, Array], scale: Vector, shift: Vector
 ) -> dict[str, Array]:
-    """:func:`fold_site` over all sites."""
+    """Compute the initializers that the sites determine, see :func:`fold_site`."""
     folded: dict[str, Array] = {}
     for site in sites:
         folded.update(fold_site(site, base, scale, shift))

@@ -1,4 +1,4 @@
-"""What the graphs of a bundle take and give: names, types and shapes."""
+"""Inputs and outputs of the graphs of a bundle: names, types and shapes."""
 
 from typing import NamedTuple
 
@@ -22,9 +22,10 @@ COMPENSATE_OUTPUTS = ("scale", "shift")
 
 
 class TensorType(NamedTuple):
-    """Type and shape of one input or output.
+    """Type and shape of one array, input or output.
 
-    :data:`BATCH` stands for the free batch size, :data:`HEIGHT` and :data:`WIDTH` for a free image size.
+    In a shape, :data:`BATCH` stands for the free batch size, and :data:`HEIGHT` and :data:`WIDTH` for a
+    free image size.
     """
 
     dtype: np.dtype[np.generic]
@@ -35,14 +36,14 @@ class TensorType(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """The inputs and outputs of one graph by name."""
+    """Inputs and outputs of one graph by name."""
 
     inputs: dict[str, TensorType]
     outputs: dict[str, TensorType]
 
 
 def signatures(manifest: Manifest) -> dict[str, Signature]:
-    """What the graphs of a bundle must take and give, by file name."""
+    """Inputs and outputs that the graphs of a bundle must have, by file name."""
     height, width, colours = manifest.preprocessing.shape
     size = (HEIGHT, WIDTH) if manifest.free_size else (height, width)
     image = _type(np.uint8, BATCH, *size, colours)
@@ -62,9 +63,10 @@ def signatures(manifest: Manifest) -> dict[str, Signature]:
     }
     return {
         name: Signature(
-            dict(zip(inputs, taken, strict=True)), dict(zip(outputs, given, strict=True))
+            dict(zip(inputs, input_types, strict=True)),
+            dict(zip(outputs, output_types, strict=True)),
         )
-        for name, (inputs, taken, outputs, given) in types.items()
+        for name, (inputs, input_types, outputs, output_types) in types.items()
     }
 
 

@@ -13,13 +13,13 @@ class Bundle:
     """A verified bundle, in memory.
 
     Attributes:
-        manifest: what is in it.
+        manifest: the manifest.
         fingerprint: SHA-256 of the manifest, which in turn holds the hash of every file.
-        predict, observe, compensate: the graphs; the first two without their arrays.
+        predict, observe, compensate: serialized graphs; the first two without their arrays.
         predict_arrays: initializers of ``predict``, folded with the base target moments.
-        base_arrays: the unfolded arrays: initializers of ``observe``, and what folding starts from.
-        observe_names: which of these ``observe`` takes.
-        source, target: raw moments; the target's are the base of every version.
+        base_arrays: initializers of ``observe``, and the unfolded arrays that folding starts from.
+        observe_names: names of the arrays in ``base_arrays`` that ``observe`` needs.
+        source, target: raw moments of the source domain, and base moments of the target domain.
         sample_images: unlabeled target images ``(N, H, W, C)`` uint8; None if the bundle holds none.
     """
 

@@ -23,17 +23,18 @@ class Site(_Model):
     """One normalization layer of the network and where it went in ``predict.onnx``.
 
     Attributes:
-        name: of the layer in the network.
-        channels: C, the length of its slices in the flat vectors.
-        offset: where these slices begin.
-        weight, bias: initializers of the convolution or linear layer that it is folded into; None
-            where it stays explicit.
-        side: ``output`` where that layer comes right before the normalization, ``input`` where it comes
-            right after it.
-        axis: of the channels in ``weight``.
-        groups: into which the layer divides the channels, if ``axis`` holds those of one group only:
-            the groups then follow one another along the other of the first two axes. Else 1.
-        scale, shift: initializers of the Mul and the Add that stand for it where it is not folded.
+        name: name of the layer in the network.
+        channels: number of channels C, the length of its slices of the flat vectors.
+        offset: index in the flat vectors where these slices begin.
+        weight, bias: names of the initializers of the convolution or linear layer that it is folded
+            into; None if it is not folded.
+        side: ``output`` if that layer comes before the normalization, ``input`` if it comes after it.
+        axis: axis of the channels in ``weight``.
+        groups: number of groups into which the layer divides the channels, if ``axis`` holds the
+            channels of one group only; the groups then follow each other along the other of the first
+            two axes. Otherwise 1.
+        scale, shift: names of the initializers of the Mul and the Add that replace it if it is not
+            folded.
     """
 
     name: str
@@ -59,29 +60,29 @@ class Site(_Model):
 
     @property
     def folded(self) -> bool:
-        """Whether nothing of the layer is left in the graph."""
+        """Whether the site is folded into another layer."""
         return self.weight is not None
 
     @property
     def arrays(self) -> tuple[str, ...]:
-        """The initializers of ``predict.onnx`` that it determines."""
+        """Names of the initializers of ``predict.onnx`` that the site determines."""
         names = (self.weight, self.bias, self.scale, self.shift)
         return tuple(name for name in names if name is not None)
 
     @property
     def slice(self) -> slice:
-        """Its part of the flat vectors."""
+        """The part of the flat vectors that belongs to the site."""
         return slice(self.offset, self.offset + self.channels)
 
 
 class TargetStatistics(_Model):
-    """What the base target moments are.
+    """Origin and weight of the base target moments.
 
     Attributes:
-        origin: the domain whose images they were estimated from. ``source`` means that the model has
-            seen nothing of the target yet.
-        images: how many images that were.
-        prior_count: how many images they weigh when online adaptation begins.
+        origin: domain of the images that they were estimated from. ``source`` means that the model has
+            not seen target images yet.
+        images: number of these images.
+        prior_count: number of images that they count for when online adaptation begins.
     """
 
     origin: Literal["source", "target"]
@@ -93,8 +94,9 @@ class InputProfile(_Model):
     """Input features that are normal for target images, measured at export.
 
     Attributes:
-        features: names of the per-image input features that ``observe.onnx`` gives.
-        median, spread: of each feature; the spread is the median absolute deviation.
+        features: names of the per-image input features that ``observe.onnx`` returns.
+        median: median of each feature.
+        spread: median absolute deviation of each feature.
     """
 
     features: tuple[str, ...]
@@ -104,28 +106,29 @@ class InputProfile(_Model):
     @model_validator(mode="after")
     def _check(self) -> "InputProfile":
         if not len(self.features) == len(self.median) == len(self.spread):
-            raise ValueError("every feature needs one median and one spread")
+            raise ValueError("every feature must have one median and one spread")
         return self
 
 
 class Kept(_Model):
-    """One figure of ``predict.onnx``, and what a variant keeps of it."""
+    """One measure of ``predict.onnx`` (``float32``), and the same measure of a variant."""
 
     float32: float
     variant: float
 
 
 class Variant(_Model):
-    """How far a variant of ``predict.onnx`` in lower precision is from it.
+    """Differences between ``predict.onnx`` and a variant of it in lower precision.
 
     Attributes:
-        file: the variant, one self-contained ONNX file.
-        images: how many images the two were compared on; none of them calibrated the variant.
-        calibration_images: how many images set the ranges of its integers.
-        agreement: share of images that both give the same label.
-        logit_error: largest difference of a logit, relative to the largest of ``predict.onnx``.
+        file: name of the variant, one self-contained ONNX file.
+        images: number of images on which the two were compared; none of them was used for int8
+            calibration.
+        calibration_images: number of images that set the ranges of 8-bit integers.
+        agreement: share of images to which both assign the same label.
+        logit_error: maximum difference of a logit, relative to the largest logit of ``predict.onnx``.
         information, nuclear_norm: label-free scores of the predictions, 0 to 1.
-        accuracy: on labelled target images; None where there were none.
+        accuracy: accuracy on labelled target images; None if there were none.
     """
 
     file: str
@@ -139,32 +142,33 @@ class Variant(_Model):
 
 
 class FileEntry(_Model):
-    """Size in bytes and SHA-256 of one file of the bundle."""
+    """Size in bytes and SHA-256 of one file of a bundle."""
 
     size: Count
     sha256: Sha256
 
 
 class Manifest(_Model):
-    """``manifest.json``.
+    """Content of ``manifest.json``.
 
     Attributes:
-        schema_version: of this layout; a reader refuses any other.
-        name: of the model.
+        schema_version: version of the layout; readers accept no other.
+        name: name of the model.
         classes: labels in the order of the logits.
-        preprocessing: how an image file becomes the graphs' input.
-        opset: of the default ONNX domain in all three graphs.
-        free_size: whether the graphs take images of any height and width; else of those that
-            ``preprocessing`` says.
+        preprocessing: how an image file becomes the input of the graphs.
+        opset: version of the default ONNX operator set in all graphs.
+        free_size: whether ``predict.onnx`` and ``observe.onnx`` take images of any height and width, and
+            not only of those in ``preprocessing``.
         normalization: method of the layers that were folded.
         sites: every normalization layer, in the order of the flat vectors.
-        target: what the base target moments are.
-        input_profile: input features that are normal for target images; None if the export was given no
-            image. Its key in the file is ``calibration``.
-        parity: how far the exported graphs are from the torch model.
-        variants: those of ``predict.onnx`` in lower precision.
-        provenance: where the model comes from: code version, data fingerprints, metrics.
-        files: every other file of the bundle.
+        target: origin and weight of the base target moments.
+        input_profile: input features that are normal for target images; None if the bundle was
+            exported without images. Its key in the file is ``calibration``.
+        parity: differences between the exported graphs and the torch model.
+        variants: variants of ``predict.onnx`` in lower precision.
+        provenance: origin of the model: code version, data fingerprints, metrics.
+        files: size and hash of every other file of the bundle, except the signature and
+            ``manifest.sha256``.
     """
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -200,7 +204,7 @@ class Manifest(_Model):
 
     @property
     def channels(self) -> int:
-        """Length of the flat vectors: the channels of all sites."""
+        """Length T of the flat vectors: the channels of all sites."""
         return sum(site.channels for site in self.sites)
 
     def to_values(self) -> dict[str, Any]:

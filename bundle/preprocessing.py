@@ -1,7 +1,7 @@
-"""The preprocessing contract: how an image file becomes the array that every graph takes.
+"""The preprocessing contract: how an image file becomes the input of the graphs.
 
-One function serves training, evaluation and serving. Scaling of pixels is not done here but inside the
-graphs, which take the uint8 array.
+Training, evaluation and serving call the same function. Pixels are not scaled here: the graphs take the
+uint8 array and scale it themselves.
 """
 
 from typing import Annotated, Literal
@@ -25,18 +25,19 @@ Size = Annotated[int, Field(ge=1, le=8192)]
 
 
 class Preprocessing(BaseModel):
-    """From a decoded image to pixels ``(height, width, channels)``, uint8.
+    """Steps from a decoded image to pixels ``(height, width, channels)`` uint8.
 
-    Steps: EXIF orientation, colour mode, resize, centre crop. The graphs then compute
+    The steps are EXIF orientation, colour mode, resize and centre crop. The graphs then compute
     ``(pixels / 255 - mean) / std`` per channel.
 
     Attributes:
         mode: ``"L"`` for one channel of luminance, ``"RGB"`` for three.
         height, width: size of the result in pixels.
-        shorter_side: None stretches the whole image to the result's size; a number first resizes
-            the image, aspect kept, to this shorter side, and then cuts the centre out.
-        interpolation: filter of the resize; it is antialiased when shrinking.
-        mean, std: per channel, in units of the full pixel range (0 to 1).
+        shorter_side: None to stretch the whole image to the size of the result. Otherwise the image is
+            first resized, keeping its aspect ratio, so that its shorter side has this length in pixels;
+            then the centre is cropped.
+        interpolation: filter of the resize, antialiased when shrinking.
+        mean, std: mean and standard deviation per channel, in units of the full pixel range (0 to 1).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -70,12 +71,15 @@ class Preprocessing(BaseModel):
     def pixels(self, image: Image.Image) -> Pixels:
         """Apply the contract to one decoded image.
 
+        Returns:
+            Pixels ``(height, width, channels)`` uint8.
+
         Raises:
-            OSError: if the image's data is truncated or broken.
+            OSError: if the image data is truncated or corrupt.
         """
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16"):
-            # Pillow clips 16-bit values to 255 when it converts; the high byte is what is meant.
+            # Pillow would clip 16-bit values to 255 when converting; the high byte is what is wanted.
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         image = image.convert(self.mode)
         method = _FILTERS[self.interpolation]
@@ -86,9 +90,9 @@ class Preprocessing(BaseModel):
     def _centre(
         self, size: tuple[int, int], shorter_side: int
     ) -> tuple[float, float, float, float]:
-        """The part of an image that the result shows if it is resized and then cropped.
+        """Box of the original image that the result of resizing and cropping shows.
 
-        Only this part is resized: all of a long and narrow image would fill the memory.
+        Only this box is resized: a whole long and narrow image, resized, would fill the memory.
         """
         begins, ends = [], []
         for old, kept in zip(size, (self.width, self.height), strict=True):

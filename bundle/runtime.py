@@ -22,14 +22,15 @@ def make_session(
     providers: Sequence[Any] = CPU,
     quiet: bool = False,
 ) -> ort.InferenceSession:
-    """A session from a graph whose initializers come from memory.
+    """Make a session from a graph whose external initializers are in memory.
 
     Args:
         graph: serialized ONNX model.
-        arrays: its external initializers by name; copied by the runtime.
-        threads: intra-operator threads; 0 leaves the choice to the runtime.
-        providers: execution providers, best first.
-        quiet: whether the runtime may write nothing to standard error: what it raises says it, too.
+        arrays: external initializers by name; the runtime copies them.
+        threads: intra-operator threads; 0 lets the runtime choose.
+        providers: execution providers in order of preference.
+        quiet: whether to keep the runtime from writing to standard error. Its exceptions hold the same
+            text.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -43,14 +44,17 @@ def make_session(
 
 
 class Refolder:
-    """Turns target moments into the arrays of ``predict.onnx``."""
+    """Computes the arrays of ``predict.onnx`` from target moments."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._compensate = make_session(bundle.compensate, {}, threads=1)
 
     def scale_and_shift(self, moments: FlatMoments) -> tuple[Vector, Vector]:
-        """What every site does to its input, flat; Reciprocal Compensation is in the graph."""
+        """Effective scale and shift of every site under these target moments, as flat vectors.
+
+        Reciprocal Compensation is part of the graph that computes them.
+        """
         inputs = {"mean": moments.mean, "variance": moments.variance}
         scale, shift = self._compensate.run(["scale", "shift"], inputs)
         return scale, shift
@@ -60,7 +64,7 @@ class Refolder:
         return {**self._bundle.predict_arrays, **self.folded(moments)}
 
     def folded(self, moments: FlatMoments) -> dict[str, Array]:
-        """Only those initializers that depend on the moments."""
-        # Explicit sites have no unfolded array; only the shape of theirs in the graph is needed.
+        """Only the initializers that depend on the moments."""
+        # A site that is not folded has no unfolded array: only the shape of its arrays in the graph counts.
         base = {**self._bundle.predict_arrays, **self._bundle.base_arrays}
         return fold_sites(self._bundle.manifest.sites, base, *self.scale_and_shift(moments))

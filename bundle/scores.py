@@ -1,4 +1,4 @@
-"""Scores of a set of predictions that need no labels."""
+"""Label-free scores of a set of predictions."""
 
 from typing import Any, NamedTuple
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 
 class Scores(NamedTuple):
-    """Label-free scores of predictions, each between 0 and 1, higher is better.
+    """Label-free scores of predictions, each between 0 and 1; higher is better.
 
     Attributes:
-        information: mutual information between image and predicted class, as a share of the most
-            that is possible: entropy of the mean prediction minus mean entropy of the predictions
-            (Bridle et al., "Unsupervised classifiers, mutual information and phantom targets", 1991).
-        nuclear_norm: of the matrix of predictions, as a share of the most that is possible (Cui et
-            al., arXiv:2003.12237): high where predictions are both certain and diverse.
+        information: mutual information between image and predicted class, as a share of its maximum:
+            entropy of the mean prediction minus mean entropy of the predictions (Bridle et al.,
+            "Unsupervised classifiers, mutual information and phantom targets", 1991).
+        nuclear_norm: nuclear norm of the matrix of predictions, as a share of its maximum (Cui et al.,
+            arXiv:2003.12237); high if predictions are both certain and diverse.
     """
 
     information: float
@@ -30,10 +30,10 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def label_free_scores(probabilities: NDArray[np.float64]) -> Scores:
-    """Score predictions ``(N, K)`` whose rows sum to 1.
+    """Scores of probabilities ``(N, K)`` whose rows sum to 1.
 
     Raises:
-        ValueError: if there is no image, or fewer than two classes.
+        ValueError: if there are no images, or fewer than two classes.
     """
     images, classes = probabilities.shape
     if images < 1 or classes < 2:
@@ -43,7 +43,7 @@ def label_free_scores(probabilities: NDArray[np.float64]) -> Scores:
     singular = np.linalg.svd(probabilities, compute_uv=False)
     information = (diversity - uncertainty) / np.log(classes)
     nuclear_norm = singular.sum() / np.sqrt(images * min(images, classes))
-    # Rounding can take them out of their range.
+    # Rounding can move them slightly out of their range.
     return Scores(*(float(np.clip(score, 0.0, 1.0)) for score in (information, nuclear_norm)))
 
 

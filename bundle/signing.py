@@ -1,6 +1,6 @@
 """Signs the manifest of a bundle, and checks the signature.
 
-The manifest holds the hash of every other file, so its signature stands for the whole bundle.
+The manifest holds the hash of every other file, so its signature covers the whole bundle.
 """
 
 import base64
@@ -22,21 +22,26 @@ MAX_KEY_BYTES = 64 * 1024
 
 
 def key_id(key: Ed25519PublicKey) -> str:
-    """SHA-256 of the 32 bytes of a public key, by which a signature names it."""
+    """SHA-256 of the 32 bytes of a public key; signatures identify the key by it."""
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()
 
 
 def make_signature(key: Ed25519PrivateKey, manifest: bytes) -> bytes:
-    """The content of ``manifest.sig`` for a manifest of these bytes."""
+    """Content of ``manifest.sig``.
+
+    Args:
+        key: private key to sign with.
+        manifest: bytes of ``manifest.json``.
+    """
     signature = base64.b64encode(key.sign(manifest)).decode()
     return f"{SCHEME} {key_id(key.public_key())} {signature}\n".encode()
 
 
 def signer(content: bytes) -> str:
-    """The :func:`key_id` that a signature file names; nothing is verified.
+    """The :func:`key_id` in a signature file; the signature is not verified.
 
     Raises:
-        BundleError: if it is not a signature.
+        BundleError: if the content is not a signature.
     """
     return _parse(content)[0]
 
@@ -45,19 +50,20 @@ def check_signature(key: Ed25519PublicKey, content: bytes | None, manifest: byte
     """Check that the holder of a key signed a manifest.
 
     Args:
-        key: of the one who is trusted.
-        content: of ``manifest.sig``; None if there is none.
-        manifest: the bytes of ``manifest.json``.
+        key: public key that is trusted.
+        content: content of ``manifest.sig``; None if there is none.
+        manifest: bytes of ``manifest.json``.
 
     Raises:
-        BundleError: if there is no signature, it is none, another's, or of another manifest.
+        BundleError: if the signature is missing or malformed, or was made with another key or for
+            another manifest.
     """
     if content is None:
         raise BundleError(f"the bundle is not signed: it has no {SIGNATURE}")
     name, signature = _parse(content)
     if name != key_id(key):
         raise BundleError(
-            f"{SIGNATURE} was made with the key {name[:16]}, trusted is {key_id(key)[:16]}"
+            f"{SIGNATURE} was made with the key {name[:16]}, not with the trusted key {key_id(key)[:16]}"
         )
     try:
         key.verify(signature, manifest)
@@ -68,10 +74,10 @@ def check_signature(key: Ed25519PublicKey, content: bytes | None, manifest: byte
 
 
 def read_public_key(path: Path) -> Ed25519PublicKey:
-    """Read a public key: PEM as ``openssl pkey -pubout`` writes it, or a line of OpenSSH.
+    """Read a public key: PEM as ``openssl pkey -pubout`` writes it, or a line in OpenSSH format.
 
     Raises:
-        BundleError: if it cannot be read or is not an Ed25519 public key.
+        BundleError: if the file cannot be read or is not an Ed25519 public key.
     """
     content = _read(path)
     ssh = content.startswith(b"ssh-")
@@ -81,15 +87,20 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise BundleError(f"{path} is not a public key in PEM or OpenSSH format") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise BundleError(f"{path} is a public key of another kind than Ed25519")
+        raise BundleError(f"{path} is a public key, but not an Ed25519 key")
     return key
 
 
 def read_private_key(path: Path, passphrase: str | None = None) -> Ed25519PrivateKey:
-    """Read a private key: PEM as ``openssl genpkey -algorithm ed25519`` writes it, or OpenSSH.
+    """Read a private key: PEM as ``openssl genpkey -algorithm ed25519`` writes it, or OpenSSH format.
+
+    Args:
+        path: file of the key.
+        passphrase: passphrase of an encrypted key.
 
     Raises:
-        BundleError: if it cannot be read, is not an Ed25519 private key, or the passphrase is wrong.
+        BundleError: if the file cannot be read, is not an Ed25519 private key, or the passphrase is
+            wrong, missing or not needed.
     """
     content = _read(path)
     ssh = b"OPENSSH PRIVATE KEY" in content
@@ -97,8 +108,10 @@ def read_private_key(path: Path, passphrase: str | None = None) -> Ed25519Privat
     try:
         key = load(content, passphrase.encode() if passphrase else None)
     except TypeError as error:
-        needed = "it has none" if passphrase else "it needs one"
-        raise BundleError(f"{path}: the passphrase does not fit, {needed}") from error
+        problem = "the key is not encrypted: omit the passphrase"
+        if not passphrase:
+            problem = "a passphrase is required"
+        raise BundleError(f"{path}: {problem}") from error
     except UnsupportedAlgorithm as error:
         raise BundleError(f"{path} cannot be read: {error}") from error
     except ValueError as error:
@@ -106,24 +119,24 @@ def read_private_key(path: Path, passphrase: str | None = None) -> Ed25519Privat
             f"{path} is not a private key in PEM or OpenSSH format, or the passphrase is wrong"
         ) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise BundleError(f"{path} is a private key of another kind than Ed25519")
+        raise BundleError(f"{path} is a private key, but not an Ed25519 key")
     return key
 
 
 def _parse(content: bytes) -> tuple[str, bytes]:
     if len(content) != SIGNATURE_BYTES:
         raise BundleError(
-            f"{SIGNATURE} has {len(content)} bytes, a signature has {SIGNATURE_BYTES}"
+            f"{SIGNATURE} has {len(content)} bytes; a signature has {SIGNATURE_BYTES}"
         )
     try:
         scheme, name, signature = content.decode("ascii").removesuffix("\n").split(" ")
         raw = base64.b64decode(signature, validate=True)
     except (ValueError, binascii.Error) as error:
         raise BundleError(f"{SIGNATURE} is not a signature") from error
-    # The last letter of base64 has bits to spare: two spellings would be one signature.
+    # The last base64 letter has unused bits: without this check two files could hold one signature.
     written_back = f"{SCHEME} {name} {base64.b64encode(raw).decode()}\n".encode()
     if scheme != SCHEME or len(raw) != 64 or written_back != content:
-        raise BundleError(f"{SIGNATURE} is not a signature of the kind {SCHEME}")
+        raise BundleError(f"{SIGNATURE} is not a signature of the scheme {SCHEME}")
     return name, raw
 
 

@@ -6,19 +6,19 @@ from typing import Any
 
 
 def flatten(value: Any, key: str = "") -> dict[str, Any]:
-    """The innermost values of nested objects by dotted key; a list is one value, an empty object none."""
+    """Values of nested objects by dotted key; a list counts as one value, an empty object as none."""
     return dict(_walk(value, key))
 
 
 def brief(value: Any) -> str:
-    """A value as a person would write it: text as it is, the rest as JSON."""
+    """A value in short form: text as it is, floats in six digits, other values as JSON."""
     if isinstance(value, float):
         return f"{value:.6g}"
     return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def printable(text: str) -> str:
-    """A text of unknown origin in which no character commands the terminal; those are spelled out."""
+    """Escape the characters of a text that could control a terminal."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text

@@ -11,7 +11,7 @@ __all__ = ["BundleInfo", "ExportError", "export_bundle"]
 
 
 def __getattr__(name: str) -> Any:
-    # What a bundle is turned into needs no torch, so the package must be importable without it.
+    # Layouts are made without torch, so the package must be importable without it.
     if name in __all__:
         from export import exporter
 

@@ -1,4 +1,4 @@
-"""Builds the files of a bundle from a network: three graphs and their arrays."""
+"""Assembles the files of a bundle from a network: three graphs and their arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ from export.network.templates import trace_templates
 
 @dataclass(frozen=True)
 class Assembly:
-    """What a network becomes.
+    """Graphs and arrays of one network.
 
     Attributes:
-        contents: the files of the bundle that hold graphs and arrays.
-        table: where every normalization site went.
-        arrays: the folded initializers of ``predict.onnx``.
-        observe_arrays: the initializers of ``observe.onnx``.
-        moments: the target moments that were folded.
+        contents: content of the files that hold graphs and arrays, by file name.
+        table: the normalization sites as the manifest lists them.
+        arrays: folded initializers of ``predict.onnx``.
+        observe_arrays: initializers of ``observe.onnx``.
+        moments: target moments that were folded.
     """
 
     contents: dict[str, bytes]
@@ -55,16 +55,16 @@ def assemble(
     """Trace, fold and pack a network.
 
     Args:
-        model: in evaluation mode, on the CPU.
+        model: network in evaluation mode, on the CPU.
         sites: its normalization layers.
-        scaling: from pixels to the network's input.
+        scaling: maps pixels to the input of the network.
         example: pixels ``(N, H, W, C)`` uint8 with ``N`` at least 2.
-        free_size: whether the height and width of images are left free.
+        free_size: whether the graphs take images of any height and width.
 
     Raises:
-        ExportError: if the network cannot be traced so.
+        ExportError: if the network cannot be traced.
     """
-    # The tracer takes a size of 1 for a fixed one, which deep layers have on the smallest images.
+    # The tracer treats a size of 1 as fixed, and deep layers have that size on the smallest images.
     larger = example.repeat(1, 2, 2, 1) if free_size else example
     predict = _trace_network(model, sites, scaling, larger, free_size)
     templates = trace_templates(sites, example, free_size)
@@ -102,7 +102,7 @@ def assemble(
 def _trace_network(
     model: nn.Module, sites: list[NormSite], scaling: Scaling, example: Tensor, free_size: bool
 ) -> ir.Model:
-    """Image, then scale and shift of every site, to logits."""
+    """Graph that maps an image, and the scales and shifts of all sites, to logits."""
     scales = [torch.ones(site.broadcast_shape) for site in sites]
     shifts = [torch.zeros(site.broadcast_shape) for site in sites]
     names = [f"{kind}_{i}" for kind in ("scale", "shift") for i in range(len(sites))]

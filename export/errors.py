@@ -1,5 +1,5 @@
-"""What is raised when a network cannot become what was asked for."""
+"""The error for networks that cannot be exported as requested."""
 
 
 class ExportError(ValueError):
-    """A network that cannot be exported, or an export that is not faithful; one clear line."""
+    """A network cannot be exported, or its export would not be faithful; one clear line."""

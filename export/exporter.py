@@ -1,4 +1,4 @@
-"""Makes the bundle of an adapted model, and writes it."""
+"""Exports an adapted model as a bundle."""
 
 import copy
 import re
@@ -43,13 +43,13 @@ from rn_model.layers.domains import Domain
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """What a bundle says about a model beyond the model itself.
+    """What a bundle records about a model besides the network.
 
     Attributes:
-        name: of the model: letters, digits, ``.``, ``_``, ``-``.
+        name: name of the model: up to 64 letters, digits, ``.``, ``_`` and ``-``.
         classes: labels in the order of the logits.
-        preprocessing: the contract under which the model was trained.
-        provenance: JSON values that tell where the model comes from.
+        preprocessing: preprocessing contract that the model was trained with.
+        provenance: origin of the model, any JSON values.
     """
 
     name: str
@@ -59,7 +59,7 @@ class BundleInfo:
 
 
 class Built(NamedTuple):
-    """A bundle that is not written yet: its manifest, and its other files by name."""
+    """A bundle in memory, not written yet: its manifest, and the content of its other files by name."""
 
     manifest: Manifest
     contents: dict[str, bytes]
@@ -80,15 +80,15 @@ def export_bundle(
     """Fold the target branch of a converted model and write it as a bundle.
 
     Args:
-        path: the directory to make.
-        replace: whether a bundle that is already there may be replaced.
-        model, info, images, statistics, sample_images, variants, free_size: as
-            :func:`build_bundle` takes them.
+        model, info, images, statistics, sample_images, variants, free_size: see
+            :func:`build_bundle`.
+        path: directory to write.
+        replace: whether an existing bundle may be replaced.
 
     Raises:
         ExportError: if the network cannot be exported faithfully.
-        BundleError: if the path is taken.
-        OSError: if it cannot be written; nothing is left behind.
+        BundleError: if the path exists, unless it is a bundle that may be replaced.
+        OSError: if the bundle cannot be written; nothing is left behind.
     """
     check_path(path, replace=replace)
     built = build_bundle(
@@ -117,18 +117,18 @@ def build_bundle(
     """Fold the target branch of a converted model into the files of a bundle.
 
     Args:
-        model: takes ``(N, C, H, W)`` float32, gives logits ``(N, K)``; its BatchNorm layers were
+        model: network that maps ``(N, C, H, W)`` float32 to logits ``(N, K)``; its BatchNorm layers were
             converted (:func:`rn_model.convert_normalization`). Left unchanged.
-        info: name, classes, preprocessing, provenance.
-        images: unlabeled target images ``(N, H, W, C)`` uint8, already preprocessed: the export is
-            checked on them, and the guards and int8 calibrated. Random ones are used for the checks
-            if None.
-        statistics: whose raw moments the target branch begins with. ``source`` makes the bundle of
-            a model that has seen no target image yet.
+        info: name, classes, preprocessing and provenance.
+        images: unlabeled target images ``(N, H, W, C)`` uint8, already preprocessed. They are used for
+            checking the graphs, for the input profile, for int8 calibration and as sample images. If
+            None, the graphs are checked on random images.
+        statistics: domain whose raw moments the target branch starts with; ``source`` for a model that
+            has not seen target images yet.
         sample_images: whether to put some of the images into the bundle.
-        variants: of ``predict.onnx`` in lower precision, to be added.
-        free_size: whether the graphs take images of any height and width, not only of those that the
-            preprocessing makes.
+        variants: which variants of ``predict.onnx`` in lower precision to add.
+        free_size: whether the graphs take images of any height and width, and not only of those that
+            the preprocessing produces.
 
     Raises:
         ExportError: if the network cannot be exported faithfully.
@@ -178,17 +178,17 @@ def build_bundle(
 def _check_info(info: BundleInfo) -> None:
     if not re.fullmatch(NAME_PATTERN, info.name):
         raise ExportError(
-            f"{info.name!r} cannot name a model: give up to 64 letters, digits, '.', '_' and '-',"
-            " a letter or digit first"
+            f"{info.name!r} is not a valid model name: use up to 64 letters, digits, '.', '_' and '-',"
+            " beginning with a letter or digit"
         )
     if len(info.classes) < 2:
-        raise ExportError(f"a classifier needs two classes or more, not {len(info.classes)}")
+        raise ExportError(f"a classifier needs at least two classes, not {len(info.classes)}")
 
 
 def _prepare(model: nn.Module, statistics: Domain) -> nn.Module:
     try:
         model = copy.deepcopy(model)
-    except Exception as error:  # what copies itself may raise anything
+    except Exception as error:  # a network that defines its own copying may raise anything
         reason = describe_error(error, first_line=True)
         raise ExportError(f"the network cannot be copied: {reason}") from error
     model = model.cpu().float().eval()
@@ -204,8 +204,8 @@ def _prepare(model: nn.Module, statistics: Domain) -> nn.Module:
 def _check_classes(logits: object, classes: Sequence[str]) -> None:
     if not isinstance(logits, Tensor):
         raise ExportError(
-            f"the model gives a {type(logits).__name__}, expected logits: wrap it in a module that"
-            " returns nothing else"
+            f"the model returns a {type(logits).__name__} instead of logits: wrap it in a module that"
+            " returns only logits"
         )
     if logits.dim() != 2 or logits.shape[1] != len(classes):
         raise ExportError(
@@ -233,7 +233,11 @@ def _annotate_and_vary(
     images: ImageSplit,
     options: VariantOptions,
 ) -> tuple[dict[str, bytes], dict[Precision, Variant]]:
-    """The files of the assembly with metadata in ``predict.onnx``, and the variants made of it."""
+    """Write metadata into ``predict.onnx``, and add its variants.
+
+    Returns:
+        Content of all files by name, and what was measured of each variant.
+    """
     weights = parts.contents[files.PREDICT_WEIGHTS]
     metadata = properties(info.name, info.classes, info.preprocessing, normalization, weights)
     model = onnx.load_model_from_string(parts.contents[files.PREDICT])

@@ -1,4 +1,4 @@
-"""Exports a run: a model that ``rn adapt`` left in a directory."""
+"""Exports the model of a training run, from the directory that ``rn adapt`` wrote."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,13 @@ from rn_model.runs.record import load_run
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is exported, where it is not as usual; see :func:`export.exporter.build_bundle`.
+    """Options for exporting a run.
 
     Attributes:
-        test: folder or ``.npz`` file of labelled target images.
+        statistics, sample_images, free_size: see :func:`export.exporter.build_bundle`.
+        precisions, max_loss: see :class:`export.variants.conversion.VariantOptions`.
+        test: folder or ``.npz`` file of labelled target images, on which the accuracy of variants is
+            reported; None to report none.
     """
 
     statistics: Literal["target", "source"] = "target"
@@ -28,16 +31,16 @@ class RunOptions:
 
 
 def build_run(path: Path, name: str, options: RunOptions) -> Built:
-    """The bundle of a run, not written yet.
+    """Build the bundle of a run in memory.
 
     Args:
         path: directory of the run.
-        name: of the model.
-        options: what is not as usual.
+        name: name of the model.
+        options: options of the export.
 
     Raises:
         ValueError: if the run or the labelled images cannot be read, or the network cannot be
-            exported; in one line.
+            exported; its message is one line.
     """
     run = load_run(path)
     provenance = run.record.model_dump(

@@ -1,1 +1,1 @@
-"""What can be told of a bundle, and how two differ."""
+"""Summaries of bundles, and their differences."""

@@ -1,4 +1,4 @@
-"""Compares two bundles: statistics site by site, weights, and what their manifests say."""
+"""Compares two bundles: statistics of every site, weights, graphs and manifests."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,28 +12,29 @@ from bundle.moments import FlatMoments, Vector
 from bundle.runtime import Refolder
 from bundle.text import flatten
 
-# Added to variances, as normalization layers do: a channel that is never active has none.
+# Added to variances, as normalization layers do: a channel that is never active has variance 0.
 EPSILON = 1e-5
 
-# Parts of a manifest that are compared on their own.
-_OWN_COMPARISON = ("files", "sites")
+# Parts of the manifest that are compared separately.
+_COMPARED_SEPARATELY = ("files", "sites")
 
 
 @dataclass(frozen=True)
 class SiteDifference:
-    """How far one normalization layer of two bundles is apart; of all its channels.
+    """Distance between the same normalization layer of two bundles, over all its channels.
 
     Attributes:
-        name, channels: of the site.
-        mean_shift, mean_shift_max: distance of the raw target means, in standard deviations of the
-            first: mean and largest.
+        name: name of the site.
+        channels: number of channels of the site.
+        mean_shift, mean_shift_max: distance between the raw target means, in standard deviations of
+            the first bundle: mean and maximum.
         log_variance, log_variance_max: absolute natural logarithm of the ratio of the raw target
-            variances: mean and largest.
-        source_shift: as ``mean_shift``, of the source's means.
-        scale_change: of the effective scale, which compensation is part of: root mean square of the
-            difference, relative to that of the first's scale.
-        shift_change: of the effective shift: root mean square of the difference, relative to that of
-            the layer's output under the first's scale.
+            variances: mean and maximum.
+        source_shift: like ``mean_shift``, for the source means.
+        scale_change: root mean square difference of the effective scales (compensation included),
+            relative to the root mean square of the first bundle's scale.
+        shift_change: root mean square difference of the effective shifts, relative to the root mean
+            square of the layer's output under the first bundle's scale.
     """
 
     name: str
@@ -49,15 +50,15 @@ class SiteDifference:
 
 @dataclass(frozen=True)
 class Difference:
-    """What distinguishes two bundles.
+    """The differences between two bundles.
 
     Attributes:
-        equal: whether they are the same, byte for byte.
-        architecture: why they are not the same network, in words; None if they are.
-        sites: those that both have, in the first's order.
-        weights: relative distance of the unfolded arrays that both have and that differ, by name.
-        graphs: names of files that hold graphs and differ.
-        facts: values in the manifests that differ, by dotted key; None stands for none.
+        equal: whether the bundles are identical, byte for byte.
+        architecture: reason why they do not hold the same network; None if they do.
+        sites: differences of the sites that both have, in the order of the first bundle.
+        weights: relative distance by array name, for unfolded arrays that both have and that differ.
+        graphs: names of the graph files that differ.
+        facts: values in the manifests that differ, by dotted key; None stands for a missing value.
     """
 
     equal: bool
@@ -68,12 +69,12 @@ class Difference:
     facts: dict[str, tuple[Any, Any]]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """The difference as JSON values."""
         return asdict(self)
 
 
 def compare(first: Bundle, second: Bundle) -> Difference:
-    """Compare two bundles, as far as they can be compared."""
+    """Compare two bundles; of different networks, only what they have in common is compared."""
     sites = {site.name: site for site in second.manifest.sites}
     common = [
         (site, sites[site.name])
@@ -139,7 +140,7 @@ def _log_variance(moments: FlatMoments) -> Vector:
 
 
 def _ratio(difference: NDArray[Any], reference: NDArray[Any]) -> float:
-    """Length of a difference relative to what it is measured against."""
+    """Norm of a difference relative to the norm of a reference."""
     length = float(np.linalg.norm(difference.astype(np.float64)))
     return length / max(float(np.linalg.norm(reference.astype(np.float64))), EPSILON)
 
@@ -172,7 +173,9 @@ def _architecture(first: Bundle, second: Bundle, common: int) -> str | None:
 
 def _facts(first: Bundle, second: Bundle) -> dict[str, tuple[Any, Any]]:
     a, b = (
-        flatten({k: v for k, v in bundle.manifest.to_values().items() if k not in _OWN_COMPARISON})
+        flatten(
+            {k: v for k, v in bundle.manifest.to_values().items() if k not in _COMPARED_SEPARATELY}
+        )
         for bundle in (first, second)
     )
     return {key: (a.get(key), b.get(key)) for key in {**a, **b} if a.get(key) != b.get(key)}

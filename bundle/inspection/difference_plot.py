@@ -1,4 +1,4 @@
-"""Draws the difference of two bundles."""
+"""Plots the difference between two bundles."""
 
 import io
 from pathlib import Path
@@ -17,20 +17,24 @@ _PANELS = (
 
 
 def plot_difference(difference: Difference, path: Path) -> None:
-    """Draw one panel a measure, one bar a site in the network's order, and write it to a file.
+    """Write a picture with one panel per measure and one bar per site, in the order of the network.
+
+    Args:
+        difference: what to plot.
+        path: file to write; its suffix selects the format.
 
     Raises:
-        ValueError: if the file's suffix names no format that matplotlib writes.
-        OSError: if it cannot be written.
+        ValueError: if matplotlib does not support the format.
+        OSError: if the file cannot be written.
     """
     names = [site.name for site in difference.sites]
-    places = range(len(names))
+    rows = range(len(names))
     figure = Figure(figsize=(16, 2 + 0.22 * len(names)), layout="constrained")
     for axes, (field, title) in zip(figure.subplots(1, 4, sharey=True), _PANELS, strict=True):
-        axes.barh(places, [getattr(site, field) for site in difference.sites])
+        axes.barh(rows, [getattr(site, field) for site in difference.sites])
         axes.set_xlim(left=0)
         axes.set_title(title, fontsize="medium")
-        axes.set_yticks(places, names, fontsize="small")
+        axes.set_yticks(rows, names, fontsize="small")
         axes.grid(axis="x", alpha=0.3)
     figure.axes[0].invert_yaxis()
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What can be told of a bundle."""
+"""A summary of a bundle."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,14 @@ from bundle.signing import signer
 
 @dataclass(frozen=True)
 class Inspection:
-    """A bundle that was loaded, and so is whole.
+    """Summary of a bundle that passed all checks.
 
     Attributes:
-        path: its directory.
+        path: directory of the bundle.
         fingerprint: SHA-256 of its manifest.
-        signature: whether it is signed, by which key, and whether that was checked, in words.
-        sizes: bytes of every file, the manifest first.
-        manifest: everything else.
+        signature: whether it is signed, with which key, and whether the signature was verified.
+        sizes: size in bytes of every file, the manifest first.
+        manifest: its manifest.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class Inspection:
     manifest: Manifest
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """The summary as JSON values."""
         return {
             "path": str(self.path),
             "fingerprint": self.fingerprint,
@@ -44,14 +44,14 @@ class Inspection:
 
 
 def inspect_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Inspection:
-    """Load a bundle, with every check that a service makes, and tell what it is.
+    """Load a bundle with all the checks that a service makes, and summarize it.
 
     Args:
-        path: its directory.
-        public_key: of the one who must have signed it; None asks for no signature.
+        path: directory of the bundle.
+        public_key: key that the bundle must be signed with; None to accept it unsigned.
 
     Raises:
-        BundleError: if it cannot be loaded.
+        BundleError: if the bundle is invalid.
     """
     loaded = load_bundle(path, public_key)
     sizes = {name: entry.size for name, entry in loaded.manifest.files.items()}
@@ -65,7 +65,7 @@ def inspect_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> In
 
 
 def describe_folding(site: Site) -> str:
-    """Where a site went in ``predict.onnx``, in words."""
+    """Arrays of ``predict.onnx`` that a site was folded into, in words."""
     if site.weight is None:
         return f"not folded: {site.scale}, {site.shift}"
     return f"{site.weight}, {'before' if site.side == 'output' else 'after'} it"

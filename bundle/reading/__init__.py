@@ -1,1 +1,1 @@
-"""Reads a bundle without trusting it."""
+"""Reading bundles without trusting them."""

@@ -25,27 +25,31 @@ class ByteRange(NamedTuple):
 
 
 class ArrayFile(NamedTuple):
-    """The arrays of a file by name, and their byte ranges in it."""
+    """Arrays of a file by name, and their byte ranges in it."""
 
     arrays: dict[str, NDArray[Any]]
     ranges: dict[str, ByteRange]
 
 
 def read_arrays(name: str, content: bytes) -> ArrayFile:
-    """Read a safetensors file.
+    """Parse a safetensors file.
+
+    Args:
+        name: name of the file in error messages.
+        content: its bytes.
 
     Raises:
-        BundleError: if it is not one, or a value is not a number.
+        BundleError: if it is not a safetensors file, or holds NaN values.
     """
     header_end, header = _header(name, content)
     try:
         arrays = load(content)
-    except Exception as error:  # also a bare KeyError, for types that numpy does not have
-        raise BundleError(f"{name} is not a safetensors file that can be read: {error}") from error
+    except Exception as error:  # including a bare KeyError, for types that NumPy does not have
+        raise BundleError(f"{name} is not a readable safetensors file: {error}") from error
     ranges = {}
     for key, array in arrays.items():
         if array.dtype.kind == "f" and np.isnan(array).any():
-            raise BundleError(f"{name}: {key!r} holds values that are not numbers")
+            raise BundleError(f"{name}: {key!r} holds NaN values")
         begin, end = header[key]["data_offsets"]
         ranges[key] = ByteRange(header_end + begin, end - begin)
     return ArrayFile(arrays, ranges)
@@ -54,23 +58,28 @@ def read_arrays(name: str, content: bytes) -> ArrayFile:
 def read_moments(
     base: Mapping[str, NDArray[Any]], mean: str, variance: str, channels: int
 ) -> FlatMoments:
-    """The moments under these keys of ``base.safetensors``.
+    """Moments of one domain from the arrays of ``base.safetensors``.
+
+    Args:
+        base: arrays of the file by name.
+        mean, variance: names of the two arrays.
+        channels: length that the arrays must have.
 
     Raises:
-        BundleError: if they are missing, of another type or shape, or cannot be moments.
+        BundleError: if an array is missing, has another type or shape, or holds impossible values.
     """
     for key in (mean, variance):
         if key not in base:
-            raise BundleError(f"{files.BASE} does not hold {key!r}")
+            raise BundleError(f"{files.BASE} lacks the array {key!r}")
         value = base[key]
         if value.shape != (channels,) or value.dtype != np.float64:
             raise BundleError(
                 f"{files.BASE}: {key} must be {channels} float64 values,"
                 f" not {value.dtype} {value.shape}"
             )
-        # observe.onnx takes them in single precision.
+        # observe.onnx takes the moments in single precision.
         if np.abs(value).max() > np.finfo(np.float32).max:
-            raise BundleError(f"{files.BASE}: {key} is out of the range of single precision")
+            raise BundleError(f"{files.BASE}: {key} exceeds the range of single precision")
     moments = FlatMoments(base[mean], base[variance])
     problem = moments.problem()
     if problem:
@@ -85,9 +94,9 @@ def _header(name: str, content: bytes) -> tuple[int, dict[str, Any]]:
     end = _LENGTH.size + length
     if end > len(content) or length > MAX_HEADER:
         raise BundleError(
-            f"{name} is not a safetensors file: its header claims {length} bytes of {len(content)}"
+            f"{name} is not a safetensors file: its header claims {length} of {len(content)} bytes"
         )
     header = parse_json(f"the header of {name}", content[_LENGTH.size : end])
     if not isinstance(header, dict):
-        raise BundleError(f"{name} is not a safetensors file: its header is no object")
+        raise BundleError(f"{name} is not a safetensors file: its header is not a JSON object")
     return end, header

@@ -1,4 +1,4 @@
-"""Checks that the parts of a bundle fit each other, so that what was loaded can be run."""
+"""Checks that the parts of a bundle fit each other."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,49 +12,59 @@ from bundle.errors import BundleError
 from bundle.fold import site_problem
 from bundle.interface import FEATURES, Signature, TensorType, signatures
 from bundle.manifest import Manifest
-from bundle.reading.graphs import check_byte_ranges, check_valid, outside, parse_graph
+from bundle.reading.graphs import check_byte_ranges, check_valid, external_initializers, parse_graph
 
 
 def check_graph(name: str, content: bytes, manifest: Manifest) -> onnx.ModelProto:
-    """Check that a graph is what its file name says.
+    """Parse a graph and check that its inputs and outputs are those that its file must have.
+
+    Args:
+        name: name of the file.
+        content: its bytes.
+        manifest: manifest of the bundle.
 
     Returns:
-        The graph.
+        The parsed graph.
+
+    Raises:
+        BundleError: saying what is wrong with it.
     """
     return _check_model(name, content, manifest, signatures(manifest)[name])
 
 
 def wanted_arrays(name: str, model: onnx.ModelProto) -> dict[str, TensorType]:
-    """Type and shape of the initializers of a graph that are kept outside of it, by name.
-
-    ONNX Runtime drops those that no node takes, and then does not find them when it is given them.
+    """Types and shapes of the external initializers of a graph, by name.
 
     Raises:
-        BundleError: if there is one.
+        BundleError: if no node uses one of them. ONNX Runtime drops such initializers, and then fails
+            when it is given their arrays.
     """
-    taken = {value for node in model.graph.node for value in node.input}
-    for tensor in outside(model.graph):
-        if tensor.name not in taken:
-            raise BundleError(f"{name} holds {tensor.name!r}, which none of its nodes takes")
+    used = {value for node in model.graph.node for value in node.input}
+    for tensor in external_initializers(model.graph):
+        if tensor.name not in used:
+            raise BundleError(f"{name} holds {tensor.name!r}, which none of its nodes uses")
     return {
         tensor.name: TensorType(_dtype(name, tensor.data_type), tuple(tensor.dims))
-        for tensor in outside(model.graph)
+        for tensor in external_initializers(model.graph)
     }
 
 
 def check_variants(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
-    """Check that the variants of ``predict.onnx`` are all described, and take and give what it does."""
+    """Check that the manifest describes every variant, and that their inputs and outputs are right."""
     described = {variant.file for variant in manifest.variants.values()}
     listed = set(files.VARIANTS.values()).intersection(contents)
     if described != listed:
         raise BundleError(
-            f"{files.MANIFEST} describes the variants {sorted(described)}, but lists {sorted(listed)}"
+            f"{files.MANIFEST} describes the variants {sorted(described)} but lists the files"
+            f" {sorted(listed)}"
         )
     expected = signatures(manifest)[files.PREDICT]
     for precision, variant in manifest.variants.items():
         name = files.VARIANTS[precision]
         if variant.file != name:
-            raise BundleError(f"{files.MANIFEST}: the variant {precision} must be {name}")
+            raise BundleError(
+                f"{files.MANIFEST}: the file of the variant {precision} must be {name}"
+            )
         model = _check_model(name, contents[name], manifest, expected)
         check_byte_ranges(name, model, None, {})
 
@@ -72,7 +82,13 @@ def check_input_profile(manifest: Manifest) -> None:
 def check_arrays(
     name: str, arrays: Mapping[str, NDArray[Any]], wanted: Mapping[str, TensorType]
 ) -> None:
-    """Check that a file holds the arrays that a graph wants."""
+    """Check that a file holds the arrays that a graph needs.
+
+    Args:
+        name: name of the file.
+        arrays: its arrays by name.
+        wanted: types and shapes by name.
+    """
     for key, expected in wanted.items():
         array = _array(name, arrays, key)
         found = TensorType(array.dtype, array.shape)
@@ -89,14 +105,17 @@ def check_sites(
     """Check that every site can be folded into the arrays of ``predict.onnx``.
 
     Args:
-        predict, base: the arrays of these files.
-        wanted: the initializers that ``predict.onnx`` takes.
+        manifest: manifest of the bundle.
+        predict, base: arrays of ``predict.safetensors`` and ``base.safetensors``.
+        wanted: external initializers of ``predict.onnx``.
     """
     for site in manifest.sites:
         arrays = {key: _array(files.PREDICT_WEIGHTS, predict, key) for key in site.arrays}
         for key, array in arrays.items():
             if key not in wanted:
-                raise BundleError(f"{files.PREDICT} does not take {key!r} of site {site.name!r}")
+                raise BundleError(
+                    f"{files.PREDICT} does not use the array {key!r} of site {site.name!r}"
+                )
             if array.dtype != np.float32 or not array.size:
                 raise BundleError(
                     f"{files.PREDICT_WEIGHTS}: {key!r} must hold float32 values, not"
@@ -121,7 +140,7 @@ def _check_model(
 
 def _array(name: str, arrays: Mapping[str, NDArray[Any]], key: str) -> NDArray[Any]:
     if key not in arrays:
-        raise BundleError(f"{name} does not hold {key!r}, which the bundle needs")
+        raise BundleError(f"{name} lacks the array {key!r}, which the bundle needs")
     return arrays[key]
 
 

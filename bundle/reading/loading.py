@@ -1,4 +1,4 @@
-"""Reads a bundle and refuses one that is not exactly what was written."""
+"""Loads a bundle, and rejects one that is damaged or invalid."""
 
 import hashlib
 import math
@@ -28,7 +28,7 @@ from bundle.reading.regular_files import read_file
 from bundle.reading.sample_images import MAX_SAMPLE_BYTES, read_sample_images
 from bundle.reading.trial_run import check_runs
 
-# The three graphs keep their large arrays elsewhere.
+# The large arrays of the three graphs are in other files.
 MAX_GRAPH_BYTES = 256 * 2**20
 _GRAPHS = (files.PREDICT, files.OBSERVE, files.COMPENSATE)
 _MOMENTS = {
@@ -38,14 +38,14 @@ _MOMENTS = {
 
 
 def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundle:
-    """Read a bundle, checking schema version, every hash and that its parts fit each other.
+    """Load a bundle after checking its schema version, every hash, and that its parts fit each other.
 
     All checks are made on the bytes that are then used.
 
     Args:
-        path: its directory.
-        public_key: of the one who must have signed it (:func:`bundle.signing.read_public_key`);
-            None asks for no signature.
+        path: directory of the bundle.
+        public_key: key that the bundle must be signed with (:func:`bundle.signing.read_public_key`);
+            None to accept it unsigned.
 
     Raises:
         BundleError: naming the file and what is wrong with it.
@@ -100,12 +100,12 @@ def _load_file(path: Path, name: str, manifest: Manifest, limit: int) -> bytes:
     entry = manifest.files[name]
     content = read_file(path, name, limit=limit, size=entry.size)
     if hashlib.sha256(content).hexdigest() != entry.sha256:
-        raise BundleError(f"{name} was changed: its SHA-256 is not the manifest's")
+        raise BundleError(f"{name} was changed: its SHA-256 differs from the manifest")
     return content
 
 
 def _limits(manifest: Manifest, wanted: Mapping[str, Mapping[str, TensorType]]) -> dict[str, int]:
-    """Most bytes of the other files: not much more than what the graphs have use for."""
+    """Maximum sizes of the other files in bytes: little more than the graphs can use."""
     folded, unfolded = (_bytes(wanted[name]) for name in (files.PREDICT, files.OBSERVE))
     return {
         files.PREDICT_WEIGHTS: MAX_HEADER + folded,

@@ -1,4 +1,4 @@
-"""Reads the manifest of a bundle: its hash, signature, schema version and fields."""
+"""Reads the manifest of a bundle and checks its hash, signature, schema version and fields."""
 
 import hashlib
 from pathlib import Path
@@ -19,7 +19,7 @@ MAX_SUM_BYTES = 1024
 
 
 class Opened(NamedTuple):
-    """A manifest and the SHA-256 of its file."""
+    """A manifest, and the SHA-256 of its file."""
 
     manifest: Manifest
     fingerprint: str
@@ -29,11 +29,11 @@ def read_manifest(path: Path, public_key: Ed25519PublicKey | None = None) -> Ope
     """Read and check the manifest of a bundle.
 
     Args:
-        path: the bundle's directory.
-        public_key: of the one who must have signed it; None asks for no signature.
+        path: directory of the bundle.
+        public_key: key that the bundle must be signed with; None to accept it unsigned.
 
     Raises:
-        BundleError: naming what is wrong.
+        BundleError: saying what is wrong.
     """
     if not path.is_dir():
         raise BundleError(f"{path} is not a bundle: there is no such directory")
@@ -52,17 +52,17 @@ def read_manifest(path: Path, public_key: Ed25519PublicKey | None = None) -> Ope
         manifest = Manifest.model_validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the manifest"
-        raise BundleError(f"{files.MANIFEST}: {place}: {first['msg']}") from error
+        field = ".".join(map(str, first["loc"])) or "the manifest"
+        raise BundleError(f"{files.MANIFEST}: {field}: {first['msg']}") from error
     _check_listed(manifest)
     return Opened(manifest, fingerprint)
 
 
 def read_signature(path: Path) -> bytes | None:
-    """The content of a bundle's signature file, unchecked; None if there is none.
+    """Content of a bundle's signature file, not verified; None if there is no such file.
 
     Raises:
-        BundleError: if it cannot be read or is larger than a signature.
+        BundleError: if the file cannot be read or is larger than a signature.
     """
     if not (path / files.SIGNATURE).is_symlink() and not (path / files.SIGNATURE).exists():
         return None
@@ -77,7 +77,7 @@ def _check_version(version: Any) -> None:
         advice = (
             "update this program to read it"
             if version > SCHEMA_VERSION
-            else "export the model again to bring it up to date"
+            else "export the model again"
         )
     raise BundleError(
         f"{files.MANIFEST} has schema version {version!r}; this program reads {SCHEMA_VERSION}:"
@@ -92,4 +92,4 @@ def _check_listed(manifest: Manifest) -> None:
             raise BundleError(f"{files.MANIFEST} does not list {name}")
     for name in manifest.files:
         if name not in known:
-            raise BundleError(f"{files.MANIFEST} lists {name!r}, which no bundle holds")
+            raise BundleError(f"{files.MANIFEST} lists an unknown file {name!r}")

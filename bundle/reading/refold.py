@@ -1,4 +1,4 @@
-"""Checks that the folded arrays of a bundle are what its own moments and unfolded arrays fold to."""
+"""Checks that the folded arrays of a bundle follow from its moments and its unfolded arrays."""
 
 import numpy as np
 
@@ -11,18 +11,18 @@ TOLERANCE = 1e-5
 
 
 def check_fold(bundle: Bundle) -> None:
-    """Fold the base target moments and compare with ``predict.safetensors``.
+    """Fold the base target moments and compare the result with ``predict.safetensors``.
 
-    Otherwise the served model would jump at the first adaptation, from what was exported to what the
-    statistics say.
+    If they differed, the served model would jump at its first adaptation, from what was exported to what
+    its statistics describe.
 
     Raises:
-        BundleError: if they differ by more than rounding, or cannot be folded.
+        BundleError: if they differ by more than rounding, or the moments cannot be folded.
     """
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             folded = Refolder(bundle).folded(bundle.target)
-    except Exception as error:  # what ONNX Runtime raises has no common type
+    except Exception as error:  # ONNX Runtime's errors share no base class
         raise BundleError(f"{files.COMPENSATE} cannot be run: {error}") from error
     for name, array in folded.items():
         if not np.isfinite(array).all():

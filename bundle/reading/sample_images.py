@@ -1,4 +1,4 @@
-"""Reads the images that travel in a bundle."""
+"""Reads the sample images of a bundle."""
 
 import io
 import math
@@ -18,21 +18,28 @@ _MEMBER = "images.npy"
 
 
 def read_sample_images(content: bytes, preprocessing: Preprocessing) -> Pixels:
-    """The images ``(N, H, W, C)`` uint8 of a file as :func:`numpy.savez_compressed` writes it.
+    """Read sample images from a file as :func:`numpy.savez_compressed` writes it.
 
-    What the file says of itself is checked before anything is unpacked.
+    What the file claims about itself is checked before anything is unpacked.
+
+    Args:
+        content: bytes of the file.
+        preprocessing: contract that determines height, width and channels.
+
+    Returns:
+        Images ``(N, H, W, C)`` uint8.
 
     Raises:
-        BundleError: if it does not hold such images.
+        BundleError: if the file does not hold such images.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if archive.namelist() != [_MEMBER]:
-                raise BundleError(f"{SAMPLE_IMAGES} must hold an array 'images' and nothing else")
+                raise BundleError(f"{SAMPLE_IMAGES} must hold one array 'images' and nothing else")
             return _read_member(archive, preprocessing.shape)
     except BundleError:
         raise
-    except Exception as error:  # zip, zlib and numpy's header parser have no common one
+    except Exception as error:  # zipfile, zlib and NumPy's header parser share no base class
         raise BundleError(f"{SAMPLE_IMAGES} does not hold an array 'images': {error}") from error
 
 
@@ -41,18 +48,20 @@ def _read_member(archive: zipfile.ZipFile, shape: tuple[int, int, int]) -> Pixel
     with archive.open(_MEMBER) as file:
         major, _ = npy.read_magic(file)
         if major != 1:
-            raise BundleError(f"{SAMPLE_IMAGES}: the array has format {major}, 1 is read")
+            raise BundleError(
+                f"{SAMPLE_IMAGES}: the array has format version {major}; only version 1 is supported"
+            )
         found, fortran, dtype = npy.read_array_header_1_0(file)
         if dtype != np.uint8 or fortran or found[1:] != shape or not found[0] > 0:
             raise BundleError(
-                f"{SAMPLE_IMAGES}: images must be uint8 {('N', *shape)} with N at least 1, rows first,"
+                f"{SAMPLE_IMAGES}: images must be uint8 {('N', *shape)} with N at least 1, in C order,"
                 f" not {dtype} {found}"
             )
         length = math.prod(found)
         if found[0] > MAX_SAMPLE_IMAGES or length > MAX_SAMPLE_BYTES:
             raise BundleError(
-                f"{SAMPLE_IMAGES} claims {found[0]} images of {length} bytes in all; at most"
-                f" {MAX_SAMPLE_IMAGES} and {MAX_SAMPLE_BYTES} bytes are read"
+                f"{SAMPLE_IMAGES} claims {found[0]} images with {length} bytes in total; the limits are"
+                f" {MAX_SAMPLE_IMAGES} images and {MAX_SAMPLE_BYTES} bytes"
             )
         if size != file.tell() + length:
             raise BundleError(

@@ -1,4 +1,4 @@
-"""Runs the graphs of a bundle once, so that what was loaded is known to run."""
+"""Runs the graphs of a bundle once, to be sure that they can be run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,14 +16,16 @@ from bundle.runtime import make_session
 def check_runs(bundle: Bundle, variants: Mapping[str, bytes]) -> None:
     """Run ``predict.onnx``, its variants and ``observe.onnx`` on one black image.
 
-    ONNX's own check leaves much to the runtime: attributes of a convolution, types of what is between
-    nodes.
+    ONNX's own checker leaves some checks to the runtime, such as the attributes of a convolution and the
+    types of values between nodes.
 
     Args:
-        variants: their graphs by file name.
+        bundle: the bundle.
+        variants: graphs of the variants by file name.
 
     Raises:
-        BundleError: if one cannot be run, or gives arrays of another type or shape than it says.
+        BundleError: if a graph cannot be run, or returns arrays of another type or shape than it
+            declares.
     """
     expected = signatures(bundle.manifest)
     image = {"image": np.zeros((1, *bundle.manifest.preprocessing.shape), np.uint8)}
@@ -50,10 +52,10 @@ def _run(
     try:
         session = make_session(graph, arrays, threads=1, quiet=True)
         outputs = session.run(list(expected.outputs), dict(inputs))
-    except Exception as error:  # what ONNX Runtime raises has no common type
+    except Exception as error:  # ONNX Runtime's errors share no base class
         raise BundleError(f"{name} cannot be run: {error}") from error
     for (key, wanted), array in zip(expected.outputs.items(), outputs, strict=True):
         sides = tuple(1 if isinstance(side, str) else side for side in wanted.shape)
         if (array.dtype, array.shape) != (wanted.dtype, sides):
             found = TensorType(array.dtype, array.shape)
-            raise BundleError(f"{name} gives {key} of type {found} for one image, not {wanted}")
+            raise BundleError(f"{name} returns {key} of type {found} for one image, not {wanted}")

@@ -1,1 +1,1 @@
-"""Writes a bundle: whole or not at all."""
+"""Writing bundles and other files: whole or not at all."""

@@ -1,4 +1,4 @@
-"""Writes a directory of files, or one file: whole or not at all."""
+"""Writes a file, or a directory of files: whole or not at all."""
 
 import os
 import shutil
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 def write_directory(path: Path, contents: Mapping[str, bytes]) -> None:
-    """Make a directory that appears complete and durable, or does not appear.
+    """Write a directory that appears complete and durable, or does not appear.
 
     Args:
-        path: what is there already is replaced.
-        contents: name of each file, below the directory, to its bytes.
+        path: directory to write; an existing one is replaced.
+        contents: bytes of each file by its path below the directory.
 
     Raises:
-        OSError: if the disk is full or not writable; what was there before is there again.
+        OSError: if the disk is full or not writable; an existing directory is then restored.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,10 +34,14 @@ def write_directory(path: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file that appears complete and durable, in the place of what was there, or not at all.
+    """Write a file that appears complete and durable, or does not appear.
+
+    Args:
+        path: file to write; an existing one is replaced.
+        content: its bytes.
 
     Raises:
-        OSError: if the disk is full or not writable; what was there before is there still.
+        OSError: if the disk is full or not writable; an existing file then stays as it was.
     """
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)

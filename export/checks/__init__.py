@@ -1,1 +1,1 @@
-"""Compares the graphs with the network that they came from."""
+"""Comparisons of the exported graphs with the network."""

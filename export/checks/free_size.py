@@ -1,4 +1,4 @@
-"""Checks that a network takes images of any height and width, before and after it is exported so."""
+"""Checks that a network, and its exported graph, take images of any height and width."""
 
 from collections.abc import Mapping
 
@@ -17,39 +17,48 @@ _NAME = "predict.onnx, run on images of twice the size,"
 
 
 def larger_logits(network: nn.Module, images: Pixels) -> NDArray[np.float32]:
-    """What the network gives for images of twice the height and width, made of the first ones.
+    """Logits of the network for images of twice the height and width.
+
+    The images are made by tiling the first ones.
 
     Args:
-        network: takes uint8 images; in evaluation mode.
+        network: network in evaluation mode that takes uint8 images.
+        images: pixels ``(N, H, W, C)`` uint8.
 
     Raises:
-        ExportError: if it takes images of one size only.
+        ExportError: if the network takes images of one size only.
     """
     try:
         return torch_logits(network, _larger(images))
     except (RuntimeError, ValueError) as error:
         reason = describe_error(error, first_line=True)
         raise ExportError(
-            f"the network takes images of one size only, which cannot be left free: {reason}"
+            f"the network takes images of one size only, so the size cannot be free: {reason}"
         ) from error
 
 
 def check_larger(
     expected: NDArray[np.float32], graph: bytes, arrays: Mapping[str, Array], images: Pixels
 ) -> dict[str, float]:
-    """Run ``predict.onnx`` on the images of :func:`larger_logits`.
+    """Run ``predict.onnx`` on the same larger images, and compare its logits with the network's.
+
+    Args:
+        expected: result of :func:`larger_logits`.
+        graph: content of ``predict.onnx``.
+        arrays: its external initializers.
+        images: the images that :func:`larger_logits` was given.
 
     Returns:
         ``free_size_logit_error``.
 
     Raises:
-        ExportError: if the logits are not those of the network.
+        ExportError: if the graph cannot be run on them, or the logits differ.
     """
     try:
         (logits,) = make_session(graph, arrays).run(["logits"], {"image": _larger(images)})
-    except Exception as error:  # the runtime's errors have no common type
+    except Exception as error:  # ONNX Runtime's errors share no base class
         raise ExportError(
-            "torch's exporter fixed the size of the images, to be left free"
+            "torch's exporter fixed the size of the images, which should be free"
         ) from error
     return {"free_size_logit_error": logit_error(_NAME, logits, expected)}
 

@@ -10,17 +10,17 @@ from export.errors import ExportError
 
 
 class Labelled(NamedTuple):
-    """Target images ``(N, H, W, C)`` uint8 and the places ``(N,)`` of their labels among the classes."""
+    """Target images ``(N, H, W, C)`` uint8, and ``(N,)`` indices of their labels among the classes."""
 
     images: Pixels
     labels: NDArray[np.int64]
 
 
 def check_images(images: Pixels, preprocessing: Preprocessing) -> None:
-    """Refuse what cannot be the input of a graph.
+    """Check that images can be the input of a graph.
 
     Raises:
-        ExportError: if type or shape is not the contract's, or there is none.
+        ExportError: if their type or shape is not that of the contract, or there are none.
     """
     wanted = (len(images), *preprocessing.shape)
     if images.dtype != np.uint8 or images.shape != wanted or not len(images):
@@ -32,12 +32,12 @@ def check_images(images: Pixels, preprocessing: Preprocessing) -> None:
 
 def evenly_spaced(images: Pixels, count: int) -> Pixels:
     """At most ``count`` of the images, evenly spaced from first to last."""
-    places = np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)
-    chosen: Pixels = images[places]
+    indices = np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)
+    chosen: Pixels = images[indices]
     return chosen
 
 
 def random_images(preprocessing: Preprocessing) -> Pixels:
-    """Noise, the same every time, for want of images."""
+    """16 images of random pixels, the same in every call; used if there are no target images."""
     generator = np.random.default_rng(0)
     return generator.integers(0, 256, (16, *preprocessing.shape), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Reads labelled target images, on which accuracy is reported."""
+"""Reads the labelled target images on which accuracy is reported."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,18 +10,18 @@ from rn_model.data.classes import relabel
 
 
 def read_labelled(path: Path, classes: Sequence[str], preprocessing: Preprocessing) -> Labelled:
-    """All images of a set.
+    """Read all images of a labelled set.
 
     Args:
-        path: a folder with one folder a class, or an ``.npz`` file with ``images`` and ``labels``.
-        classes: of the model, in the order of its logits.
-        preprocessing: the contract.
+        path: a folder with one subfolder per class, or an ``.npz`` file with ``images`` and ``labels``.
+        classes: classes of the model in the order of its logits.
+        preprocessing: preprocessing contract of the model.
 
     Raises:
-        DataError: if an image cannot be read, or the set has no labels or other classes.
+        DataError: if an image cannot be read, or if the set has no labels or different classes.
     """
     found = open_dataset(DatasetConfig(path=str(path)), preprocessing, Path.cwd()).images
     found = relabel(found, tuple(classes), "test")
     if found.labels is None:
-        raise DataError(f"{path} has no labels: give one folder a class")
+        raise DataError(f"{path} has no labels: provide one subfolder per class")
     return Labelled(found.read(range(len(found))), found.labels)

@@ -1,4 +1,4 @@
-"""Compares the exported graphs with the torch model on real images."""
+"""Compares the exported graphs with the torch model on images."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ from rn_model.layers.observation import Observation
 
 TOLERANCE = 1e-4
 BATCH = 256
-# Images that the prior weighs beside a batch that is observed, as at the start of online adaptation.
+# Number of images that the prior moments count for, as at the start of online adaptation.
 PRIOR = 64.0
 
 
 def torch_logits(network: nn.Module, images: Pixels) -> NDArray[np.float32]:
-    """Logits of a module that takes uint8 images, in batches."""
+    """Logits of a module that takes uint8 images, computed batch by batch."""
     with torch.no_grad():
         parts = [network(torch.from_numpy(part)).numpy() for part in batches(images)]
     return np.concatenate(parts)
@@ -35,14 +35,20 @@ def torch_logits(network: nn.Module, images: Pixels) -> NDArray[np.float32]:
 def check_predictions(
     expected: NDArray[np.float32], graph: bytes, arrays: Mapping[str, Array], images: Pixels
 ) -> dict[str, float]:
-    """Run ``predict.onnx`` and compare its logits with the torch model's.
+    """Run ``predict.onnx`` and compare its logits with those of the torch model.
+
+    Args:
+        expected: logits of the torch model.
+        graph: content of ``predict.onnx``.
+        arrays: its external initializers.
+        images: pixels ``(N, H, W, C)`` uint8.
 
     Returns:
-        ``images``, ``logit_error`` (largest difference relative to the largest logit) and
+        ``images`` (their number), ``logit_error`` (maximum difference relative to the largest logit) and
         ``agreement`` (share of equal labels).
 
     Raises:
-        ExportError: if the error is above ``TOLERANCE``; a label that differs with less is a tie.
+        ExportError: if the error exceeds ``TOLERANCE``. Labels that differ below it are ties.
     """
     session = make_session(graph, arrays)
     logits = np.concatenate(
@@ -60,16 +66,20 @@ def check_observations(
     moments: FlatMoments,
     images: Pixels,
 ) -> dict[str, float]:
-    """Run ``observe.onnx`` with a prior that outweighs the batch: it must predict what torch does.
+    """Run ``observe.onnx`` with a prior that outweighs the batch, and compare its logits with torch's.
 
     Args:
-        moments: the target moments under which ``expected`` was computed.
+        expected: logits of the torch model.
+        graph: content of ``observe.onnx``.
+        arrays: its external initializers.
+        moments: target moments under which ``expected`` was computed.
+        images: pixels ``(N, H, W, C)`` uint8; only the first ``BATCH`` are used.
 
     Returns:
-        ``observe_logit_error``, on the first images.
+        ``observe_logit_error``.
 
     Raises:
-        ExportError: if the error is above ``TOLERANCE``.
+        ExportError: if the error exceeds ``TOLERANCE``.
     """
     part = images[:BATCH]
     logits = _observe(graph, arrays, moments, part, 1e30)["logits"]
@@ -84,19 +94,23 @@ def check_batch_moments(
     moments: FlatMoments,
     images: Pixels,
 ) -> dict[str, float]:
-    """Run ``observe.onnx`` and compare the moments of the batch with those the torch layers see.
+    """Run ``observe.onnx`` and compare the moments of the batch with those that the torch layers observe.
 
     Args:
-        network: takes uint8 images; in evaluation mode.
+        network: network in evaluation mode that takes uint8 images.
         sites: its normalization layers.
-        moments: the prior, which weighs ``PRIOR`` images.
+        graph: content of ``observe.onnx``.
+        arrays: its external initializers.
+        moments: prior moments, which count for ``PRIOR`` images.
+        images: pixels ``(N, H, W, C)`` uint8; only the first ``PRIOR`` are used.
 
     Returns:
-        ``observe_moment_error``: the largest difference at any site, of a mean relative to the
-        site's largest mean or standard deviation, of a variance to its largest variance.
+        ``observe_moment_error``: the maximum over all sites of the difference of a mean, relative to the
+        larger of the site's largest absolute mean and largest standard deviation, and of the difference
+        of a variance, relative to the site's largest variance.
 
     Raises:
-        ExportError: if it is above ``TOLERANCE``, naming the site.
+        ExportError: if the error exceeds ``TOLERANCE``, naming the site.
     """
     part = images[: int(PRIOR)]
     found = _observe(graph, arrays, moments, part, PRIOR)
@@ -107,7 +121,7 @@ def check_batch_moments(
         if not error <= TOLERANCE:
             raise ExportError(
                 f"{files.OBSERVE} disagrees with the torch model: the moments at {site.name!r} differ"
-                f" by {error:.1e} of the largest, {TOLERANCE:.0e} is allowed"
+                f" by {error:.1e} of the largest; {TOLERANCE:.0e} is allowed"
             )
         largest = max(largest, error)
     return {"observe_moment_error": largest}
@@ -116,25 +130,27 @@ def check_batch_moments(
 def logit_error(
     name: str, logits: NDArray[np.float32], expected: NDArray[np.float32], limit: float = TOLERANCE
 ) -> float:
-    """Largest difference of logits, relative to the largest logit.
+    """Maximum difference between logits, relative to the largest expected logit.
 
     Args:
-        name: of what gave ``logits``, for the message.
+        name: name in the error message of what returned ``logits``.
+        logits, expected: values ``(N, K)``.
+        limit: maximum error.
 
     Raises:
-        ExportError: if it is above ``limit``, or not a number.
+        ExportError: if the error exceeds ``limit``, or is NaN.
     """
     error = float(np.abs(logits - expected).max() / max(np.abs(expected).max(), 1e-12))
     if not error <= limit:
         raise ExportError(
             f"{name} disagrees with the torch model on {len(logits)} images: logits differ by"
-            f" {error:.1e} of the largest, {limit:.0e} is allowed"
+            f" {error:.1e} of the largest; {limit:.0e} is allowed"
         )
     return error
 
 
 def batches(images: Pixels) -> list[Pixels]:
-    """Parts of at most ``BATCH`` images."""
+    """Split images into parts of at most ``BATCH``."""
     return [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
 
 

@@ -1,4 +1,4 @@
-"""Compares ``predict.onnx`` of a small network with ONNX's own reference evaluator."""
+"""Compares ``predict.onnx`` under ONNX's reference evaluator with the network."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from export.checks.parity import logit_error
 from export.graphs.embedded_arrays import embed
 
 IMAGES = 2
-MAX_OPERATIONS = 10_000_000  # of one image
+MAX_OPERATIONS = 10_000_000  # per image
 _NAME = "the reference evaluation of predict.onnx"
 
 
@@ -26,30 +26,35 @@ def check_reference(
     arrays: Mapping[str, Array],
     images: Pixels,
 ) -> dict[str, float]:
-    """Evaluate ``predict.onnx`` by definition, on a few images, and compare its logits with torch's.
+    """Evaluate ``predict.onnx`` on a few images with ONNX's reference evaluator, and compare its logits.
+
+    The evaluator follows the definitions of the operators and is independent of ONNX Runtime.
 
     Args:
-        network: takes uint8 images; in evaluation mode.
-        expected: its logits for the images.
+        network: network in evaluation mode that takes uint8 images.
+        expected: its logits.
+        graph: content of ``predict.onnx``.
+        arrays: its external initializers.
+        images: pixels ``(N, H, W, C)`` uint8.
 
     Returns:
-        ``reference_images`` and ``reference_logit_error``; nothing for a network that is too large for
-        an evaluator in plain Python, or that it cannot evaluate.
+        ``reference_images`` and ``reference_logit_error``; empty if the network is too large for an
+        evaluator in pure Python, or if the evaluator cannot run it.
 
     Raises:
-        ExportError: if the error is above the tolerance.
+        ExportError: if the error exceeds the tolerance.
     """
-    some = images[:IMAGES]
+    few = images[:IMAGES]
     if _operations(network, images[:1]) > MAX_OPERATIONS:
         return {}
     try:
         evaluator = ReferenceEvaluator(embed(graph, arrays))
-        (logits,) = evaluator.run(["logits"], {"image": some})
+        (logits,) = evaluator.run(["logits"], {"image": few})
     except Exception:
-        # It lacks operators, and fails on others, such as transposed convolutions in groups.
+        # It lacks some operators and fails on others, such as grouped transposed convolutions.
         return {}
-    error = logit_error(_NAME, np.asarray(logits), expected[: len(some)])
-    return {"reference_images": float(len(some)), "reference_logit_error": error}
+    error = logit_error(_NAME, np.asarray(logits), expected[: len(few)])
+    return {"reference_images": float(len(few)), "reference_logit_error": error}
 
 
 def _operations(network: nn.Module, images: Pixels) -> int:

@@ -1,4 +1,4 @@
-"""Finds the convolution or linear layer beside a normalization that can take up its scale and shift."""
+"""Finds the layer before or after a normalization that its scale and shift can be folded into."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,15 +13,16 @@ from export.network.sites import NormSite
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution or linear layer in a graph, as one site meets it.
+    """A convolution or linear layer in a graph, seen from one site.
 
     Attributes:
-        node: of type Conv, ConvTranspose, Gemm or MatMul.
-        addition: the Add that holds the bias of a MatMul, if it has one.
-        side: whether the site normalizes the layer's output or its input.
-        axis: of the site's channels in the weight.
-        groups: as :class:`bundle.manifest.Site` has them.
-        outputs: number of output channels.
+        node: node of type Conv, ConvTranspose, Gemm or MatMul.
+        addition: Add node with the bias of a MatMul; None if there is none.
+        side: ``output`` if the site normalizes the layer's output, ``input`` if the layer takes the
+            site's output.
+        axis: axis of the site's channels in the weight.
+        groups: see :class:`bundle.manifest.Site`.
+        outputs: number of output channels of the layer.
     """
 
     node: ir.Node
@@ -33,18 +34,18 @@ class Layer:
 
     @property
     def weight(self) -> ir.Value:
-        """An initializer."""
+        """The weight, an initializer."""
         return _input(self.node, 1)
 
     @property
     def bias(self) -> ir.Value | None:
-        """An initializer ``(outputs,)``, or None."""
+        """The bias, an initializer ``(outputs,)``; None if there is none."""
         if self.addition is not None:
             return other_input(self.addition, self.node.outputs[0])
         return self.node.inputs[2] if len(self.node.inputs) > 2 else None
 
-    def take(self, weight: ir.Value, bias: ir.Value) -> None:
-        """Compute with another weight and bias."""
+    def set_parameters(self, weight: ir.Value, bias: ir.Value) -> None:
+        """Give the layer another weight and bias."""
         old = self.bias
         self.node.replace_input_with(1, weight)
         if self.addition is not None:
@@ -68,9 +69,9 @@ class Layer:
 
 
 def layer_before(site: NormSite, nodes: AffineNodes) -> Layer | None:
-    """The layer whose output the site normalizes, if nothing else sees that output.
+    """Layer whose output the site normalizes; None if there is none, or the output is used elsewhere too.
 
-    Between the two may be operators that commute with a scale and shift per channel
+    Operators that commute with a scale and shift per channel may lie between the two
     (:mod:`export.folding.channels`).
     """
     value, axis = nodes.value, 1
@@ -101,9 +102,9 @@ def layer_before(site: NormSite, nodes: AffineNodes) -> Layer | None:
 
 
 def layer_after(site: NormSite, nodes: AffineNodes) -> Layer | None:
-    """The layer that takes the site's output and pads it with nothing, if nothing else takes it.
+    """Layer without padding that takes the site's output; None if there is none, or others take it too.
 
-    Between the two may be operators that commute with a scale and shift per channel
+    Operators that commute with a scale and shift per channel may lie between the two
     (:mod:`export.folding.channels`).
     """
     value, axis = nodes.result, 1
@@ -135,7 +136,7 @@ def layer_after(site: NormSite, nodes: AffineNodes) -> Layer | None:
 
 
 def _owns_arrays(node: ir.Node) -> bool:
-    """Whether it is a layer whose weight and bias are initializers that enter it as they are."""
+    """Whether a node is a layer that uses initializers as its weight and bias without scaling them."""
     if node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
         return False
     if any(value is not None and value.const_value is None for value in node.inputs[1:]):
@@ -158,7 +159,7 @@ def _rank(node: ir.Node) -> int:
 
 
 def _biased(node: ir.Node, channels: int) -> ir.Node | None:
-    """The MatMul to whose output alone an Add adds a vector of the last axis."""
+    """The MatMul to whose output an Add adds a bias along the last axis; None if it is no such Add."""
     for value in node.inputs:
         product = None if value is None else value.producer()
         if product is None or product.op_type != "MatMul" or value is None:

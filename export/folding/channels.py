@@ -1,6 +1,6 @@
-"""Follows channels through operators that commute with a scale and shift of each channel.
+"""Follows the channel axis through operators that commute with a scale and shift per channel.
 
-Those are operators that move values, and averages over values of one channel.
+These are operators that move values, and operators that average values of one channel.
 """
 
 import math
@@ -14,10 +14,10 @@ _POOLS = ("AveragePool", "GlobalAveragePool")
 
 
 def axis_before(node: ir.Node, axis: int) -> int | None:
-    """Where the channels along ``axis`` of a node's output lie in its input.
+    """Axis of a node's input that holds the channels along ``axis`` of its output.
 
     Returns:
-        The axis; None if the node does more than move and average values of one channel.
+        The axis; None if the node does more than move values and average values of one channel.
     """
     if node.op_type == "Transpose":
         permutation = _permutation(node)
@@ -32,7 +32,11 @@ def axis_before(node: ir.Node, axis: int) -> int | None:
 
 
 def axis_after(node: ir.Node, axis: int) -> int | None:
-    """Where the channels along ``axis`` of a node's first input lie in its output; None as there."""
+    """Axis of a node's output that holds the channels along ``axis`` of its first input.
+
+    Returns:
+        The axis; None if the node does more than move values and average values of one channel.
+    """
     if node.op_type == "Transpose":
         permutation = _permutation(node)
         return None if permutation is None else permutation.index(axis)
@@ -46,7 +50,7 @@ def axis_after(node: ir.Node, axis: int) -> int | None:
 
 
 def pads(node: ir.Node) -> bool:
-    """Whether a convolution or pool sees more than its input."""
+    """Whether a convolution or pool pads its input."""
     attributes = node.attributes
     automatic = attributes["auto_pad"].as_string() if "auto_pad" in attributes else "NOTSET"
     sides = attributes["pads"].as_ints() if "pads" in attributes else ()
@@ -63,7 +67,7 @@ def _shapes(node: ir.Node) -> tuple[ir.Shape | None, ir.Shape | None]:
 
 
 def _same_axis(own: ir.Shape, axis: int, other: ir.Shape) -> int | None:
-    """The axis of the same size that has as many values behind it as ``axis`` has in its own shape."""
+    """Axis of ``other`` with the size, and the number of values per index, of ``axis`` in ``own``."""
     behind = _values(own, axis + 1)
     for candidate in range(other.rank()):
         same = isinstance(other[candidate], int) and other[candidate] == own[axis]
@@ -78,12 +82,12 @@ def _values(shape: ir.Shape, start: int) -> int | None:
 
 
 def _averages(node: ir.Node) -> bool:
-    """Whether every value of a pool's output is a mean of values of its input, no zeros among them."""
+    """Whether every output value of a pool is a mean of input values, without padded zeros."""
     return not pads(node) and not integer(node, "ceil_mode", 0)
 
 
 def _kept_axes(node: ir.Node) -> list[int | None] | None:
-    """The input's axis of every axis of a mean's output, None for one of size 1 in place of an average."""
+    """Input axis of every output axis of a ReduceMean; None for an axis that it reduced to size 1."""
     if node.op_type != "ReduceMean" or len(node.inputs) < 2:
         return None
     value, axes = node.inputs[0], node.inputs[1]

@@ -1,4 +1,4 @@
-"""Folds the explicit scale and shift of every site into a layer beside it, on the graph itself."""
+"""Folds the scale and shift of every site of a graph into the layer before or after it."""
 
 from collections.abc import Sequence
 
@@ -20,19 +20,21 @@ def fold_graph(
     scales: Sequence[ir.Value],
     shifts: Sequence[ir.Value],
 ) -> tuple[list[Site], dict[str, Array]]:
-    """Remove the Mul and Add of every site that a convolution or linear layer beside it can take up.
+    """Remove the Mul and Add of every site that can be folded into a convolution or linear layer.
 
-    The layer before a site takes it up where nothing else sees that layer's output; else the layer
-    after it, where that adds no padding and nothing else sees the site's output. A layer takes up one
-    site. Sites where neither can be keep Mul and Add; their scale and shift become initializers.
+    A site is folded into the layer before it if nothing else uses that layer's output; otherwise into
+    the layer after it, if that layer does not pad its input and nothing else uses the site's output. At
+    most one site is folded into each layer. The other sites keep their Mul and Add; scale and shift become
+    initializers.
 
     Args:
-        model: changed in place.
-        sites: in the order of ``scales`` and ``shifts``, which are inputs of the graph.
+        model: graph that maps images, scales and shifts to logits; changed in place.
+        sites: sites in the order of ``scales`` and ``shifts``.
+        scales, shifts: inputs of the graph; removed from it.
 
     Returns:
-        Where every site went, and the unfolded weights and biases by initializer name. The graph's
-        own initializers of these names hold them unfolded too.
+        The sites as the manifest lists them, and the unfolded weights and biases by initializer name. The
+        initializers of these names in the graph are still unfolded.
     """
     nodes = find_affine_nodes(sites, scales, shifts)
     chosen = _choose(sites, nodes)
@@ -51,7 +53,7 @@ def fold_graph(
 
 
 def _choose(sites: Sequence[NormSite], nodes: Sequence[AffineNodes]) -> dict[str, Layer]:
-    """The layer that takes up each site, by the site's name."""
+    """Choose the layer that each site is folded into, by site name."""
     chosen: dict[str, Layer] = {}
     taken: set[ir.Node] = set()
     pairs = list(zip(sites, nodes, strict=True))
@@ -69,7 +71,7 @@ def _fold_into(graph: ir.Graph, layer: Layer, site: NormSite, base: dict[str, Ar
     zeros = np.zeros(layer.outputs, np.float32)
     array = zeros if layer.bias is None else _array(layer.bias)
     bias = _own(graph, layer.bias, f"{site.name}.folded_bias", array)
-    layer.take(weight, bias)
+    layer.set_parameters(weight, bias)
     for value in (weight, bias):
         base[str(value.name)] = _array(value)
     return Site(
@@ -100,9 +102,9 @@ def _keep(graph: ir.Graph, site: NormSite, pair: AffineNodes) -> Site:
 
 
 def _own(graph: ir.Graph, value: ir.Value | None, name: str, array: Array) -> ir.Value:
-    """The initializer itself if nothing else uses it, else one of the site's own.
+    """The initializer itself if nothing else uses it, otherwise a copy for this site.
 
-    Tracing merges initializers of equal values, which stop being equal once they are folded.
+    The tracer merges initializers with equal values, which are no longer equal after folding.
     """
     if value is not None and len(value.uses()) == 1:
         return value

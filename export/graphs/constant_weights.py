@@ -1,4 +1,4 @@
-"""Computes once what a graph would compute anew in every run."""
+"""Computes at export the weights that a graph would otherwise compute in every run."""
 
 import sys
 from collections.abc import Iterable
@@ -10,10 +10,10 @@ _LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 
 def compute_weights(model: ir.Model) -> None:
-    """Turn weights that are computed from arrays alone into arrays, in place.
+    """Replace weights that are computed from constants alone by constants, in place.
 
-    So weight normalization and standardization leave layers that can take up a site. The tracer does
-    this for small arrays only.
+    Sites can then be folded into layers with weight normalization or weight standardization. The tracer
+    does this for small arrays only.
     """
     fixed = _fixed_nodes(model.graph)
     layers = (node for node in model.graph if node.op_type in _LAYERS)
@@ -28,7 +28,7 @@ def compute_weights(model: ir.Model) -> None:
 
 
 def _fixed_nodes(graph: ir.Graph) -> set[ir.Node]:
-    """Nodes whose outputs depend on no input of the graph."""
+    """Nodes whose outputs do not depend on any input of the graph."""
     fixed: set[ir.Node] = set()
     for node in graph:
         values = (value for value in node.inputs if value is not None)
@@ -38,7 +38,7 @@ def _fixed_nodes(graph: ir.Graph) -> set[ir.Node]:
 
 
 def _leading_to(values: Iterable[ir.Value | None], among: set[ir.Node]) -> set[ir.Node]:
-    """Of some nodes those from which these values are computed."""
+    """Those of the nodes in ``among`` that these values are computed from."""
     found: set[ir.Node] = set()
     waiting = list(values)
     while waiting:

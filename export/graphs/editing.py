@@ -1,4 +1,4 @@
-"""Small changes to ONNX graphs."""
+"""Basic edits of ONNX graphs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 
 def make_value(name: str, dtype: ir.DataType, shape: Sequence[int | str]) -> ir.Value:
-    """A value that no node gives: an input of a graph."""
+    """Make a value that is not the output of a node, such as an input of a graph."""
     return ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape))
 
 
 def add_initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
-    """Give a graph an array under a name that it does not have yet."""
+    """Add an array to a graph under a new name."""
     tensor = ir.tensor(array, name=name)
     value = make_value(name, tensor.dtype, array.shape)
     value.const_value = tensor
@@ -23,7 +23,7 @@ def add_initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value
 
 
 def replace_value(old: ir.Value, new: ir.Value) -> None:
-    """Let all that takes a value take another one; an output of the graph keeps name, shape and type."""
+    """Replace all uses of a value by another value; a graph output keeps its name, shape and type."""
     if old.is_graph_output():
         name = old.name
         old.name = f"{name}.replaced"
@@ -32,14 +32,15 @@ def replace_value(old: ir.Value, new: ir.Value) -> None:
 
 
 def integer(node: ir.Node, name: str, default: int) -> int:
-    """An attribute of a node."""
+    """Integer attribute of a node, or the default if the node does not have it."""
     return node.attributes[name].as_int() if name in node.attributes else default
 
 
 def forget_shapes(graph: ir.Graph) -> None:
-    """Leave the shapes of what is between nodes to the runtime, which plans its memory by them.
+    """Remove the shapes of intermediate values, in place.
 
-    Where image sizes are free, some that the tracer wrote are those of one size.
+    The runtime plans its memory by them. If image sizes are free, some shapes that the tracer wrote hold
+    for one image size only; the runtime infers correct ones.
     """
     for node in graph:
         for value in node.outputs:
@@ -48,7 +49,7 @@ def forget_shapes(graph: ir.Graph) -> None:
 
 
 def split(graph: ir.Graph, value: ir.Value, sizes: Sequence[int]) -> list[ir.Value]:
-    """Parts of a vector of the graph's inputs, by a node at the beginning of the graph."""
+    """Split a vector among the graph's inputs by a Split node at the beginning of the graph."""
     name = f"{value.name}.sizes"
     lengths = add_initializer(graph, name, np.array(sizes, np.int64))
     node = ir.node("Split", [value, lengths], {"axis": 0}, num_outputs=len(sizes))
@@ -63,7 +64,7 @@ def split(graph: ir.Graph, value: ir.Value, sizes: Sequence[int]) -> list[ir.Val
 
 
 def concatenate(graph: ir.Graph, values: Sequence[ir.Value], name: str) -> ir.Value:
-    """Vectors one after another, by a node at the end of the graph."""
+    """Concatenate vectors by a Concat node at the end of the graph."""
     node = ir.node("Concat", values, {"axis": 0}, name=f"{name}.concat")
     node.outputs[0].name = name
     graph.append(node)
@@ -80,14 +81,14 @@ def insert_copy(
     """Put a copy of a graph into another one.
 
     Args:
-        graph: changed in place.
-        piece: its initializers are shared among all copies in a graph.
-        inputs: what the copy takes.
-        name: begins the names of its nodes and values.
-        before: where it goes; None for the end of the graph.
+        graph: graph to change in place.
+        piece: graph to copy; all its copies in a graph share their initializers.
+        inputs: inputs of the copy.
+        name: prefix for the names of its nodes and values.
+        before: node before which the copy is inserted; None for the end of the graph.
 
     Returns:
-        Its outputs.
+        Outputs of the copy.
     """
     copy = piece.clone()
     for value, given in zip(copy.inputs, inputs, strict=True):
@@ -101,7 +102,7 @@ def insert_copy(
         node.name = f"{name}/{node.name}"
         for value in node.outputs:
             value.name = f"{name}/{value.name}"
-            value.shape = None  # its free dimensions are others in every copy
+            value.shape = None  # free dimensions differ between copies
     if before is None:
         graph.extend(nodes)
     else:

@@ -1,4 +1,4 @@
-"""Puts a graph's arrays into it, so that one ONNX file is all that is needed."""
+"""Embeds the arrays of a graph, so that one ONNX file is self-contained."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from export.errors import ExportError
 
-MAX_BYTES = 2**31 - 1  # of one protobuf message
+MAX_BYTES = 2**31 - 1  # limit of one protobuf message
 
 
 def embed(graph: bytes, arrays: Mapping[str, NDArray[Any]]) -> onnx.ModelProto:
-    """A model that holds its arrays.
+    """Parse a graph and embed its arrays.
 
     Args:
         graph: serialized ONNX model.
         arrays: its external initializers by name.
 
     Raises:
-        ExportError: if a single file cannot hold them.
+        ExportError: if the arrays are too large for a single file.
     """
     _check_size(len(graph) + sum(array.nbytes for array in arrays.values()))
     model = onnx.load_model_from_string(graph)
@@ -32,10 +32,10 @@ def embed(graph: bytes, arrays: Mapping[str, NDArray[Any]]) -> onnx.ModelProto:
 
 
 def serialize(model: onnx.ModelProto) -> bytes:
-    """The file's content; the same bytes for the same model.
+    """Content of the ONNX file; equal models give equal bytes.
 
     Raises:
-        ExportError: if a single file cannot hold it.
+        ExportError: if the model is too large for a single file.
     """
     _check_size(model.ByteSize())
     content: bytes = model.SerializeToString(deterministic=True)
@@ -45,6 +45,6 @@ def serialize(model: onnx.ModelProto) -> bytes:
 def _check_size(size: int) -> None:
     if size > MAX_BYTES:
         raise ExportError(
-            f"one ONNX file holds less than 2 GB, and this model takes {size / 2**30:.2f} GB: a bundle"
-            " keeps the weights in a file of their own"
+            f"an ONNX file holds less than 2 GB, and this model needs {size / 2**30:.2f} GB; a bundle"
+            " stores the weights in a separate file"
         )

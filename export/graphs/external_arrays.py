@@ -1,4 +1,4 @@
-"""Moves a graph's arrays out of it, into a safetensors file beside it."""
+"""Stores the arrays of a graph in a safetensors file, to which the graph refers."""
 
 import json
 import struct
@@ -16,7 +16,7 @@ from bundle.fold import Array
 
 
 def float_initializers(model: ir.Model) -> dict[str, Array]:
-    """The arrays of a graph that are weights: its float32 initializers of at least one dimension."""
+    """Weights of a graph: its float32 initializers with at least one dimension."""
     return {
         name: np.array(value.const_value.numpy())
         for name, value in model.graph.initializers.items()
@@ -27,9 +27,14 @@ def float_initializers(model: ir.Model) -> dict[str, Array]:
 
 
 def keep_apart(model: ir.Model, arrays: Mapping[str, Array]) -> None:
-    """Rename initializers of a graph whose names belong to other arrays in the same file.
+    """Rename initializers of a graph whose names stand for other arrays in the same file.
 
-    The tracer numbers what it computes in each graph anew, so one name may mean two things.
+    The tracer numbers the values of each graph separately, so the same name may occur with different
+    arrays.
+
+    Args:
+        model: graph to change in place.
+        arrays: the other arrays by name.
     """
     for name, value in list(model.graph.initializers.items()):
         if name in arrays and not np.array_equal(_numpy(value), arrays[name]):
@@ -42,21 +47,21 @@ def _numpy(value: ir.Value) -> NDArray[Any]:
 
 
 def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """A safetensors file; the same bytes for the same arrays."""
+    """Content of a safetensors file; equal arrays give equal bytes."""
     return save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})
 
 
-def serialize(model: ir.Model, outside: Mapping[str, bytes] | None = None) -> bytes:
-    """An ONNX file, without what the tracer wrote about its own source.
+def serialize(model: ir.Model, external: Mapping[str, bytes] | None = None) -> bytes:
+    """Content of an ONNX file, without the metadata in which the tracer describes the source code.
 
     Args:
         model: the graph.
-        outside: name and content of the safetensors file that holds its arrays. Those found there
-            are left out of the graph, which then refers to their bytes in that file.
+        external: content of the safetensors file that holds its arrays, by file name. The graph refers
+            to the arrays of that file instead of embedding them.
     """
     ClearMetadataAndDocStringPass()(model)
     proto = ir.serde.serialize_model(model)
-    for name, content in (outside or {}).items():
+    for name, content in (external or {}).items():
         ranges = _byte_ranges(content)
         for tensor in proto.graph.initializer:
             if tensor.name in ranges:
@@ -66,7 +71,7 @@ def serialize(model: ir.Model, outside: Mapping[str, bytes] | None = None) -> by
 
 
 def _byte_ranges(content: bytes) -> dict[str, tuple[int, int]]:
-    """Offset and length of every tensor in a safetensors file."""
+    """Offset and length in bytes of every tensor in a safetensors file."""
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
     start = 8 + length

@@ -1,4 +1,4 @@
-"""What an ONNX file says about itself, for whoever has nothing but the file."""
+"""Metadata of an ONNX file, for readers who only have that file."""
 
 import hashlib
 import json
@@ -20,15 +20,15 @@ def properties(
     normalization: str,
     weights: bytes,
 ) -> dict[str, str]:
-    """The metadata of ``predict.onnx`` and its variants: strings by key.
+    """Metadata of ``predict.onnx`` and its variants: strings by key.
 
     Args:
-        name: of the model.
+        name: name of the model.
         classes: labels in the order of the logits; a JSON array in the metadata.
-        preprocessing: how an image file becomes the input; a JSON object in the metadata.
+        preprocessing: preprocessing contract; a JSON object in the metadata.
         normalization: method of the layers that were folded.
-        weights: content of the bundle's file of weights; ``fingerprint`` is its SHA-256. Every file
-            made of these weights has it, so it tells which bundle a file comes from.
+        weights: content of ``predict.safetensors``; ``fingerprint`` is its SHA-256. All files made from
+            these weights carry it, so it identifies the bundle that a file comes from.
     """
     return {
         "name": name,
@@ -42,11 +42,11 @@ def properties(
 
 
 def annotate(model: onnx.ModelProto, metadata: Mapping[str, str], precision: str) -> None:
-    """Write metadata into a model, in place of what it had.
+    """Replace the metadata of a model.
 
     Args:
-        model: changed in place.
-        metadata: as :func:`properties` gives it.
-        precision: of the weights, in words.
+        model: model to change in place.
+        metadata: result of :func:`properties`.
+        precision: precision of the weights, such as ``float32``.
     """
     onnx.helper.set_model_props(model, {**metadata, "precision": precision})

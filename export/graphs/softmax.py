@@ -1,4 +1,4 @@
-"""Makes the softmax of a float64 graph fast where nothing of the digits that count is lost."""
+"""Makes the softmax of a float64 graph faster without losing the digits that matter."""
 
 import numpy as np
 import onnx_ir as ir
@@ -9,11 +9,14 @@ _EXACT, _FAST = ir.DataType.DOUBLE, ir.DataType.FLOAT
 
 
 def narrow_softmax(graph: ir.Graph) -> None:
-    """Take the exponentials of every softmax of float64 in float32, after its largest score was subtracted.
+    """Compute every float64 softmax in float32, after subtracting its largest score in float64.
 
-    ONNX Runtime takes exponentials in float64 one by one, ten times slower. The scores that count are
-    near the largest, 0 after the subtraction, so the weights keep a relative error of some 1e-7; all
-    before and after stays in float64.
+    ONNX Runtime computes float64 exponentials one by one, which is ten times slower. The scores that matter
+    are near the largest one, which becomes 0, so the relative error of the weights is about 1e-7. All
+    other operators stay in float64.
+
+    Args:
+        graph: graph to change in place.
     """
     for node in [node for node in graph if node.op_type == "Softmax"]:
         scores, weights = node.inputs[0], node.outputs[0]

@@ -20,7 +20,7 @@ Free = Mapping[int, str] | Sequence["Free | None"] | None
 
 
 def image_dimensions(free_size: bool) -> dict[int, str]:
-    """Free dimensions of images ``(N, H, W, C)``."""
+    """Names of the free dimensions of images ``(N, H, W, C)``, by axis."""
     return {0: BATCH, 1: HEIGHT, 2: WIDTH} if free_size else {0: BATCH}
 
 
@@ -31,20 +31,20 @@ def trace(
     output_names: Sequence[str],
     free: Sequence[Free],
 ) -> ir.Model:
-    """Trace a module, in evaluation mode, with torch's exporter.
+    """Trace a module in evaluation mode with torch's exporter.
 
     Args:
-        module: what to trace.
+        module: module to trace.
         inputs: example arguments; lists of tensors are flattened into inputs of the graph.
-        input_names, output_names: of the graph.
-        free: for each argument the names of its dimensions that are left free, by axis; a list of
-            these for a list.
+        input_names, output_names: names of the inputs and outputs of the graph.
+        free: for every argument, the names of its free dimensions by axis; for a list of tensors, a list
+            of these; None if no dimension is free.
 
     Raises:
-        ExportError: if the module cannot be traced, or fixes what is to be free.
+        ExportError: if the module cannot be traced, or does not leave these dimensions free.
     """
     shapes = tuple(_dims(one, value) for one, value in zip(free, inputs, strict=True))
-    # The tracer logs and warns about its own internals and about packages that are not needed here.
+    # The tracer logs and warns about its internals and about packages that are not needed here.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -79,7 +79,7 @@ def _dims(free: Free, value: Any) -> Any:
 
 
 def _name_dimensions(graph: ir.Graph, free: Sequence[Free]) -> None:
-    """Call free dimensions by their names, those of outputs :data:`BATCH`; the tracer numbers them."""
+    """Name the free dimensions, which the tracer numbers; those of outputs are called :data:`BATCH`."""
     for value, names in zip(graph.inputs, free, strict=False):
         if isinstance(names, Mapping) and value.shape is not None:
             sides = (names.get(axis, side) for axis, side in enumerate(value.shape))

@@ -1,4 +1,4 @@
-"""Forms of a bundle's predictions for programs that do not know bundles; nothing here needs torch."""
+"""Layouts of the predictor for programs that cannot read bundles; nothing here needs torch."""
 
 from export.layouts.predictor import Predictor, read_predictor, select_predictor
 from export.layouts.writing import LayoutName, check_layout, write_layout

@@ -1,4 +1,4 @@
-"""An MLflow model of the ONNX flavor."""
+"""The layout of an MLflow model with the ONNX flavor."""
 
 import os
 import warnings
@@ -20,7 +20,7 @@ _NEEDED = ("mlflow", "pandas", "onnxruntime")
 
 
 def check() -> None:
-    """Refuse where MLflow is not installed.
+    """Check that MLflow is installed.
 
     Raises:
         ExportError: naming what to install.
@@ -33,10 +33,10 @@ def check() -> None:
 
 
 def contents(predictor: Predictor) -> dict[str, bytes]:
-    """The files of the model's directory, as MLflow writes them: with an identifier and the time."""
-    # MLflow reports its use to its makers unless it is told not to.
+    """Content of the model's files, by path. MLflow writes a new identifier and the time into them."""
+    # MLflow sends usage data to its developers unless this is set.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    # It warns about its own internals.
+    # MLflow warns about its own internals.
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "model"

@@ -1,4 +1,4 @@
-"""What every layout is made of: one self-contained graph, and the manifest that describes it."""
+"""The predictor of a bundle as one self-contained ONNX file, from which every layout is made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from export.graphs.embedded_arrays import embed, serialize
 
 @dataclass(frozen=True)
 class Predictor:
-    """One ONNX file with its weights inside.
+    """An ONNX file with embedded weights, and the manifest that describes it.
 
     Attributes:
-        manifest: of the bundle that it belongs to.
-        content: of the file.
+        manifest: manifest of the bundle that the file was made from.
+        content: content of the file.
     """
 
     manifest: Manifest
@@ -30,29 +30,29 @@ class Predictor:
 
     @property
     def image_dims(self) -> tuple[int, ...]:
-        """Height, width and channels of its input; -1 where the size is free."""
+        """Height, width and channels of the input; -1 for a free size."""
         model = onnx.load_model_from_string(self.content)
         shape = model.graph.input[0].type.tensor_type.shape
         return tuple(side.dim_value or -1 for side in shape.dim[1:])
 
     @property
     def example(self) -> Pixels:
-        """A black image, as a batch of one."""
+        """One black image ``(1, H, W, C)`` uint8."""
         return np.zeros((1, *self.manifest.preprocessing.shape), np.uint8)
 
 
 def select_predictor(
     manifest: Manifest, contents: Mapping[str, bytes], precision: Precision | None = None
 ) -> Predictor:
-    """The predictor among the files of a bundle.
+    """Select the predictor among the files of a bundle in memory.
 
     Args:
-        manifest: of the bundle.
-        contents: its files by name.
-        precision: of the variant that is wanted; None for float32.
+        manifest: manifest of the bundle.
+        contents: content of its files by name.
+        precision: precision of the variant to select; None for float32.
 
     Raises:
-        ExportError: if the bundle has no such variant, or one ONNX file cannot hold the weights.
+        ExportError: if the bundle has no such variant, or the weights are too large for one ONNX file.
     """
     if precision is not None:
         check_precision(manifest, precision)
@@ -62,11 +62,15 @@ def select_predictor(
 
 
 def read_predictor(path: Path, precision: Precision | None = None) -> Predictor:
-    """The predictor of a bundle on disk, which is verified as a whole.
+    """Read the predictor of a bundle on disk, after checking the whole bundle.
+
+    Args:
+        path: directory of the bundle.
+        precision: precision of the variant to read; None for float32.
 
     Raises:
-        BundleError: if the bundle is not what was written.
-        ExportError: as :func:`select_predictor`.
+        BundleError: if the bundle is invalid.
+        ExportError: see :func:`select_predictor`.
     """
     bundle = load_bundle(path)
     if precision is None:
@@ -75,13 +79,17 @@ def read_predictor(path: Path, precision: Precision | None = None) -> Predictor:
     name = files.VARIANTS[precision]
     contents = {name: (path / name).read_bytes()}
     if describe_files(contents)[name] != bundle.manifest.files[name]:
-        raise ExportError(f"{path / name} changed while it was read")
+        raise ExportError(f"{path / name} changed while it was being read")
     return select_predictor(bundle.manifest, contents, precision)
 
 
 def check_precision(manifest: Manifest, precision: Precision) -> None:
-    """Refuse a variant that a bundle does not have."""
+    """Check that a bundle has a variant.
+
+    Raises:
+        ExportError: if it does not.
+    """
     if files.VARIANTS[precision] not in manifest.files:
         raise ExportError(
-            f"the bundle {manifest.name} has no {precision} variant: export its run with one"
+            f"the bundle {manifest.name} has no {precision} variant: export the run again with one"
         )

@@ -1,4 +1,4 @@
-"""A model of a Triton model repository: its configuration, its labels, and the graph as version 1."""
+"""The layout of a model in a Triton model repository: configuration, labels, and version 1."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ MODEL = "1/model.onnx"
 
 MAX_BATCH = 64
 
-# The batch dimension is Triton's own: dims leave it out. Both ends of the batch size are run before
-# the model is called ready.
+# Triton adds the batch dimension itself: dims omit it. The smallest and the largest batch are run before
+# the model is reported as ready.
 _TEMPLATE = """\
 name: "{name}"
 platform: "onnxruntime_onnx"
@@ -44,15 +44,17 @@ model_warmup [
 
 
 def contents(predictor: Predictor) -> dict[str, bytes]:
-    """The files of the model's directory.
+    """Content of the model's files, by path.
 
     Raises:
-        ExportError: if a class cannot be a line of the file of labels.
+        ExportError: if a class name cannot be a line of the labels file.
     """
     manifest = predictor.manifest
     for label in manifest.classes:
         if not label or len(label.splitlines()) > 1:
-            raise ExportError(f"Triton has one class a line, so {label!r} cannot be one")
+            raise ExportError(
+                f"Triton reads one class name per line, so {label!r} cannot be a class name"
+            )
     shape = _list(manifest.preprocessing.shape)
     config = _TEMPLATE.format(
         name=manifest.name,

@@ -21,11 +21,11 @@ class _Directory:
     """A layout that is a directory.
 
     Attributes:
-        title: what it is called.
-        marker: the file by which it is known.
-        contents: its files by name.
-        nested: whether it is made inside the given directory, under the model's name.
-        check: raises if it cannot be made here.
+        title: its name in messages, with an article.
+        marker: name of the file by which such a directory is recognized.
+        contents: returns the content of its files by path.
+        nested: whether it is made inside the given directory, under the name of the model.
+        check: raises :class:`ExportError` if a required package is missing.
     """
 
     title: str
@@ -44,32 +44,33 @@ _DIRECTORIES = {
 
 
 def check_layout(layout: LayoutName, path: Path, name: str, *, replace: bool) -> Path:
-    """Refuse what :func:`write_layout` would not write.
+    """Check that :func:`write_layout` would write to a path.
 
     Args:
-        layout: its name.
-        path: the file ``.onnx``; the Triton model repository; the directory of the MLflow model.
-        name: of the model.
-        replace: whether the same model, in the same layout, may be replaced.
+        layout: name of the layout.
+        path: the ``.onnx`` file, the Triton model repository, or the directory of the MLflow model.
+        name: name of the model.
+        replace: whether an existing model in the same layout may be replaced.
 
     Returns:
-        What would be made: ``path``, or the model's directory in the repository.
+        What would be written: ``path``, or the directory of the model in the repository.
 
     Raises:
-        ExportError: if the path is taken or unfit, or a package is missing.
+        ExportError: if the path exists or is unsuitable, or a package is missing.
     """
     if layout == "onnx":
         if path.suffix != SUFFIX:
-            raise ExportError(f"{path} does not end in {SUFFIX}: give the file to write")
-        return _check_place(path, path.is_file(), "a file", replace=replace)
+            raise ExportError(f"{path} does not end in {SUFFIX}: name the file to write")
+        return _check_destination(path, path.is_file(), "a file", replace=replace)
     kind = _DIRECTORIES[layout]
     kind.check()
     if path.exists() and not path.is_dir():
-        raise ExportError(f"{path} is a file: give a directory")
+        raise ExportError(f"{path} is a file: name a directory")
     if (path / MANIFEST).is_file():
         raise ExportError(f"{path} is a bundle: choose another path")
-    place = path / name if kind.nested else path
-    return _check_place(place, (place / kind.marker).is_file(), kind.title, replace=replace)
+    destination = path / name if kind.nested else path
+    known = (destination / kind.marker).is_file()
+    return _check_destination(destination, known, kind.title, replace=replace)
 
 
 def write_layout(
@@ -77,32 +78,32 @@ def write_layout(
 ) -> Path:
     """Write a predictor in a layout.
 
-    A Triton model is added to the repository: other models that are there stay as they are.
+    A Triton model is added to the repository: other models in it stay as they are.
 
     Args:
-        layout, path, replace: as :func:`check_layout` takes them.
-        predictor: the graph.
+        layout, path, replace: see :func:`check_layout`.
+        predictor: predictor to write.
 
     Returns:
-        What was made.
+        Path of what was written.
 
     Raises:
-        ExportError: if the path is taken or unfit, a package is missing, or the layout cannot
+        ExportError: if the path exists or is unsuitable, a package is missing, or the layout cannot
             express the model.
-        OSError: if it cannot be written; what was there before is there again.
+        OSError: if the layout cannot be written; an existing one is then restored.
     """
-    place = check_layout(layout, path, predictor.manifest.name, replace=replace)
+    destination = check_layout(layout, path, predictor.manifest.name, replace=replace)
     if layout == "onnx":
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_file(place, predictor.content)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        write_file(destination, predictor.content)
     else:
-        write_directory(place, _DIRECTORIES[layout].contents(predictor))
-    return place
+        write_directory(destination, _DIRECTORIES[layout].contents(predictor))
+    return destination
 
 
-def _check_place(place: Path, known: bool, title: str, *, replace: bool) -> Path:
-    if place.exists() and not replace:
-        raise ExportError(f"{place} already exists: choose another path, or allow replacing it")
-    if place.exists() and not known:
-        raise ExportError(f"{place} is not {title}, so it is not replaced: choose another path")
-    return place
+def _check_destination(path: Path, known: bool, title: str, *, replace: bool) -> Path:
+    if path.exists() and not replace:
+        raise ExportError(f"{path} already exists: choose another path or allow replacing it")
+    if path.exists() and not known:
+        raise ExportError(f"{path} is not {title} and will not be replaced: choose another path")
+    return path

@@ -1,1 +1,1 @@
-"""A network as graphs: its normalization sites, and what is traced."""
+"""Networks as graphs: normalization sites, tracing, and composition."""

@@ -1,4 +1,4 @@
-"""Finds where a traced network applies the scale and shift of its normalization sites."""
+"""Finds the Mul and Add by which a traced network applies the scale and shift of its sites."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from export.network.sites import NormSite
 
 @dataclass(frozen=True)
 class AffineNodes:
-    """The Mul and the Add that stand for a site in a graph.
+    """The Mul and the Add that replace a site in a graph.
 
     Attributes:
-        multiply, add: the nodes.
-        scale, shift: what the graph takes for them; inputs of the graph.
+        multiply, add: the two nodes.
+        scale, shift: the inputs of the graph that they use.
     """
 
     multiply: ir.Node
@@ -26,16 +26,16 @@ class AffineNodes:
 
     @property
     def value(self) -> ir.Value:
-        """What is normalized."""
+        """The value that the site normalizes."""
         return other_input(self.multiply, self.scale)
 
     @property
     def result(self) -> ir.Value:
-        """What the site gives."""
+        """The output of the site."""
         return self.add.outputs[0]
 
     def replace_by(self, value: ir.Value) -> None:
-        """Give another value to all that took the site's result, and remove the site."""
+        """Replace the output of the site by another value, and remove the two nodes."""
         graph = self.add.graph
         assert graph is not None
         replace_value(self.result, value)
@@ -48,10 +48,11 @@ def find_affine_nodes(
     """Find the Mul and Add of every site, in the order of the sites.
 
     Args:
-        scales, shifts: inputs of the graph, one for each site.
+        sites: normalization sites of the network.
+        scales, shifts: inputs of the graph, one per site.
 
     Raises:
-        ExportError: if one is not applied exactly once.
+        ExportError: if one of them is not applied exactly once.
     """
     found = []
     for site, scale, shift in zip(sites, scales, shifts, strict=True):
@@ -70,11 +71,11 @@ def _consumer(value: ir.Value, op_type: str, site: NormSite) -> ir.Node:
 
 
 def _message(site: NormSite) -> str:
-    return f"the traced graph does not apply {site.name!r} once as scale and shift"
+    return f"the traced graph does not apply the scale and shift of {site.name!r} exactly once"
 
 
 def other_input(node: ir.Node, one: ir.Value) -> ir.Value:
-    """The other one of a node's two inputs."""
+    """The other of a node's two inputs."""
     first, second = node.inputs
     other = second if first is one else first
     assert other is not None

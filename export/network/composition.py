@@ -1,4 +1,4 @@
-"""Composes ``observe.onnx`` and ``compensate.onnx`` from the traced network and the templates."""
+"""Composes ``observe.onnx`` and ``compensate.onnx`` from traced graphs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,12 +29,14 @@ def compose_observe(
 ) -> None:
     """Turn a traced network into ``observe.onnx``, in place.
 
-    Every site normalizes with prior and batch merged, as the torch layer does under an
+    Every site normalizes with the merged moments of prior and batch, as the torch layer does under an
     :class:`rn_model.layers.observation.Observation`.
 
     Args:
-        model: image to logits; its last inputs are the scales and shifts of the sites.
-        nodes: Mul and Add of every site in it.
+        model: graph from image to logits; its last inputs are the scales and shifts of the sites.
+        sites: normalization sites of the network.
+        nodes: Mul and Add of every site in the graph.
+        templates: traced layers that replace them.
     """
     graph = model.graph
     image = graph.inputs[0]
@@ -64,7 +66,7 @@ def compose_observe(
 
 
 def compose_compensate(sites: Sequence[NormSite], templates: Templates) -> ir.Model:
-    """``compensate.onnx``: flat raw target moments to flat scale and shift, in float64."""
+    """Compose ``compensate.onnx``: from raw target moments to scale and shift, flat vectors in float64."""
     sizes = [site.channels for site in sites]
     inputs = [make_value(name, ir.DataType.DOUBLE, [sum(sizes)]) for name in COMPENSATE_INPUTS]
     graph = ir.Graph(inputs, [], nodes=[], opset_imports={"": OPSET}, name="compensate")
@@ -87,7 +89,7 @@ def compose_compensate(sites: Sequence[NormSite], templates: Templates) -> ir.Mo
 
 
 def _free_names(graph: ir.Graph, names: set[str]) -> None:
-    """Rename what the network computes under these names."""
+    """Rename the values of the network that have these names."""
     for node in graph:
         for value in node.outputs:
             if value.name in names:
@@ -103,7 +105,7 @@ def _give(
 
 
 def _state(graph: ir.Graph, site: NormSite, dtype: Any) -> list[ir.Value]:
-    """The layer's parameters and buffers as initializers, all floating ones in one dtype."""
+    """Add the parameters and buffers of a layer as initializers, with one dtype for all floats."""
     values = []
     for name, tensor in state(site.layer).items():
         array = tensor.detach().numpy()

@@ -1,4 +1,4 @@
-"""The network as a torch module that is ready to be traced, and what leads into it."""
+"""Torch modules to trace: pixel scaling, input features, and the network with explicit sites."""
 
 import copy
 
@@ -12,7 +12,7 @@ from rn_model.layers.conversion.surgery import replace_modules
 
 
 class Scaling(nn.Module):
-    """Pixels ``(N, H, W, C)`` uint8 to the network's input ``(N, C, H, W)`` float32."""
+    """Maps pixels ``(N, H, W, C)`` uint8 to the network's input ``(N, C, H, W)`` float32."""
 
     factor: Tensor
     offset: Tensor
@@ -29,7 +29,7 @@ class Scaling(nn.Module):
 
 
 class _AffineSite(nn.Module):
-    """Stands in for a normalization layer: its scale and shift, given for each forward pass."""
+    """Stands in for a normalization layer; applies a scale and shift that are set before each pass."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,10 +41,10 @@ class _AffineSite(nn.Module):
 
 
 class PredictGraph(nn.Module):
-    """Image to logits, every normalization an explicit scale and shift that come as inputs.
+    """Maps an image to logits; scale and shift of every normalization layer are inputs.
 
-    They are inputs, not constants, so that no optimization of the tracer touches them before they are
-    folded, or replaced by what observes.
+    They are inputs, not constants, so that the tracer does not optimize them away before they are folded,
+    or replaced by nodes that observe the batch.
     """
 
     def __init__(self, model: nn.Module, sites: list[NormSite], scaling: Scaling) -> None:
@@ -66,12 +66,14 @@ class PredictGraph(nn.Module):
 
 
 def input_features(image: Tensor) -> Tensor:
-    """Simple features by which an image that does not belong is told: ``(N, 4)`` float32.
+    """Simple features ``(N, 4)`` float32 for detecting images that do not belong to the domain.
 
-    In the order of :data:`bundle.interface.FEATURES`.
+    In the order of :data:`bundle.interface.FEATURES`: mean and standard deviation over all pixels, and mean
+    absolute difference of neighbouring pixels along the height and along the width, each in units of
+    the full pixel range.
 
-    Mean and standard deviation of all pixels, and mean absolute difference of neighbours along the
-    height and along the width, each in units of the full pixel range.
+    Args:
+        image: pixels ``(N, H, W, C)`` uint8.
     """
     x = image.float() / 255
     flat = x.flatten(1)

@@ -15,9 +15,9 @@ class NormSite:
     """A normalization layer as the exporter sees it.
 
     Attributes:
-        name: of the layer in the network.
-        layer: the module.
-        offset: where its channels begin in the flat vectors.
+        name: name of the layer in the network.
+        layer: the layer.
+        offset: index in the flat vectors where its channels begin.
         rank: number of dimensions of its input, batch included.
     """
 
@@ -33,30 +33,30 @@ class NormSite:
 
     @property
     def slice(self) -> slice:
-        """Its part of the flat vectors."""
+        """The part of the flat vectors that belongs to the site."""
         return slice(self.offset, self.offset + self.channels)
 
     @property
     def broadcast_shape(self) -> tuple[int, ...]:
-        """Shape in which a per-channel vector meets the layer's input, batch left out."""
+        """Shape ``(C, 1, ...)`` in which a per-channel vector broadcasts against the layer's input."""
         return (self.channels, *[1] * (self.rank - 2))
 
 
 def find_sites(model: nn.Module, x: Tensor) -> list[NormSite]:
-    """Every domain-specific normalization of a network, in definition order.
+    """Find every domain-specific normalization layer of a network, in definition order.
 
     Args:
-        model: in evaluation mode.
-        x: an input of the network.
+        model: network in evaluation mode.
+        x: an input of the network, images first.
 
     Raises:
-        ExportError: if the network cannot be run; if there is no site; if one takes part not exactly
-            once in a forward pass: its moments in two places are two things, and one set of statistics
-            cannot be both; or if the rows of its input are not the images.
+        ExportError: if the network cannot be run; if it has no such layer; if a layer does not run exactly
+            once in a forward pass, because one set of statistics cannot describe the inputs of two calls;
+            or if the rows of a layer's input are not the images.
     """
     layers = list(domain_norms(model))
     if not layers:
-        raise ExportError("the model has no normalization to adapt: convert it first")
+        raise ExportError("the model has no normalization layer to adapt: convert it first")
     shapes: dict[str, list[torch.Size]] = {name: [] for name, _ in layers}
     handles = [
         layer.register_forward_pre_hook(
@@ -69,7 +69,9 @@ def find_sites(model: nn.Module, x: Tensor) -> list[NormSite]:
             model(x)
     except Exception as error:  # a network may raise anything
         reason = describe_error(error)
-        raise ExportError(f"the network does not take images {tuple(x.shape)}: {reason}") from error
+        raise ExportError(
+            f"the network cannot be run on images {tuple(x.shape)}: {reason}"
+        ) from error
     finally:
         for handle in handles:
             handle.remove()
@@ -85,15 +87,15 @@ def find_sites(model: nn.Module, x: Tensor) -> list[NormSite]:
 def _check_calls(name: str, shapes: list[torch.Size], images: int) -> None:
     if len(shapes) != 1:
         advice = (
-            "give every place a layer of its own"
+            "use a separate layer for every call"
             if shapes
-            else "take it out of the network, or leave it out of the conversion"
+            else "remove it from the network, or exclude it from the conversion"
         )
         raise ExportError(
             f"normalization layer {name!r} runs {len(shapes)} times in a forward pass; {advice}"
         )
     if shapes[0][0] != images:
         raise ExportError(
-            f"normalization layer {name!r} takes {shapes[0][0]} rows of {images} images, and cannot tell"
-            " which image a row is of: let it take (N, C, *), one row an image"
+            f"normalization layer {name!r} takes {shapes[0][0]} rows for {images} images, so rows cannot be"
+            " assigned to images: its input must be (N, C, *), one row per image"
         )

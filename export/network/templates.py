@@ -1,7 +1,7 @@
-"""What a normalization layer does, traced once for every kind of layer in a network.
+"""Traces normalization layers, once for every kind of layer in a network.
 
 A network has many normalization layers but few kinds of them. Their equations are traced from the torch
-modules, with all that belongs to one layer as inputs, and put into the graph wherever the kind occurs.
+modules, with the parameters and buffers of a layer as inputs, and inserted for every layer of that kind.
 """
 
 import copy
@@ -26,7 +26,7 @@ from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
 
 DOMAIN: Domain = "target"
-# The tracer takes a size of 0 or 1 for a fixed one.
+# The tracer treats sizes of 0 and 1 as fixed.
 _SIZE = 3
 
 Kind = tuple[Any, ...]
@@ -34,14 +34,15 @@ Kind = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Templates:
-    """The pieces from which graphs are composed.
+    """Traced graphs from which larger graphs are composed.
 
     Attributes:
-        features: image to input features.
-        observe: for each kind of site: input, image weight, prior weight, prior mean and variance,
-            state of the layer, to output, batch mean and batch variance; in float32.
-        compensate: for each kind: mean, variance, state, to scale and shift; in float64 but for what
-            :func:`export.graphs.softmax.narrow_softmax` says.
+        features: graph from an image to its input features.
+        observe: graph by kind of site. Inputs: input of the layer, image weight, prior weight, prior mean
+            and variance, state of the layer. Outputs: output of the layer, batch mean and batch
+            variance. All in float32.
+        compensate: graph by kind of site, from mean, variance and state of the layer to scale and shift.
+            In float64, except in :func:`export.graphs.softmax.narrow_softmax`.
     """
 
     features: ir.Graph
@@ -50,14 +51,14 @@ class Templates:
 
 
 def kind(site: NormSite) -> Kind:
-    """What tells layers apart that do not compute the same function of input and state."""
+    """Key of a layer: layers with equal keys compute the same function of input and state."""
     options = sorted((k, repr(v)) for k, v in vars(site.layer).items() if not k.startswith("_"))
     shapes = [(name, value.dtype, tuple(value.shape)) for name, value in state(site.layer).items()]
     return (type(site.layer), site.rank, *options, *shapes)
 
 
 def state(layer: DomainNorm) -> dict[str, Tensor]:
-    """Parameters and buffers of a layer by name, in the order in which its templates take them."""
+    """Parameters and buffers of a layer by name, in the order in which its templates expect them."""
     return dict(sorted(layer.state_dict().items()))
 
 
@@ -110,7 +111,7 @@ class _Compensate(nn.Module):
 
 
 class _All(nn.Module):
-    """All templates side by side, so that they are traced in one go."""
+    """All templates in one module, so that they are traced together."""
 
     def __init__(self, parts: Sequence[_Observe | _Compensate]) -> None:
         super().__init__()
@@ -124,11 +125,12 @@ class _All(nn.Module):
 
 
 def trace_templates(sites: Sequence[NormSite], image: Tensor, free_size: bool) -> Templates:
-    """Trace every kind of layer among ``sites``.
+    """Trace every kind of layer among the sites.
 
     Args:
+        sites: normalization sites of the network.
         image: example pixels ``(N, H, W, C)`` uint8.
-        free_size: whether the height and width of images may vary.
+        free_size: whether the height and width of images are free.
     """
     kinds = {kind(site): site for site in sites}
     parts = [make(site) for make in (_Observe, _Compensate) for site in kinds.values()]

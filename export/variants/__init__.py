@@ -1,1 +1,1 @@
-"""The folded graph in lower precision."""
+"""Variants of the folded graph in lower precision."""

@@ -6,13 +6,13 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 
 def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with weights and activations in float16.
+    """Convert the weights and activations of a graph to float16.
 
-    Inputs and outputs keep their types: uint8 images in, float32 logits out. Operators that have no
-    float16 form stay in float32 between casts.
+    Inputs and outputs keep their types: uint8 images and float32 logits. Operators without a float16
+    implementation stay in float32 between casts.
 
     Args:
-        model: holds its arrays; left unchanged.
+        model: graph with embedded arrays; left unchanged.
     """
     copied = onnx.ModelProto()
     copied.CopyFrom(model)
@@ -21,13 +21,13 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def rounding_session(model: onnx.ModelProto) -> ort.InferenceSession:
-    """A session on the CPU that rounds every value to float16, as a GPU does.
+    """Make a session on the CPU that rounds every value to float16, as a GPU does.
 
-    ONNX Runtime's CPU kernels compute halves in float32, and it drops the casts between one and the
-    next: such a session would neither round nor overflow.
+    ONNX Runtime computes float16 operators in float32 on the CPU, and removes the casts between them: an
+    ordinary session would neither round nor overflow.
 
     Args:
-        model: as :func:`to_float16` gives it; left unchanged.
+        model: result of :func:`to_float16`; left unchanged.
     """
     rounded = onnx.ModelProto()
     rounded.CopyFrom(model)
@@ -35,10 +35,11 @@ def rounding_session(model: onnx.ModelProto) -> ort.InferenceSession:
     for node in model.graph.node:
         changed = rounded.graph.node.add()
         changed.CopyFrom(node)
-        for place, name in enumerate(node.output):
+        for index, name in enumerate(node.output):
             if name:
-                # It has a kernel for halves, so casts must meet it; optimizations would remove it.
-                changed.output[place] = f"{name}.unrounded"
+                # Identity has a float16 kernel, which forces a cast before it; optimizations are off,
+                # because they would remove it.
+                changed.output[index] = f"{name}.unrounded"
                 rounded.graph.node.append(
                     onnx.helper.make_node("Identity", [f"{name}.unrounded"], [name])
                 )

@@ -20,15 +20,15 @@ _ELEMENTWISE = {"Mul", "Add", "Sub", "Div"}
 
 
 def to_int8(model: onnx.ModelProto, images: Pixels) -> onnx.ModelProto:
-    """The same graph with 8-bit weights and activations, as pairs of QuantizeLinear and DequantizeLinear.
+    """Quantize weights and activations to 8 bits, as pairs of QuantizeLinear and DequantizeLinear.
 
-    Weights are symmetric, with a scale per output channel; activations are unsigned, in the range that
-    they take on the given images. On x86 processors without VNNI sums of such products can saturate;
-    ONNX Runtime's session option ``session.x64quantprecision`` = ``1`` keeps them exact there.
+    Weights are symmetric with one scale per output channel. Activations are unsigned; their ranges are
+    measured on the given images. On x86 processors without VNNI, sums of such products can saturate; ONNX
+    Runtime's session option ``session.x64quantprecision`` = ``1`` keeps them exact there.
 
     Args:
-        model: holds its arrays; left unchanged.
-        images: pixels ``(N, H, W, C)`` uint8 on which the ranges are measured.
+        model: graph with embedded arrays; left unchanged.
+        images: pixels ``(N, H, W, C)`` uint8 for int8 calibration.
     """
     with TemporaryDirectory() as folder:
         prepared, quantized = Path(folder) / "prepared.onnx", Path(folder) / "quantized.onnx"
@@ -48,9 +48,9 @@ def to_int8(model: onnx.ModelProto, images: Pixels) -> onnx.ModelProto:
 
 
 def _per_channel_arithmetic(model: onnx.ModelProto) -> list[str]:
-    """Nodes that combine a constant with an activation: pixel scaling, and sites that are not folded.
+    """Names of nodes that combine a constant with an activation: pixel scaling and unfolded sites.
 
-    Their constants would share one scale over all channels, which differ widely there.
+    Their constants differ widely between channels, but would share one scale.
     """
     constants = {tensor.name for tensor in model.graph.initializer}
     return [
@@ -61,7 +61,7 @@ def _per_channel_arithmetic(model: onnx.ModelProto) -> list[str]:
 
 
 def _transposed_in_groups(model: onnx.ModelProto) -> list[str]:
-    """Transposed convolutions of several groups: ONNX Runtime has no scale per output channel for them."""
+    """Names of grouped transposed convolutions, for which ONNX Runtime has no scale per output channel."""
     return [
         node.name
         for node in model.graph.node
@@ -71,7 +71,7 @@ def _transposed_in_groups(model: onnx.ModelProto) -> list[str]:
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]
-    """Feeds images to the calibration, batch by batch."""
+    """Feeds images to the int8 calibration, batch by batch."""
 
     def __init__(self, images: Pixels) -> None:
         starts = range(0, len(images), CALIBRATION_BATCH)

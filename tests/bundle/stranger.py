@@ -1,4 +1,4 @@
-"""A reader of bundles as someone writes it who has docs/bundle.md and nothing else of this project."""
+"""A reader of bundles written from docs/bundle.md alone, without any code of this project."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ REQUIRED = [
 
 
 class Stranger:
-    """A bundle, read by the book."""
+    """A bundle, read as the specification says."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,7 +41,7 @@ class Stranger:
         self.count = float(self.manifest["target"].get("prior_count", 64))
 
     def predict(self, image: Array, arrays: dict[str, Array] | None = None) -> Array:
-        """Logits; under the arrays in the directory, or these."""
+        """Logits with the given arrays, or with those of the directory."""
         options = ort.SessionOptions()
         if arrays is not None:
             values = [ort.OrtValue.ortvalue_from_numpy(array) for array in arrays.values()]
@@ -51,7 +51,7 @@ class Stranger:
         return logits
 
     def observe(self, image: Array, weight: Array) -> list[Array]:
-        """All four outputs of observe.onnx under the present moments."""
+        """All four outputs of observe.onnx under the current moments."""
         session = ort.InferenceSession(self.path / "observe.onnx")
         mean, variance = self.moments
         inputs = {
@@ -66,11 +66,11 @@ class Stranger:
         )
         return found
 
-    def adapt(self, image: Array, most: float = 2048) -> None:
+    def adapt(self, image: Array, limit: float = 2048) -> None:
         """Merge a batch into the moments."""
         _, batch_mean, batch_variance, _ = self.observe(image, np.ones(len(image), np.float32))
         mean, variance = self.moments
-        self.count = min(self.count, most - len(image))
+        self.count = min(self.count, limit - len(image))
         a = len(image) / (self.count + len(image))
         d = batch_mean.astype(np.float64) - mean
         self.moments = (
@@ -80,7 +80,7 @@ class Stranger:
         self.count += len(image)
 
     def refold(self) -> dict[str, Array]:
-        """All arrays of predict.onnx under the present moments."""
+        """All arrays of predict.onnx under the current moments."""
         mean, variance = self.moments
         session = ort.InferenceSession(self.path / "compensate.onnx")
         scale, shift = session.run(["scale", "shift"], {"mean": mean, "variance": variance})

@@ -53,7 +53,7 @@ def test_a_signature_by_another_key(signed: Path) -> None:
     message = refusal(signed, OTHER.public_key())
     assert message == (
         f"manifest.sig was made with the key {key_id(PUBLIC)[:16]},"
-        f" trusted is {key_id(OTHER.public_key())[:16]}"
+        f" not with the trusted key {key_id(OTHER.public_key())[:16]}"
     )
 
 
@@ -104,7 +104,7 @@ def test_a_signature_has_one_spelling(signed: Path) -> None:
 def test_a_truncated_signature(signed: Path, size: int) -> None:
     content = (signed / files.SIGNATURE).read_bytes()
     (signed / files.SIGNATURE).write_bytes(content[:size])
-    assert refusal(signed, PUBLIC) == f"manifest.sig has {size} bytes, a signature has 162"
+    assert refusal(signed, PUBLIC) == f"manifest.sig has {size} bytes; a signature has 162"
 
 
 def test_an_oversized_signature_is_not_read(signed: Path) -> None:
@@ -186,12 +186,12 @@ def test_keys_of_another_kind(tmp_path: Path) -> None:
     path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, RAW[0])
     )
-    with pytest.raises(BundleError, match="another kind than Ed25519"):
+    with pytest.raises(BundleError, match="not an Ed25519 key"):
         read_private_key(path)
     path.write_bytes(
         key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
     )
-    with pytest.raises(BundleError, match="another kind than Ed25519"):
+    with pytest.raises(BundleError, match="not an Ed25519 key"):
         read_public_key(path)

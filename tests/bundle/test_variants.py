@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 
 from bundle import files, load_bundle
-from bundle.reading.graphs import outside
+from bundle.reading.graphs import external_initializers
 from tests.bundle.reading.test_trial_run import wrong_padding
 from tests.bundle.tampering import edited, refusal, rehash, replace_file, write_manifest
 
@@ -31,7 +31,7 @@ def varied(path: Path) -> Path:
     """A bundle with a variant that holds its arrays."""
     arrays = load_bundle(path).predict_arrays
     model = onnx.load_model_from_string((path / files.PREDICT).read_bytes())
-    for tensor in outside(model.graph):
+    for tensor in external_initializers(model.graph):
         tensor.CopyFrom(numpy_helper.from_array(arrays[tensor.name], tensor.name))
     (path / files.PREDICT_FP16).write_bytes(model.SerializeToString())
     manifest = json.loads((path / files.MANIFEST).read_text())
@@ -50,7 +50,7 @@ def test_a_changed_variant_is_seen(varied: Path) -> None:
     content = bytearray((varied / files.PREDICT_FP16).read_bytes())
     content[-1] ^= 1
     (varied / files.PREDICT_FP16).write_bytes(content)
-    assert refusal(varied) == "predict.fp16.onnx was changed: its SHA-256 is not the manifest's"
+    assert refusal(varied) == "predict.fp16.onnx was changed: its SHA-256 differs from the manifest"
 
 
 def test_a_variant_that_does_not_run_is_refused(varied: Path) -> None:
@@ -63,9 +63,9 @@ def test_a_variant_that_does_not_run_is_refused(varied: Path) -> None:
 @pytest.mark.parametrize(
     ("variants", "reason"),
     [
-        ({}, "describes the variants [], but lists ['predict.fp16.onnx']"),
+        ({}, "describes the variants [] but lists the files ['predict.fp16.onnx']"),
         ({"float16": {**DESCRIPTION, "file": files.PREDICT_INT8}}, "describes the variants"),
-        ({"int8": DESCRIPTION}, "the variant int8 must be predict.int8.onnx"),
+        ({"int8": DESCRIPTION}, "the file of the variant int8 must be predict.int8.onnx"),
         ({"float16": {**DESCRIPTION, "agreement": 1.5}}, "variants.float16.agreement"),
         ({"float16": {**DESCRIPTION, "file": "../x"}}, "describes the variants"),
         ({"float8": DESCRIPTION}, "variants.float8"),
@@ -79,7 +79,7 @@ def test_what_is_said_of_variants_must_be_so(
 
 def test_a_variant_keeps_its_arrays_inside(varied: Path) -> None:
     replace_file(varied, files.PREDICT_FP16, (varied / files.PREDICT).read_bytes())
-    assert "outside of the file, where nothing may be" in refusal(varied)
+    assert "is stored in another file, which is not allowed" in refusal(varied)
 
 
 def test_a_variant_takes_and_gives_what_predict_does(varied: Path) -> None:

@@ -138,7 +138,7 @@ class Pair(TinyNet):
 
 
 def test_a_model_that_gives_more_than_logits_is_refused(tmp_path: Path) -> None:
-    assert "gives a tuple, expected logits" in refusal(convert_normalization(Pair()), tmp_path)
+    assert "returns a tuple instead of logits" in refusal(convert_normalization(Pair()), tmp_path)
 
 
 def test_a_model_that_cannot_be_copied_is_refused(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_logits_that_a_norm_gives(tmp_path: Path) -> None:
 
 
 def test_a_model_that_was_not_converted_is_refused(tmp_path: Path) -> None:
-    assert "no normalization to adapt: convert it first" in refusal(SmallNet(), tmp_path)
+    assert "no normalization layer to adapt: convert it first" in refusal(SmallNet(), tmp_path)
 
 
 @pytest.mark.parametrize("count", [2, 4])

@@ -83,7 +83,7 @@ def test_a_layout_of_a_bundle_predicts_what_the_bundle_does(
             ("--layout", "triton", "--fp16", "--int8"),
             "triton holds one graph: give --fp16 or --int8",
         ),
-        (("--layout", "onnx"), "does not end in .onnx: give the file to write"),
+        (("--layout", "onnx"), "does not end in .onnx: name the file to write"),
     ],
 )
 def test_what_makes_no_sense_for_a_bundle_is_refused(
@@ -97,7 +97,7 @@ def test_a_variant_that_the_bundle_does_not_have_is_refused(
     small_bundle: Path, tmp_path: Path
 ) -> None:
     line = refusal(small_bundle, "--out", tmp_path / "a.onnx", "--layout", "onnx", "--int8")
-    assert line == "the bundle small has no int8 variant: export its run with one"
+    assert line == "the bundle small has no int8 variant: export the run again with one"
 
 
 def test_too_great_a_loss_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_integers_without_images_are_refused(tmp_path: Path) -> None:
 
 def test_a_name_that_cannot_be_one_is_refused_in_one_line(small_run: Path, tmp_path: Path) -> None:
     line = refusal(small_run, "--out", tmp_path / "out", "--name", "two words")
-    assert line.startswith("'two words' cannot name a model: give up to 64 letters")
+    assert line.startswith("'two words' is not a valid model name: use up to 64 letters")
 
 
 def test_a_taken_place_is_refused_before_the_run_is_read(tmp_path: Path, full_bundle: Path) -> None:

@@ -77,10 +77,10 @@ def test_values_that_are_no_numbers(path: Path, name: str) -> None:
     weight = load_bundle(path).predict_arrays["network.head.weight"].copy()
     weight[0, 0] = np.nan
     replace_arrays(path, name, **{"network.head.weight": weight})
-    assert refusal(path) == f"{name}: 'network.head.weight' holds values that are not numbers"
+    assert refusal(path) == f"{name}: 'network.head.weight' holds NaN values"
 
 
 @pytest.mark.parametrize("key", [files.TARGET_MEAN, files.SOURCE_VARIANCE])
 def test_moments_out_of_range(path: Path, key: str) -> None:
     replace_arrays(path, files.BASE, **{key: np.full(9, 1e39)})
-    assert refusal(path) == f"base.safetensors: {key} is out of the range of single precision"
+    assert refusal(path) == f"base.safetensors: {key} exceeds the range of single precision"

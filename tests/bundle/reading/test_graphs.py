@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from bundle import files
-from bundle.reading.graphs import outside
+from bundle.reading.graphs import external_initializers
 from tests.bundle.tampering import edited, refusal, replace_arrays, replace_file
 
 
@@ -23,8 +23,8 @@ def changed(path: Path, name: str, change: Callable[[onnx.ModelProto], object]) 
     return message
 
 
-def first_outside(model: onnx.ModelProto) -> onnx.TensorProto:
-    return outside(model.graph)[0]
+def first_external(model: onnx.ModelProto) -> onnx.TensorProto:
+    return external_initializers(model.graph)[0]
 
 
 @pytest.mark.parametrize("name", [files.PREDICT, files.OBSERVE])
@@ -46,7 +46,7 @@ def first_outside(model: onnx.ModelProto) -> onnx.TensorProto:
 )
 def test_arrays_elsewhere_are_refused(path: Path, name: str, key: str, value: str) -> None:
     def move(model: onnx.ModelProto) -> None:
-        for entry in first_outside(model).external_data:
+        for entry in first_external(model).external_data:
             if entry.key == key:
                 entry.value = value
 
@@ -56,7 +56,7 @@ def test_arrays_elsewhere_are_refused(path: Path, name: str, key: str, value: st
 @pytest.mark.parametrize("keys", [["location"], ["location", "offset", "length", "checksum"]])
 def test_arrays_whose_place_is_not_clear_are_refused(path: Path, keys: list[str]) -> None:
     def rewrite(model: onnx.ModelProto) -> None:
-        tensor = first_outside(model)
+        tensor = first_external(model)
         found = {entry.key: entry.value for entry in tensor.external_data}
         del tensor.external_data[:]
         for key in keys:
@@ -72,7 +72,9 @@ def test_compensation_keeps_its_arrays_inside(path: Path) -> None:
         tensor.data_location = TensorProto.EXTERNAL
         tensor.external_data.add(key="location", value=files.BASE)
 
-    assert "outside of the file" in changed(path, files.COMPENSATE, move)
+    assert "is stored in another file, which is not allowed" in changed(
+        path, files.COMPENSATE, move
+    )
 
 
 def test_a_file_read_by_a_constant_is_refused(path: Path) -> None:
@@ -103,13 +105,13 @@ NODES = {
 @pytest.mark.parametrize("kind", NODES)
 def test_operators_that_are_not_of_the_standard(path: Path, kind: str) -> None:
     message = changed(path, files.OBSERVE, lambda model: model.graph.node.append(NODES[kind]))
-    assert "which is no operator of ONNX 20" in message
+    assert "which is not an operator of ONNX opset 20" in message
 
 
 def test_graphs_in_graphs_are_refused(path: Path) -> None:
     node = helper.make_node("If", ["c"], ["y"], then_branch=branch("a"), else_branch=branch("b"))
     message = changed(path, files.PREDICT, lambda model: model.graph.node.append(node))
-    assert "with a graph in it" in message
+    assert "with a subgraph, which is not allowed" in message
 
 
 def test_functions_and_training_are_refused(path: Path) -> None:
@@ -127,7 +129,7 @@ def test_one_name_for_two_arrays(path: Path) -> None:
     def twice(model: onnx.ModelProto) -> None:
         model.graph.initializer.append(model.graph.initializer[0])
 
-    assert "gives one name to several" in changed(path, files.COMPENSATE, twice)
+    assert "uses one name for several" in changed(path, files.COMPENSATE, twice)
 
 
 def test_an_input_with_a_value_of_its_own(path: Path) -> None:
@@ -135,7 +137,7 @@ def test_an_input_with_a_value_of_its_own(path: Path) -> None:
         image = np.zeros((1, 8, 6, 1), np.uint8)
         model.graph.initializer.append(numpy_helper.from_array(image, "image"))
 
-    assert "gives one name to several" in changed(path, files.PREDICT, preset)
+    assert "uses one name for several" in changed(path, files.PREDICT, preset)
 
 
 @pytest.mark.parametrize("dims", [[2**40], [3]])
@@ -158,7 +160,7 @@ def test_a_later_format_is_refused(path: Path) -> None:
     def age(model: onnx.ModelProto) -> None:
         model.ir_version = onnx.IR_VERSION + 1
 
-    assert "has ONNX format" in changed(path, files.PREDICT, age)
+    assert "has ONNX IR version" in changed(path, files.PREDICT, age)
 
 
 def test_names_that_are_no_text(path: Path) -> None:
@@ -190,8 +192,8 @@ def test_a_site_whose_array_cannot_be_refolded(
 
 def test_an_array_that_no_node_takes(path: Path) -> None:
     def orphan(model: onnx.ModelProto) -> None:
-        model.graph.initializer.add().CopyFrom(first_outside(model))
+        model.graph.initializer.add().CopyFrom(first_external(model))
         model.graph.initializer[-1].name = "orphan"
 
     message = changed(path, files.PREDICT, orphan)
-    assert message == "predict.onnx holds 'orphan', which none of its nodes takes"
+    assert message == "predict.onnx holds 'orphan', which none of its nodes uses"

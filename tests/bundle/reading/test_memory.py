@@ -114,7 +114,7 @@ BOMBS = {
     "graph": (claimed_graph, "'claim' is not an array"),
     "many images": (
         lambda path: replace_file(path, files.SAMPLE_IMAGES, bomb(TEN_GB // 48, written=64)),
-        "at most 1024 and",
+        "the limits are 1024 images and",
     ),
     "claimed member": (
         lambda path: replace_file(

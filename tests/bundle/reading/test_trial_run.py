@@ -39,7 +39,7 @@ def other_shape(model: onnx.ModelProto) -> None:
     [
         (unknown_type, "cannot be run: "),
         (wrong_padding, "cannot be run: "),
-        (other_shape, "gives logits of type float32 (2, 3) for one image, not float32 (N, 3)"),
+        (other_shape, "returns logits of type float32 (2, 3) for one image, not float32 (N, 3)"),
     ],
 )
 def test_a_graph_that_does_not_run_is_refused(

@@ -61,7 +61,7 @@ def test_only_a_bundle_is_replaced(small_bundle: Path, tmp_path: Path, kind: str
     else:
         path.write_bytes(b"dear")
     before = snapshot(tmp_path)
-    with pytest.raises(BundleError, match="is not a bundle, so it is not replaced"):
+    with pytest.raises(BundleError, match="is not a bundle and will not be replaced"):
         write_bundle(path, *parts(small_bundle), replace=True)
     assert snapshot(tmp_path) == before
 

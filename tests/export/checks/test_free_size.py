@@ -105,7 +105,7 @@ def test_a_manifest_that_says_so_of_fixed_graphs_is_refused(
 
 def test_a_network_that_needs_one_size_is_refused(tmp_path: Path) -> None:
     model = convert_normalization(Flattening())
-    with pytest.raises(ExportError, match=r"^the network takes images of one size only, which"):
+    with pytest.raises(ExportError, match=r"^the network takes images of one size only, so"):
         export_bundle(model, tmp_path / "free", SMALL, free_size=True)
     assert not list(tmp_path.iterdir())
 
@@ -115,5 +115,5 @@ def test_a_graph_of_fixed_size_is_told(small_bundle: Path) -> None:
     network = nn.Sequential(Scaling(SMALL.preprocessing), small_model()).eval()
     expected = larger_logits(network, IMAGES)
     assert expected.shape == (2, 3)
-    with pytest.raises(ExportError, match="fixed the size of the images, to be left free"):
+    with pytest.raises(ExportError, match="fixed the size of the images, which should be free"):
         check_larger(expected, bundle.predict, bundle.predict_arrays, IMAGES)

@@ -29,7 +29,7 @@ def test_folders_are_classes_in_the_order_of_the_model(tmp_path: Path) -> None:
 
 def test_images_without_labels_are_refused(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", 10)
-    with pytest.raises(DataError, match="has no labels: give one folder a class"):
+    with pytest.raises(DataError, match="has no labels: provide one subfolder per class"):
         read_labelled(tmp_path, SMALL.classes, CONTRACT)
 
 

@@ -248,13 +248,13 @@ def test_an_output_of_the_graph_is_not_folded_away() -> None:
 @pytest.mark.parametrize("extra", ["y = Add(n, scale_a)", "y = Mul(n, scale_a)"])
 def test_a_site_that_is_applied_twice_is_refused(extra: str) -> None:
     piece = Piece(f"{norm('a', 'x', 'n')} {extra}", X, {"a": 4})
-    with pytest.raises(ExportError, match="does not apply 'a' once as scale and shift"):
+    with pytest.raises(ExportError, match="does not apply the scale and shift of 'a' exactly once"):
         piece.fold()
 
 
 def test_a_scale_and_a_shift_in_different_places_are_refused() -> None:
     piece = Piece("m = Mul(x, scale_a) n = Add(x, shift_a) y = Add(m, n)", X, {"a": 4})
-    with pytest.raises(ExportError, match="does not apply 'a' once as scale and shift"):
+    with pytest.raises(ExportError, match="does not apply the scale and shift of 'a' exactly once"):
         piece.fold()
 
 

@@ -28,5 +28,5 @@ def test_what_one_file_cannot_hold_is_refused(wide_bundle: Path) -> None:
     bundle = load_bundle(wide_bundle)
     name = next(iter(bundle.predict_arrays))
     huge = np.broadcast_to(np.float32(0), (MAX_BYTES // 4 + 1,))  # takes no memory
-    with pytest.raises(ExportError, match=r"^one ONNX file holds less than 2 GB, .* 2\.00 GB"):
+    with pytest.raises(ExportError, match=r"^an ONNX file holds less than 2 GB, .* 2\.00 GB"):
         embed(bundle.predict, {**bundle.predict_arrays, name: huge})

@@ -73,5 +73,5 @@ def test_labels_are_lines_and_the_graph_is_version_one(predictor: Predictor) -> 
 @pytest.mark.parametrize("label", ["", "two\nlines"])
 def test_a_class_that_is_no_line_is_refused(predictor: Predictor, label: str) -> None:
     manifest = predictor.manifest.model_copy(update={"classes": ("a", label)})
-    with pytest.raises(ExportError, match=r"^Triton has one class a line"):
+    with pytest.raises(ExportError, match=r"^Triton reads one class name per line"):
         contents(replace(predictor, manifest=manifest))

@@ -24,7 +24,7 @@ def test_what_is_there_is_replaced_only_if_allowed(
 ) -> None:
     path = place(layout, tmp_path)
     made = write_layout(layout, predictor, path)
-    with pytest.raises(ExportError, match="already exists: choose another path, or allow"):
+    with pytest.raises(ExportError, match="already exists: choose another path or allow"):
         write_layout(layout, predictor, path)
     graph = made if layout == "onnx" else next(made.rglob("model.onnx"))
     graph.write_bytes(b"old")
@@ -40,7 +40,7 @@ def test_something_else_is_not_replaced(
     path = place(layout, tmp_path)
     kept = path / predictor.manifest.name if layout == "triton" else path
     (kept / "thesis").mkdir(parents=True)
-    with pytest.raises(ExportError, match="so it is not replaced: choose another path"):
+    with pytest.raises(ExportError, match="and will not be replaced: choose another path"):
         write_layout(layout, predictor, path, replace=True)
     assert (kept / "thesis").is_dir()
 
@@ -48,7 +48,7 @@ def test_something_else_is_not_replaced(
 @pytest.mark.parametrize("layout", ["triton", "mlflow"])
 def test_a_file_is_no_directory(layout: LayoutName, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ExportError, match="is a file: give a directory"):
+    with pytest.raises(ExportError, match="is a file: name a directory"):
         check_layout(layout, tmp_path / "file", "a", replace=True)
 
 

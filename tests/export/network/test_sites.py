@@ -54,12 +54,12 @@ def refusal(model: nn.Module, x: Tensor) -> str:
 def test_rows_that_are_not_images_are_refused() -> None:
     rows = nn.Sequential(nn.Flatten(0, 1), nn.BatchNorm1d(5), nn.Unflatten(0, (2, 3)))
     message = refusal(rows, torch.zeros(2, 3, 5))
-    assert message.startswith("normalization layer '1' takes 6 rows of 2 images")
+    assert message.startswith("normalization layer '1' takes 6 rows for 2 images")
 
 
 def test_a_network_that_does_not_take_the_images_is_refused() -> None:
     message = refusal(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), torch.zeros(2, 1, 8, 6))
-    assert message.startswith("the network does not take images (2, 1, 8, 6): ")
+    assert message.startswith("the network cannot be run on images (2, 1, 8, 6): ")
     assert "to have 3 channels" in message
 
 
@@ -71,4 +71,4 @@ class Idle(TinyNet):
 
 def test_a_norm_that_does_not_run_is_not_to_be_doubled() -> None:
     message = refusal(Idle(), torch.zeros(2, 1, 8, 6))
-    assert "'norm' runs 0 times in a forward pass; take it out of the network" in message
+    assert "'norm' runs 0 times in a forward pass; remove it from the network" in message
