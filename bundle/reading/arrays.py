@@ -94,7 +94,8 @@ def _header(name: str, content: bytes) -> tuple[int, dict[str, Any]]:
     end = _LENGTH.size + length
     if end > len(content) or length > MAX_HEADER:
         raise BundleError(
-            f"{name} is not a safetensors file: its header claims {length} of {len(content)} bytes"
+            f"{name} is not a safetensors file: its header claims {length} bytes, the"
+            f" file has {len(content)}"
         )
     header = parse_json(f"the header of {name}", content[_LENGTH.size : end])
     if not isinstance(header, dict):

@@ -104,7 +104,7 @@ BOMBS = {
     "sparse sum": (lambda path: sparse(path, files.MANIFEST_SUM), "more than the limit"),
     "array": (
         lambda path: replace_file(path, files.BASE, header(TEN_GB) + bytes(64)),
-        "not a safetensors file",
+        "not a readable safetensors file",
     ),
     "header": (
         lambda path: replace_file(path, files.BASE, struct.pack("<Q", TEN_GB) + bytes(64)),
