@@ -1,4 +1,4 @@
-"""The images of a task: where they are, how they are read, and random views of them."""
+"""Images of a task: location, reading, preprocessing and augmentation."""
 
 from rn_model.data.augmentation import (
     Augmentation,

@@ -1,4 +1,4 @@
-"""Random views of training images."""
+"""Data augmentation: random views of training images."""
 
 from typing import Annotated, Literal, Self
 
@@ -14,22 +14,24 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Augmentation(BaseModel):
-    """What happens at random to every training image of a domain; by default nothing.
+    """Random changes to every training image of one domain; by default none.
 
     Attributes:
-        crop: ``random`` cuts the network's size out of an image that was read larger, ``resized`` a
-            part of any size and stretches it to the network's.
-        enlarge: how much larger than the network's input images are read to be cropped.
-        crop_area: least and greatest share of the area that a resized crop keeps.
-        crop_aspect: least and greatest change of its ratio of width to height.
-        flip: probability of left and right exchanged.
-        rotation: greatest angle, in degrees, either way.
-        translation: greatest shift, as a share of the side, either way.
-        scale: greatest relative change of size, either way.
-        shear: greatest angle, in degrees, either way.
-        brightness, contrast, saturation: greatest relative change, either way.
-        hue: greatest change, as a share of the colour circle, either way.
-        gray: probability that colours are taken away.
+        crop: ``random`` crops the network's input size from an image that was read larger;
+            ``resized`` crops a part of random size and resizes it to the input size.
+        enlarge: factor by which images to be cropped are read larger than the network's input.
+        crop_area: minimum and maximum share of the area that a resized crop keeps.
+        crop_aspect: minimum and maximum aspect ratio (width to height) of a resized crop.
+        flip: probability of a horizontal flip.
+        rotation: maximum angle in degrees, in both directions.
+        translation: maximum shift as a share of the side, in both directions.
+        scale: maximum relative change of size, up or down.
+        shear: maximum angle in degrees, in both directions.
+        brightness: maximum relative change, up or down.
+        contrast: maximum relative change, up or down.
+        saturation: maximum relative change, up or down.
+        hue: maximum change as a share of the colour circle, in both directions.
+        gray: probability of a conversion to grey.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -57,12 +59,12 @@ class Augmentation(BaseModel):
         for name in ("crop_area", "crop_aspect"):
             low, high = getattr(self, name)
             if low > high:
-                raise ValueError(f"{name} must be the least and then the greatest value")
+                raise ValueError(f"{name} must be [minimum, maximum]")
         return self
 
 
 class AugmentationConfig(BaseModel):
-    """Augmentation of each domain."""
+    """Augmentation of the source domain and of the target domain."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,7 +73,7 @@ class AugmentationConfig(BaseModel):
 
 
 def load_preprocessing(config: Augmentation, preprocessing: Preprocessing) -> Preprocessing:
-    """The contract by which training images are read: larger ones if they are cropped."""
+    """The preprocessing of training images: larger than the network's input if they are cropped."""
     if config.crop is None:
         return preprocessing
     height = round(preprocessing.height * config.enlarge)
@@ -84,19 +86,19 @@ def load_preprocessing(config: Augmentation, preprocessing: Preprocessing) -> Pr
 
 
 def make_augmentation(config: Augmentation, preprocessing: Preprocessing) -> nn.Module:
-    """A module that takes images as :func:`load_preprocessing` reads them to random views.
+    """Make a module that turns images read with :func:`load_preprocessing` into random views.
 
-    Random numbers are drawn from torch's global generator of the CPU, so the views do not depend on the
-    device.
+    Random numbers come from torch's global CPU generator, so the views do not depend on the device.
 
     Shape:
-        float from 0 to 1 ``(N, C, H', W')`` to the same ``(N, C, H, W)``, on the same device.
+        Input: floats from 0 to 1, ``(N, C, H', W')``.
+        Output: floats from 0 to 1, ``(N, C, H, W)``, on the same device.
 
     Raises:
-        ValueError: if colours are to be changed in images that have none.
+        ValueError: if colours are to be changed in grey images.
     """
     if preprocessing.channels != 3 and (config.saturation or config.hue or config.gray):
-        raise ValueError("saturation, hue and gray need images in colour: mode RGB, not L")
+        raise ValueError("saturation, hue and gray need colour images: mode RGB, not L")
     views = [*_geometric(config, preprocessing), *_colour(config, preprocessing)]
     return nn.Sequential(*views)
 

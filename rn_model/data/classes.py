@@ -1,4 +1,4 @@
-"""Brings the classes of several sets together."""
+"""Reconciles the classes of several image sets."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,24 +6,23 @@ from dataclasses import replace
 import numpy as np
 
 from rn_model.data.dataset import numbered
-from rn_model.data.errors import DataError
-from rn_model.data.formats.image_files import shown
+from rn_model.data.errors import DataError, shortened
 from rn_model.data.sets import PictureSet
 
 _FEWEST = 2
 
 
 def common_classes(sources: Sequence[PictureSet]) -> tuple[str, ...]:
-    """The classes of the sources, in the first one's order.
+    """The classes that all sources share, in the order of the first source.
 
     Raises:
-        DataError: if a source has no labels, or classes that another has not.
+        DataError: if a source has no labels, or classes that another source lacks.
     """
     for source in sources:
         if source.labels is None:
             raise DataError(
-                f"source {source.name} has no labels; it needs one folder a class, or labels in a list"
-                " or an .npz file"
+                f"source {source.name} has no labels; it needs one folder per class, or labels in a"
+                " list or an .npz file"
             )
     named = [source for source in sources if source.classes is not None]
     if not named:
@@ -38,54 +37,58 @@ def common_classes(sources: Sequence[PictureSet]) -> tuple[str, ...]:
             missing = [name for name in here if name not in there]
             if missing:
                 raise DataError(
-                    f"the sources' classes differ: {shown(missing)} of {one.name} is missing in"
-                    f" {two.name}"
+                    f"the classes of the sources differ: {shortened(missing)} in {one.name}, but not"
+                    f" in {two.name}"
                 )
     return classes
 
 
 def check_sources(sources: Sequence[PictureSet], classes: Sequence[str]) -> None:
-    """Check that there is something to learn.
+    """Check that the sources contain at least two classes, and images of each.
 
     Raises:
         DataError: if there are fewer than two classes, or a class has no images.
     """
     if len(classes) < _FEWEST:
-        raise DataError(f"{len(classes)} class is not enough to tell apart: {', '.join(classes)}")
+        raise DataError(
+            f"at least two classes are needed, found {len(classes)}: {', '.join(classes)}"
+        )
     counts = sum(np.bincount(_known(source), minlength=len(classes)) for source in sources)
     missing = [
         name for name, count in zip(classes, np.atleast_1d(counts), strict=True) if not count
     ]
     if missing:
         names = " + ".join(source.name for source in sources)
-        raise DataError(f"source {names} has no images of the class {shown(missing)}")
+        raise DataError(f"source {names} has no images of class {shortened(missing)}")
 
 
 def relabel(images: PictureSet, classes: tuple[str, ...], role: str) -> PictureSet:
-    """The same images with labels that are places in ``classes``.
+    """The same images with labels that are indices into ``classes``.
 
     Args:
-        role: of the set in the task, for messages.
+        images: set whose own classes may have another order.
+        classes: names of the classes of the task.
+        role: role of the set in the task, for messages.
 
     Raises:
-        DataError: if an image has another class.
+        DataError: if an image has a class that is not in ``classes``.
     """
     if images.labels is None:
         return replace(images, classes=None)
     if images.classes is None:
         if images.labels.max() >= len(classes):
             raise DataError(
-                f"{role} {images.name} has the label {images.labels.max()}, beyond the"
-                f" {len(classes)} classes, counted from 0"
+                f"{role} {images.name} has the label {images.labels.max()}, which is out of range for"
+                f" {len(classes)} classes (0 to {len(classes) - 1})"
             )
         return replace(images, classes=classes)
     present = [images.classes[number] for number in np.unique(images.labels)]
     unknown = [name for name in present if name not in classes]
     if unknown:
-        known = f"the classes are {shown(classes, 10)}"
-        hint = "; if its folders are not classes, say labels: false" if role == "target" else ""
+        known = f"the classes are {shortened(classes, 10)}"
+        hint = "; if its folders are not classes, set labels: false" if role == "target" else ""
         raise DataError(
-            f"{role} {images.name} has unknown classes: {shown(unknown)}; {known}{hint}"
+            f"{role} {images.name} has unknown classes: {shortened(unknown)}; {known}{hint}"
         )
     places = {name: place for place, name in enumerate(classes)}
     table = np.array([places.get(name, -1) for name in images.classes], dtype=np.int64)

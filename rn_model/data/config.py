@@ -1,4 +1,4 @@
-"""Where the images of a task are, and what of them is used."""
+"""Configuration of a task: where its images are, and which of them are used."""
 
 import os
 from pathlib import Path
@@ -22,11 +22,11 @@ Classes = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_l
 
 
 class Draw(BaseModel):
-    """A random part of a set, drawn once without replacement.
+    """A random subset, drawn once without replacement.
 
     Attributes:
-        count: images to keep.
-        seed: of the choice.
+        count: number of images to keep.
+        seed: random seed of the draw.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,32 +36,33 @@ class Draw(BaseModel):
 
 
 class DatasetConfig(BaseModel):
-    """One set of images. Exactly one of ``path``, ``list`` and ``built_in`` says where it is.
+    """One data set, located by exactly one of ``path``, ``list`` and ``built_in``.
 
-    Paths may begin with ``~`` and contain environment variables; relative ones start from the
-    configuration file.
+    Paths may begin with ``~`` and contain environment variables; relative paths start from the folder
+    of the configuration file.
 
     Attributes:
-        name: for people; the path if not given.
-        path: a folder with one folder a class, or without classes; or an ``.npz`` file.
-        list: a text file with a line "path label" for every image, the label a number from 0 or one
-            of ``classes``.
-        root: folder that the paths in ``list`` start from; that of the list if not given.
-        built_in: digits that come with the program: ``printed-digits`` are drawn from fonts,
+        name: display name. Default: the path.
+        path: folder with one subfolder per class, folder of unlabelled images, or ``.npz`` file.
+        list: text file with a line ``path label`` per image; the label is a number counted from 0, or
+            one of ``classes``.
+        root: folder that the paths in ``list`` start from. Default: the folder of the list.
+        built_in: digits that come with the program: ``printed-digits`` are rendered from fonts,
             ``handwritten-digits`` are scikit-learn's.
-        count, seed: of printed digits.
-        images_key, labels_key, split_key: names of the arrays in an ``.npz`` file: images uint8
-            ``(N, H, W)`` or ``(N, H, W, C)``; labels ``(N,)`` from 0; 0 for train and 1 for test
-            ``(N,)``.
-        split: part of an ``.npz`` file.
+        count: number of printed digits.
+        seed: random seed of printed digits.
+        images_key: name of the images in an ``.npz`` file: uint8, ``(N, H, W)`` or ``(N, H, W, C)``.
+        labels_key: name of the labels in an ``.npz`` file: ``(N,)``, counted from 0.
+        split_key: name of the split in an ``.npz`` file: ``(N,)``, 0 for train and 1 for test.
+        split: the split of an ``.npz`` file to use. Default: both.
         classes: names of the labels 0, 1, ... of a list or an ``.npz`` file.
-        only: classes whose images are used; all if not given.
-        draw: a random part of what is left.
-        labels: False hides the labels, and then folders below ``path`` mean nothing; None takes those
-            that there are.
-        unreadable: what to do with image files that cannot be read: ``error`` stops where one is
-            met, ``skip`` tries all when the set is opened and leaves these out.
-        cache: keep preprocessed images in memory; None does so unless they are files.
+        only: classes whose images are used. Default: all.
+        draw: a random subset of the remaining images.
+        labels: False ignores labels, and with them the folders below ``path``; True requires labels;
+            None uses labels if there are any.
+        unreadable: how to handle image files that cannot be read: ``error`` stops at the first one;
+            ``skip`` tries all files when the data set is opened, and excludes these.
+        cache: whether preprocessed images are kept in memory; None keeps them unless they are files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,7 +88,7 @@ class DatasetConfig(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if sum(place is not None for place in (self.path, self.list, self.built_in)) != 1:
-            raise ValueError("a dataset needs exactly one of path, list and built_in")
+            raise ValueError("a data set needs exactly one of path, list and built_in")
         array = self.path is not None and self.path.lower().endswith(".npz")
         allowed = {
             "root": self.list is not None,
@@ -101,12 +102,12 @@ class DatasetConfig(BaseModel):
         given = self.model_fields_set - {key for key, ok in allowed.items() if ok}
         for key in sorted(given & allowed.keys()):
             if getattr(self, key) != type(self).model_fields[key].default:
-                raise ValueError(f"{key} {_PURPOSES.get(key, 'is for .npz files only')}")
+                raise ValueError(f"{key} {_PURPOSES.get(key, 'is only valid for .npz files')}")
         return self
 
     @property
     def title(self) -> str:
-        """The name, or what stands for it."""
+        """The name, or else the location."""
         return self.name or self.path or self.list or self.built_in or ""
 
     def resolved(self, base: Path) -> "DatasetConfig":
@@ -121,17 +122,17 @@ class DatasetConfig(BaseModel):
 
 
 _PURPOSES = {
-    "root": "is for a list only",
-    "count": "is for printed-digits only",
-    "seed": "is for printed-digits only",
-    "classes": "names the labels of a list or an .npz file; for folders use only",
-    "only": "needs labels, and labels: false hides them",
-    "unreadable": "is for image files only",
+    "root": "is only valid with list",
+    "count": "is only valid with printed-digits",
+    "seed": "is only valid with printed-digits",
+    "classes": "names the labels of a list or an .npz file; for folders, use 'only'",
+    "only": "needs labels, but labels: false ignores them",
+    "unreadable": "is only valid for image files",
 }
 
 
 def expand(path: str, base: Path) -> Path:
-    """An absolute path from one with ``~``, environment variables or a relative one."""
+    """Make a path absolute; expand ``~`` and environment variables."""
     return Path(os.path.abspath(base / Path(os.path.expandvars(path)).expanduser()))
 
 
@@ -151,16 +152,15 @@ Sources = Annotated[tuple[DatasetConfig, ...], BeforeValidator(_as_sequence), Fi
 
 
 class TaskConfig(BaseModel):
-    """A labelled source, or several, and an unlabeled target with the same classes.
+    """One or more labelled sources, and an unlabeled target with the same classes.
 
     Attributes:
         source: labelled images to train on.
-        target: images to adapt to. Labels, if there are any, are only reported under the name
-            "oracle".
-        test: labelled images of the target domain that are only reported on; None if there are none.
-        validation: share of the source that is held out, or a labelled set of its own.
-        seed: of the choice of what is held out.
-        classes: names of the classes in their order; those of the source if not given.
+        target: images to adapt to. Labels, if any, are only used to report accuracies named "oracle".
+        test: labelled images of the target domain, only used to report accuracy. Default: none.
+        validation: share of the source to hold out, or a separate labelled data set.
+        seed: random seed of the held-out share.
+        classes: names of the classes, in order. Default: the classes of the source.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -175,7 +175,7 @@ class TaskConfig(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.classes is not None and len(set(self.classes)) < len(self.classes):
-            raise ValueError("classes name one twice")
+            raise ValueError("classes must be distinct")
         for config, role in ((self.test, "test"), (self.validation, "validation")):
             if isinstance(config, DatasetConfig) and config.labels is False:
                 raise ValueError(f"{role} needs labels")
@@ -184,7 +184,7 @@ class TaskConfig(BaseModel):
         return self
 
     def resolved(self, base: Path) -> "TaskConfig":
-        """The same with absolute paths; ``base`` is the folder that relative ones start from."""
+        """The same with absolute paths; relative paths start from the folder ``base``."""
         validation = self.validation
         if isinstance(validation, DatasetConfig):
             validation = validation.resolved(base)

@@ -1,4 +1,4 @@
-"""Sets of images, read by number through the preprocessing contract."""
+"""Image sets, read by index through the preprocessing contract."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,23 +16,23 @@ Indices = NDArray[np.int64]
 
 
 class ImageSet(Protocol):
-    """Images of one domain; can be pickled, and read in several processes at once."""
+    """Images of one domain; can be pickled and read by several processes at once."""
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Display name."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """Names of the classes; None without labels."""
+        """Names of the classes; None if there are no labels."""
 
     @property
     def labels(self) -> Indices | None:
-        """Classes ``(N,)`` by their place in ``classes``; None if they are not known."""
+        """Indices into ``classes``, ``(N,)``; None if unknown."""
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the images' names and sizes, or of their pixels, and of the labels."""
+        """SHA-256 of the file names and sizes (or the pixels) and the labels."""
 
     def __len__(self) -> int: ...
 
@@ -40,37 +40,37 @@ class ImageSet(Protocol):
         """Preprocessed images ``(n, H, W, C)``, uint8.
 
         Raises:
-            DataError: naming an image that cannot be read.
+            DataError: if an image cannot be read; the message names it.
         """
 
     def through(self, preprocessing: Preprocessing) -> "ImageSet":
-        """The same images by another contract."""
+        """The same images, read through another preprocessing contract."""
 
 
 class Pictures(Protocol):
-    """Where images lie, before preprocessing."""
+    """Stored images, before preprocessing."""
 
     def __len__(self) -> int: ...
 
     def pixels(self, index: int, preprocessing: Preprocessing) -> Pixels:
-        """One image ``(H, W, C)`` by the contract."""
+        """One image ``(H, W, C)``, preprocessed by the contract."""
 
     def describe(self, indices: Indices) -> "hashlib._Hash":
-        """A SHA-256 that differs if these images do."""
+        """SHA-256 that identifies these images."""
 
 
 @dataclass(frozen=True, eq=False)
 class PictureSet:
-    """Some of a number of pictures, with their classes.
+    """A selection of stored images, with their classes.
 
     Attributes:
-        name: for people.
-        pictures: where they lie.
-        indices: which of them, ``(N,)``.
-        labels: classes ``(N,)``, if known.
-        classes: names of the classes, if known.
-        preprocessing: the contract.
-        cache: keeps what was read, by place in ``pictures``; None for nothing.
+        name: display name.
+        pictures: the stored images.
+        indices: selected indices into ``pictures``, ``(N,)``.
+        labels: indices into ``classes``, ``(N,)``; None if unknown.
+        classes: names of the classes; None if unknown.
+        preprocessing: contract by which the images are read.
+        cache: images already read, by index into ``pictures``; None to read them again each time.
     """
 
     name: str
@@ -107,7 +107,7 @@ class PictureSet:
         return replace(self, preprocessing=preprocessing, cache=cache)
 
     def take(self, places: Indices) -> Self:
-        """Some of the images; what is kept in memory is shared."""
+        """A subset of the images, by index; the cache is shared."""
         labels = None if self.labels is None else self.labels[places]
         return replace(self, indices=self.indices[places], labels=labels)
 
@@ -123,7 +123,7 @@ class PictureSet:
 
 @dataclass(frozen=True, eq=False)
 class JoinedSet:
-    """Labelled sets with the same classes, one after another."""
+    """Concatenation of image sets with the same classes."""
 
     parts: tuple[ImageSet, ...]
 

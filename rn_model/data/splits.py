@@ -1,4 +1,4 @@
-"""Holds part of a labelled set out of training."""
+"""Splits a labelled image set into training and validation images."""
 
 import numpy as np
 
@@ -6,15 +6,18 @@ from rn_model.data.sets import Indices
 
 
 def stratified_split(labels: Indices, share: float, seed: int) -> tuple[Indices, Indices]:
-    """Places to train on and places to hold out, both sorted; together each place once.
+    """Split indices into training and held-out ones, class by class.
 
-    Of every class the share is held out, rounded, but at least one image and not the last one; nothing
-    of a class with a single image.
+    From every class, the rounded share is held out: at least one image, but never the last one. A
+    class with a single image keeps it for training.
 
     Args:
-        labels: ``(N,)``.
-        share: between 0 and 1.
-        seed: the same one gives the same split.
+        labels: class of each image, ``(N,)``.
+        share: share of the images to hold out, between 0 and 1.
+        seed: random seed.
+
+    Returns:
+        Training indices and held-out indices, both sorted; together, every index once.
     """
     generator = np.random.default_rng(seed)
     held: list[Indices] = []

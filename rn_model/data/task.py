@@ -1,4 +1,4 @@
-"""Opens all sets of a task and checks that they fit each other."""
+"""Opens all image sets of a task and checks that they are consistent."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +14,15 @@ from rn_model.data.splits import stratified_split
 
 @dataclass(frozen=True)
 class Task:
-    """The images of a task.
+    """All image sets of a task.
 
     Attributes:
-        sources: labelled, to train on.
-        validation: labelled source images that are not trained on.
-        target: to adapt to; its labels, if known, are only reported under the name "oracle".
-        test: labelled images of the target domain, only reported on.
-        classes: names; labels are places in it.
-        skipped: a line for every file that was left out because it cannot be read.
+        sources: labelled images to train on.
+        validation: labelled source images that are held out of training.
+        target: images to adapt to; labels, if known, are only used to report "oracle" accuracies.
+        test: labelled images of the target domain, only used to report accuracy; None without any.
+        classes: names of the classes; labels are indices into them.
+        skipped: one line per file that was skipped because it cannot be read.
     """
 
     sources: tuple[ImageSet, ...]
@@ -34,14 +34,15 @@ class Task:
 
 
 def open_task(config: TaskConfig, preprocessing: Preprocessing, base: Path = Path()) -> Task:
-    """Open the sets of a task.
+    """Open all image sets of a task.
 
     Args:
-        preprocessing: the contract by which images are read; ``ImageSet.through`` changes it.
-        base: folder that relative paths start from, usually the configuration file's.
+        config: the task.
+        preprocessing: contract by which images are read; ``ImageSet.through`` changes it.
+        base: folder that relative paths start from, usually that of the configuration file.
 
     Raises:
-        DataError: if something is missing or does not fit; one clear line.
+        DataError: if images are missing, or classes or labels are inconsistent.
     """
     opener = _Opener(preprocessing, base, config.classes)
     sources = [opener.open(source) for source in config.source]
@@ -61,7 +62,7 @@ def open_task(config: TaskConfig, preprocessing: Preprocessing, base: Path = Pat
 
 
 class _Opener:
-    """Opens sets and remembers the files that were left out."""
+    """Opens image sets and collects the files that were skipped."""
 
     def __init__(
         self, preprocessing: Preprocessing, base: Path, classes: tuple[str, ...] | None
@@ -79,7 +80,7 @@ class _Opener:
 
 def _need_labels(images: ImageSet | None, role: str) -> None:
     if images is not None and images.labels is None:
-        raise DataError(f"{role} {images.name} has no labels: it is there to measure accuracy")
+        raise DataError(f"{role} {images.name} has no labels, which are needed to measure accuracy")
 
 
 def _hold_out(
@@ -95,5 +96,7 @@ def _hold_out(
             held.append(source.take(validation))
     if not held:
         names = " + ".join(source.name for source in sources)
-        raise DataError(f"source {names} has one image of every class: none can be held out")
+        raise DataError(
+            f"source {names} has only one image per class, so none can be held out for validation"
+        )
     return kept, held[0] if len(held) == 1 else JoinedSet(tuple(held))

@@ -100,7 +100,7 @@ def test_dry_run_makes_the_network(tmp_path: Path) -> None:
 
 def test_dry_run_looks_at_the_images(tmp_path: Path) -> None:
     name = _written(tmp_path, task__target={"path": "nowhere"})
-    assert _refused([name, "--dry-run"]) == f"there is no folder {tmp_path / 'nowhere'}"
+    assert _refused([name, "--dry-run"]) == f"folder not found: {tmp_path / 'nowhere'}"
 
 
 def test_help_names_every_flag() -> None:
@@ -119,7 +119,7 @@ def test_what_is_refused_is_one_line(tmp_path: Path) -> None:
     assert "normalization.kind: Input should be 'bn'" in _refused([name, "--normalization", "in"])
     assert "is no recipe with domains" in _refused([name, "--target", "other"])
     assert "choose among" in _refused(["printed-digits", "--target", "other"])
-    assert "there is no folder" in _refused([name, *out, "--set", "task.source.path=nowhere"])
+    assert "folder not found" in _refused([name, *out, "--set", "task.source.path=nowhere"])
     assert not (tmp_path / "run").exists()
 
 

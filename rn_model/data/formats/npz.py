@@ -1,67 +1,31 @@
-"""Images that lie in memory: ``.npz`` files and the digits that come with the program."""
+"""Data sets in ``.npz`` files."""
 
-import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from bundle.preprocessing import Pixels, Preprocessing
-from rn_model.data.config import BuiltIn, DatasetConfig
+from bundle.preprocessing import Pixels
+from rn_model.data.config import DatasetConfig
 from rn_model.data.errors import DataError
-from rn_model.data.sets import Indices, Pictures
+from rn_model.data.formats.arrays import ArrayPictures
+from rn_model.data.formats.contents import Contents
+from rn_model.data.sets import Indices
 
-PRINTED_DIGITS = 5000
 _SPLITS = {"train": 0, "test": 1}
 
 
-class Found(NamedTuple):
-    """What is at a place.
-
-    Attributes:
-        pictures: the images ``N``.
-        labels: ``(N,)`` from 0, if known.
-        classes: the names of the labels, if known.
-    """
-
-    pictures: Pictures
-    labels: Indices | None
-    classes: tuple[str, ...] | None
-
-
-@dataclass(frozen=True, eq=False)
-class ArrayPictures:
-    """Images ``(N, H, W)`` or ``(N, H, W, 3)``, uint8."""
-
-    array: Pixels
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def pixels(self, index: int, preprocessing: Preprocessing) -> Pixels:
-        """One image ``(H, W, C)`` by the contract."""
-        return preprocessing.pixels(Image.fromarray(self.array[index]))
-
-    def describe(self, indices: Indices) -> "hashlib._Hash":
-        """A SHA-256 of shape and pixels."""
-        digest = hashlib.sha256(str((len(indices), *self.array.shape[1:])).encode())
-        for index in indices:
-            digest.update(self.array[index].tobytes())
-        return digest
-
-
-def open_npz(path: Path, config: DatasetConfig) -> Found:
-    """Read the arrays of a file.
+def open_npz(path: Path, config: DatasetConfig) -> Contents:
+    """Read images, labels and the train/test split from a file.
 
     Raises:
-        DataError: if the file or an array is missing or is not as :class:`DatasetConfig` says.
+        DataError: if the file or an array is missing or differs from what :class:`DatasetConfig`
+            describes.
     """
     keys = [config.images_key]
     with _load(path) as arrays:
@@ -74,60 +38,45 @@ def open_npz(path: Path, config: DatasetConfig) -> Found:
     images = _images(path, config.images_key, found[config.images_key])
     labels = None
     if config.labels_key in found and config.labels is not False:
-        labels = _numbers(path, config.labels_key, found[config.labels_key], len(images))
+        labels = _integers(path, config.labels_key, found[config.labels_key], len(images))
         if len(labels) and labels.min() < 0:
             raise DataError(
-                f"{path}: {config.labels_key!r} holds {labels.min()}; labels count from 0"
+                f"{path}: {config.labels_key!r} contains {labels.min()}; labels count from 0"
             )
     if config.split is not None:
-        split = _numbers(path, config.split_key, found[config.split_key], len(images))
+        split = _integers(path, config.split_key, found[config.split_key], len(images))
         if not np.isin(split, list(_SPLITS.values())).all():
-            raise DataError(f"{path}: {config.split_key!r} must hold 0 (train) and 1 (test) only")
+            raise DataError(
+                f"{path}: {config.split_key!r} must contain only 0 (train) and 1 (test)"
+            )
         chosen = split == _SPLITS[config.split]
         images, labels = images[chosen], None if labels is None else labels[chosen]
-    return Found(ArrayPictures(images), labels, config.classes)
-
-
-def open_built_in(name: BuiltIn, *, count: int | None, seed: int | None) -> Found:
-    """Digits printed in fonts, or handwritten ones."""
-    # They need matplotlib and scikit-learn, which other sets do without.
-    from sklearn.datasets import load_digits
-
-    from rn_model.digits.images import CLASSES, digit_image
-    from rn_model.digits.rendering import render_digits
-
-    if name == "printed-digits":
-        images, labels = render_digits(count or PRINTED_DIGITS, seed=seed or 0)
-    else:
-        digits = load_digits()
-        images = np.stack([np.asarray(digit_image(values)) for values in digits.images])
-        labels = np.asarray(digits.target, dtype=np.int64)
-    return Found(ArrayPictures(images), labels, CLASSES)
+    return Contents(ArrayPictures(images), labels, config.classes)
 
 
 @contextmanager
 def _load(path: Path) -> Iterator[Any]:
     if not path.is_file():
-        raise DataError(f"there is no file {path}")
-    # numpy leaves a file open that it cannot read.
+        raise DataError(f"file not found: {path}")
+    # numpy leaves a file open when it fails to read it.
     with path.open("rb") as file:
         try:
             arrays = np.load(file, allow_pickle=False)
         except (EOFError, ValueError, zipfile.BadZipFile) as error:
             raise DataError(f"{path} is not an .npz file: {error}") from error
         if not isinstance(arrays, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} is not an .npz file: it holds a single array")
+            raise DataError(f"{path} is not an .npz file: it contains a single array")
         with arrays:
             yield arrays
 
 
 def _array(path: Path, arrays: Any, key: str) -> NDArray[Any]:
     if key not in arrays:
-        raise DataError(f"{path} holds no array {key!r}, only {', '.join(arrays) or 'nothing'}")
+        raise DataError(f"{path} has no array {key!r}; it contains {', '.join(arrays) or 'none'}")
     try:
         array: NDArray[Any] = arrays[key]
     except (EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: {key!r} cannot be read: {error}") from error
+        raise DataError(f"{path}: cannot read {key!r}: {error}") from error
     return array
 
 
@@ -144,9 +93,9 @@ def _images(path: Path, key: str, array: NDArray[Any]) -> Pixels:
     return array
 
 
-def _numbers(path: Path, key: str, array: NDArray[Any], count: int) -> Indices:
+def _integers(path: Path, key: str, array: NDArray[Any], count: int) -> Indices:
     if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer):
         raise DataError(
-            f"{path}: {key!r} must be whole numbers ({count},), not {array.dtype} {array.shape}"
+            f"{path}: {key!r} must be integers of shape ({count},), not {array.dtype} {array.shape}"
         )
     return array.astype(np.int64)

@@ -35,5 +35,5 @@ def test_images_without_labels_are_refused(tmp_path: Path) -> None:
 
 def test_unknown_classes_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros((2, 8, 6), np.uint8), labels=np.array([0, 3]))
-    with pytest.raises(DataError, match="label 3, beyond the 3 classes"):
+    with pytest.raises(DataError, match="label 3, which is out of range for 3 classes"):
         read_labelled(tmp_path / "a.npz", SMALL.classes, CONTRACT)

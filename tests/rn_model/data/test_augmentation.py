@@ -132,7 +132,7 @@ def test_cropped_images_are_read_larger() -> None:
 
 @pytest.mark.parametrize("name", ["saturation", "hue", "gray"])
 def test_colours_of_grey_images_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="need images in colour"):
+    with pytest.raises(ValueError, match="need colour images"):
         make_augmentation(Augmentation.model_validate({name: 0.1}), SMALL)
 
 

@@ -33,13 +33,13 @@ def test_a_task_survives_json() -> None:
     [
         ({}, "exactly one of path, list and built_in"),
         ({"path": "a", "list": "b"}, "exactly one of path, list and built_in"),
-        ({"path": "a", "root": "b"}, "root is for a list only"),
-        ({"path": "a", "split": "train"}, "split is for .npz files only"),
-        ({"path": "a", "images_key": "x"}, "images_key is for .npz files only"),
+        ({"path": "a", "root": "b"}, "root is only valid with list"),
+        ({"path": "a", "split": "train"}, "split is only valid for .npz files"),
+        ({"path": "a", "images_key": "x"}, "images_key is only valid for .npz files"),
         ({"path": "a", "classes": ["x"]}, "classes names the labels of a list or an .npz file"),
-        ({"path": "a", "seed": 1}, "seed is for printed-digits only"),
-        ({"built_in": "handwritten-digits", "count": 1}, "count is for printed-digits only"),
-        ({"path": "a.npz", "unreadable": "skip"}, "unreadable is for image files only"),
+        ({"path": "a", "seed": 1}, "seed is only valid with printed-digits"),
+        ({"built_in": "handwritten-digits", "count": 1}, "count is only valid with printed-digits"),
+        ({"path": "a.npz", "unreadable": "skip"}, "unreadable is only valid for image files"),
         ({"path": "a", "labels": False, "only": ["x"]}, "only needs labels"),
         ({"path": "a", "colour": 1}, "Extra inputs are not permitted"),
         ({"path": "a", "draw": {"count": 0}}, "greater than or equal to 1"),
@@ -59,7 +59,7 @@ def test_a_wrong_dataset_is_refused(dataset: dict[str, Any], complaint: str) -> 
         ({"validation": {"path": "a", "labels": False}}, "validation needs labels"),
         ({"validation": 1.0}, "less than 1"),
         ({"validation": 0}, "greater than 0"),
-        ({"classes": ["x", "x"]}, "classes name one twice"),
+        ({"classes": ["x", "x"]}, "classes must be distinct"),
     ],
 )
 def test_a_wrong_task_is_refused(change: dict[str, Any], complaint: str) -> None:

@@ -112,7 +112,7 @@ def test_numbers_mean_the_same_in_all_sets(tmp_path: Path) -> None:
     )
     assert named.target.classes == ("x", "y", "z")
     arrays(tmp_path / "target.npz", [1, 3])
-    with pytest.raises(DataError, match="has the label 3, beyond the 3 classes"):
+    with pytest.raises(DataError, match="has the label 3, which is out of range for 3 classes"):
         _open(tmp_path, source={"path": "source.npz"}, target={"path": "target.npz"})
 
 
@@ -126,9 +126,9 @@ def test_unreadable_files_are_told(data: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"source": {"path": "flat"}}, "source flat has no labels; it needs one folder a class"),
-        ({"source": {"path": "one"}}, "1 class is not enough to tell apart: a"),
-        ({"source": {"path": "empty"}}, "source empty has no images of the class b"),
+        ({"source": {"path": "flat"}}, "source flat has no labels; it needs one folder per class"),
+        ({"source": {"path": "one"}}, "at least two classes are needed, found 1: a"),
+        ({"source": {"path": "empty"}}, "source empty has no images of class b"),
         (
             {"target": {"path": "empty", "labels": True}, "classes": ["a", "b"]},
             "unknown classes: c",
@@ -145,15 +145,15 @@ def test_unreadable_files_are_told(data: Path) -> None:
         ({"validation": {"path": "flat"}}, "validation flat has no labels"),
         (
             {"source": [{"path": "source"}, {"path": "part"}]},
-            "the sources' classes differ: b of source is missing in part",
+            "the classes of the sources differ: b in source, but not in part",
         ),
         (
             {"source": [{"path": "part"}, {"path": "source"}]},
-            "the sources' classes differ: b of source is missing in part",
+            "the classes of the sources differ: b in source, but not in part",
         ),
-        ({"classes": ["a", "b", "c", "d"]}, "source source has no images of the class d"),
-        ({"source": {"path": "single"}}, "one image of every class: none can be held out"),
-        ({"source": {"path": "gone"}}, "there is no folder .*gone"),
+        ({"classes": ["a", "b", "c", "d"]}, "source source has no images of class d"),
+        ({"source": {"path": "single"}}, "only one image per class, so none can be held out"),
+        ({"source": {"path": "gone"}}, "folder not found: .*gone"),
     ],
 )
 def test_what_does_not_fit_is_refused(data: Path, change: dict[str, Any], complaint: str) -> None:
