@@ -111,10 +111,10 @@ def _describe(config: "RunConfig", base: Path, console: "Console") -> None:
 
     from rn_model.data import open_task
     from rn_model.layers.domain_norm import domain_norms
-    from rn_model.training.context import plan_network
+    from rn_model.training.network import build_network
 
     task = open_task(config.task, config.preprocessing, base=base)
-    network = plan_network(config, task, config.normalization, base)
+    network = build_network(config, task, config.normalization, base)
     console.print(
         yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
         markup=False,
@@ -151,7 +151,7 @@ def _print(console: "Console", result: "Result", path: Path) -> None:
 
 
 def _overrides(settings: list[str] | None, flags: dict[str, Any]) -> dict[str, Any]:
-    from rn_model.training.config_file import parse_override
+    from rn_model.training.overrides import parse_override
 
     given = {name: value for name, value in flags.items() if value is not None}
     return given | dict(parse_override(text) for text in settings or ())

@@ -76,7 +76,7 @@ def compare(
 
 def _load(name: str, seeds: int | None, settings: list[str] | None) -> "tuple[GridConfig, Path]":
     from rn_model.compare.grid_file import load_grid
-    from rn_model.training.config_file import parse_override
+    from rn_model.training.overrides import parse_override
 
     grid, base = load_grid(name)
     changes: dict[str, Any] = {}

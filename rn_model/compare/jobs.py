@@ -13,11 +13,12 @@ from rn_model.data import DatasetConfig, TaskConfig, open_task
 from rn_model.layers import Normalization
 from rn_model.recipes import expand_recipe
 from rn_model.training.config import RunConfig, TrainingConfig
-from rn_model.training.config_file import read_mapping, set_value, validate
-from rn_model.training.context import SOURCE_WEIGHTS
+from rn_model.training.config_file import read_mapping, validate
 from rn_model.training.errors import TrainingError
+from rn_model.training.overrides import set_value
 from rn_model.training.records.run_folder import CONFIG, claim
 from rn_model.training.result import FILE as RESULT
+from rn_model.training.source_weights import SOURCE_WEIGHTS
 
 # What the training on the source does not depend on.
 _OF_THE_ADAPTATION = ("steps", "gate_rate", "ramp", "patience", "keep", "population_images")

@@ -1,1 +1,1 @@
-"""Trains a network on a labelled source and an unlabeled target: configuration, loop, checkpoints."""
+"""Training on a labelled source domain and an unlabeled target domain, from configuration to result."""

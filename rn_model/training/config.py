@@ -1,4 +1,4 @@
-"""Everything that a training run is made of, as one typed configuration."""
+"""The configuration of a training run."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -18,41 +18,43 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TrainingConfig(BaseModel):
-    """How a network is trained.
+    """Optimization, evaluation and checkpoints.
 
     Attributes:
-        source_steps: of the optimizer on the source alone, with BatchNorm, before the adaptation.
-        steps: of the optimizer on both domains.
-        batch_size: images of each domain in a step, over all processes together.
-        accumulate: batches whose gradients are added up for a step.
-        learning_rate: of the new layers, the objectives and the gates, at the start.
-        backbone_rate: factor of the learning rate for the backbone's own parameters, if they come from
-            pretrained weights; without these a backbone learns as fast as all else.
-        gate_rate: the same for the parameters of normalizations that are kept in a range.
-        source_rate: the same for everything while the source alone is trained.
-        schedule: of the learning rate: ``cosine`` falls to 0; ``inverse`` is
-            ``(1 + 10 p)^-0.75`` (arXiv:1409.7495, section 5.2.2) with ``p`` the part that is done.
-        warmup: steps in which the learning rate grows from 0.
-        momentum: of SGD, with Nesterov's correction.
-        weight_decay: of everything but gates.
-        label_smoothing: of the source's cross-entropy.
-        ramp: part of the adaptation in which the weight of the objectives grows from 0; those with a
-            reversed gradient have a schedule of their own.
-        clip: greatest norm of the gradient; None for no limit.
+        source_steps: optimizer steps on the source alone, with BatchNorm, before the adaptation.
+        steps: optimizer steps of the adaptation, on both domains.
+        batch_size: images of each domain per batch, over all processes together.
+        accumulate: batches per optimizer step, whose gradients are averaged.
+        learning_rate: initial learning rate of new layers, objectives and gates.
+        backbone_rate: factor on the learning rate of the backbone's parameters, if these come from
+            pretrained weights; 1 otherwise.
+        gate_rate: factor on the learning rate of the bounded parameters of a normalization, such as
+            RN's gates.
+        source_rate: factor on all learning rates during the source stage.
+        schedule: learning rate schedule: ``cosine`` falls to 0; ``inverse`` is ``(1 + 10 p)^-0.75``
+            with ``p`` the completed share of the stage (arXiv:1409.7495, section 5.2.2).
+        warmup: steps over which the learning rate rises from 0.
+        momentum: Nesterov momentum of SGD.
+        weight_decay: weight decay of all parameters except gates.
+        label_smoothing: label smoothing of the cross-entropy on the source.
+        ramp: share of the adaptation over which the weights of the objectives rise from 0; objectives
+            with a reversed gradient have a schedule of their own.
+        clip: maximum norm of the gradient; None for no limit.
         precision: ``bf16-mixed`` and ``16-mixed`` compute in half precision where that is safe.
-        channels_last: whether images are laid out with their channels last, which convolutions are
-            often faster with.
-        compile: whether ``torch.compile`` is applied to the network.
-        evaluate_every: steps between evaluations; None for four in a run.
-        evaluation_images: target and validation images in an evaluation during training, at most.
-        population_images: images of each domain, at most, that the exported statistics are estimated
-            on, and that the final scores are of. The oracle is always of so many of the target, or of a
+        channels_last: whether to store images with channels last, which often makes convolutions
+            faster.
+        compile: whether to apply ``torch.compile`` to the network.
+        evaluate_every: steps between evaluations; None for four evaluations per stage.
+        evaluation_images: maximum number of target images and of validation images per evaluation
+            during training.
+        population_images: maximum number of images per domain for estimating the exported statistics
+            and for the final scores. Oracle accuracies always use this many target images, or the
             whole test set.
-        patience: evaluations without a better label-free score after which training stops; None
-            for never.
-        keep: ``best`` keeps the weights with the best label-free score, ``last`` the last ones.
-        checkpoint_every: steps between checkpoints to resume from; None for one an evaluation.
-        workers: processes that read images.
+        patience: evaluations without a better label-free score before training stops; None for no
+            early stopping.
+        keep: ``best`` keeps the weights with the best label-free score, ``last`` the last weights.
+        checkpoint_every: steps between checkpoints; None for one per evaluation.
+        workers: number of processes that read images; 0 reads them in the training process.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -85,23 +87,25 @@ class TrainingConfig(BaseModel):
 
 
 class RunConfig(BaseModel):
-    """A run: the task, the network, and how it is adapted.
+    """A run: images, network, normalization, objectives and training.
 
     Attributes:
-        name: of the run, for people.
-        task: the images.
-        preprocessing: from an image file to the network's input.
-        augmentation: random views of training images.
-        backbone: the network.
-        normalization: what its BatchNorm layers become for the adaptation.
-        objectives: what unlabeled target images are trained on, added up; none for source only.
-        training: see there.
-        seed: of everything random.
-        device: ``auto`` takes a GPU if there is one.
-        keep_images: of the unlabeled target, at most, that go into the run's directory: an export checks
-            and calibrates itself on them. 0 where images must not leave.
-        start: ``source.safetensors`` of an earlier run with the same network: its weights take the
-            place of training on the source.
+        name: display name of the run.
+        task: images of both domains.
+        preprocessing: contract by which an image file becomes the network's input.
+        augmentation: random changes to training images.
+        backbone: network and its pretrained weights.
+        normalization: normalization that replaces the BatchNorm layers for the adaptation.
+        objectives: objectives on unlabeled target images, added to the cross-entropy; empty for
+            source only.
+        training: optimization, evaluation and checkpoints.
+        seed: seed of all randomness.
+        device: ``auto`` uses a GPU if there is one.
+        keep_images: maximum number of unlabeled target images to copy into the directory of the run,
+            where an export uses them for its checks and calibration. Set 0 if images must not be
+            copied.
+        start: ``source.safetensors`` of an earlier run with the same network, to use instead of
+            training on the source.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -123,13 +127,11 @@ class RunConfig(BaseModel):
     def _check(self) -> Self:
         names = [objective.name for objective in self.objectives]
         if len(set(names)) < len(names):
-            raise ValueError(f"objectives name one twice: {', '.join(names)}")
+            raise ValueError(f"objectives must be distinct: {', '.join(names)}")
         free = [name for name in names if OBJECTIVES[name].source_free]
         bound = [name for name in names if not OBJECTIVES[name].source_free]
         if free and bound:
-            raise ValueError(
-                f"{free[0]} is trained without source images and {bound[0]} needs them"
-            )
+            raise ValueError(f"{free[0]} trains without source images, but {bound[0]} needs them")
         self._check_crop()
         return self
 
@@ -138,17 +140,17 @@ class RunConfig(BaseModel):
         side, size = contract.shorter_side, max(contract.height, contract.width)
         if side is not None and side > 2 * size:
             raise ValueError(
-                f"preprocessing would show the network only the middle {contract.height}x"
-                f"{contract.width} of images that are scaled to a shorter side of {side}: set"
-                f" preprocessing.shorter_side too, such as {round(size * 256 / 224)}"
+                f"preprocessing would crop the central {contract.height}x{contract.width} from images"
+                f" scaled to a shorter side of {side}: set preprocessing.shorter_side too, e.g."
+                f" {round(size * 256 / 224)}"
             )
 
     @property
     def source_free(self) -> bool:
-        """Whether the adaptation sees no source image."""
+        """Whether the adaptation uses no source images."""
         return any(OBJECTIVES[objective.name].source_free for objective in self.objectives)
 
     @property
     def uses_target(self) -> bool:
-        """Whether target images take part in training, by an objective or by the statistics."""
+        """Whether training uses target images, for an objective or for statistics."""
         return bool(self.objectives) or self.normalization.kind not in ("bn", "adabn")

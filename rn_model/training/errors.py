@@ -1,4 +1,4 @@
-"""Why a training stopped before its end; each is one clear line."""
+"""Reasons for which a training stops early; each message is one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,23 +6,23 @@ from pathlib import Path
 
 
 class TrainingError(ValueError):
-    """Something that the user has to change before the training can go on."""
+    """The user has to change something before the training can run or continue."""
 
 
 class LocalError(TrainingError):
-    """The same, where of several processes only this one may know what it is."""
+    """A :class:`TrainingError` that, of several processes, possibly only this one encountered."""
 
 
 class Interrupted(Exception):
-    """The user or the system asked the training to stop; the last checkpoint is complete."""
+    """A signal stopped the training; the last checkpoint is complete."""
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Within the block, files of a run are written.
+    """Within the block, turn failures to write a file of a run into one-line errors.
 
     Args:
-        path: what cannot be written if it fails.
+        path: file or folder to name in the error.
 
     Raises:
         TrainingError: if the disk is full or not writable.
@@ -31,6 +31,6 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise TrainingError(
-            f"cannot write {path}: {error.strerror or error}; the last checkpoint is intact: make room"
-            " and resume"
+            f"cannot write {path}: {error.strerror or error}; the last checkpoint is intact: free some"
+            " space and continue with --resume"
         ) from error

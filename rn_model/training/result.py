@@ -1,4 +1,4 @@
-"""What a finished run found."""
+"""The result of a finished run."""
 
 from pathlib import Path
 from typing import Any, Self
@@ -14,23 +14,23 @@ FILE = "result.json"
 
 
 class Result(BaseModel):
-    """What was measured of the network that a run kept.
+    """Measurements of the network that a run kept.
 
     Attributes:
-        name: of the run.
-        normalization: of the network.
-        objectives: their names; none for source only.
-        seed: of the run.
-        classes: names of the outputs.
-        scores: label-free, of the predictions on the target's training images.
-        source_accuracy: on held-out source images, through the source branch.
-        oracle_target_accuracy: on the labelled test set if there is one, else on the target where it
-            has labels; reported, and used for nothing.
-        oracle_best_accuracy: the best that an evaluation during training saw, had one chosen by labels.
-        chosen_step: after which the kept network was trained no more; 0 for none.
-        steps: of the adaptation.
-        before: what the network was before the adaptation, trained on the source alone.
-        seconds: that the run took, resumed parts not counted.
+        name: name of the run.
+        normalization: normalization of the network.
+        objectives: names of the objectives; empty for source only.
+        seed: random seed of the run.
+        classes: names of the classes, in the order of the outputs.
+        scores: label-free scores of the predictions for the target's training images.
+        source_accuracy: accuracy on held-out source images, through the source branch.
+        oracle_target_accuracy: accuracy on the labelled test set, or else on the target if it has
+            labels; only reported. None without labels.
+        oracle_best_accuracy: best accuracy of all evaluations, as if labels had chosen the step.
+        chosen_step: step of the adaptation after which the kept network was saved; 0 for none.
+        steps: number of steps of the adaptation.
+        seconds: duration in seconds; parts before a resumption are not included.
+        before: measurements before the adaptation, after training on the source alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,15 +51,15 @@ class Result(BaseModel):
 
     @property
     def method(self) -> str:
-        """Normalization and objectives in a few letters."""
+        """Short name of normalization and objectives, e.g. ``rn+mcc``."""
         return "+".join([self.normalization.kind, *(self.objectives or ("source only",))])
 
     def candidate(self) -> Candidate:
-        """What a choice among runs may see."""
+        """The scores that a label-free choice among runs may use."""
         return Candidate(self.scores, self.source_accuracy)
 
     def row(self) -> Row:
-        """The same as a row of a table."""
+        """The result as a row of a table."""
         return Row(
             name=self.method,
             oracle_target_accuracy=self.oracle_target_accuracy,
@@ -70,12 +70,12 @@ class Result(BaseModel):
         )
 
     def content(self) -> bytes:
-        """As a file."""
+        """The content of ``result.json``."""
         return f"{self.model_dump_json(indent=2)}\n".encode()
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """The result of a run's directory; None if it is not finished.
+        """Read the result from the directory of a run; None if the run is not finished.
 
         Raises:
             ValueError: if the file is damaged.

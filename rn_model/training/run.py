@@ -1,4 +1,4 @@
-"""A run from beginning to end: train on the source, adapt, measure, write."""
+"""Runs a training from beginning to end: source stage, adaptation, measurement, files."""
 
 import time
 from collections.abc import Collection, Iterator
@@ -14,28 +14,23 @@ from torch import nn
 from rn_model.layers import Normalization
 from rn_model.layers.distributed import rank, world_size
 from rn_model.training.config import RunConfig
-from rn_model.training.context import (
-    SOURCE_WEIGHTS,
-    Workshop,
-    image_fingerprints,
-    load_source,
-    new_network,
-    open_workshop,
-    plan_network,
-    save_source,
-)
+from rn_model.training.context import RunContext, image_fingerprints, open_context
 from rn_model.training.errors import Interrupted
-from rn_model.training.evaluation.checkpoint_selection import Keeper
+from rn_model.training.evaluation.checkpoint_selection import CheckpointSelector
 from rn_model.training.evaluation.measurement import measure, source_accuracy
 from rn_model.training.finalization import finish
-from rn_model.training.processes.failures import on_first, one_line
+from rn_model.training.network import build_network
+from rn_model.training.processes.failures import explained_failures, on_first
 from rn_model.training.processes.interruption import Interruption
 from rn_model.training.records.checkpoint import load_checkpoint, save_checkpoint
 from rn_model.training.records.history import History
 from rn_model.training.records.run_folder import claim
 from rn_model.training.result import Result
-from rn_model.training.stages.adaptation import adapt_stage, adapted_network
-from rn_model.training.stages.loop import STAGES, Loop, Stage
+from rn_model.training.source_weights import SOURCE_WEIGHTS, load_source, save_source
+from rn_model.training.stages.adaptation import adaptation_stage
+from rn_model.training.stages.loop import Loop
+from rn_model.training.stages.source import source_stage
+from rn_model.training.stages.stage import STAGES, Stage
 
 
 def train(
@@ -48,23 +43,23 @@ def train(
     console: Console | None = None,
     tensorboard: bool = True,
 ) -> Result:
-    """Run a configuration and write a directory that ``rn export`` and ``rn report`` take.
+    """Train as configured, and write a directory for ``rn export`` and ``rn report``.
 
     Args:
-        config: of the run.
-        out: the directory, new or empty; with ``resume``, that of the same run, which then goes on
-            where its last checkpoint was written, bit for bit.
-        base: folder that relative paths of the configuration begin at.
-        resume: see ``out``.
-        amended: names of settings that were changed on purpose to get over what stopped the run; see
+        config: configuration of the run.
+        out: directory of the run: new or empty; with ``resume``, that of the same run, which then
+            continues bit-exactly from its last checkpoint.
+        base: folder that relative paths of the configuration start from.
+        resume: whether to continue an existing run.
+        amended: names of settings that were changed on purpose to overcome what stopped the run; see
             :data:`rn_model.training.records.run_folder.AMENDABLE`.
-        console: where progress is shown; None to be silent.
-        tensorboard: whether event files are written.
+        console: terminal for progress; None for none.
+        tensorboard: whether to write event files.
 
     Raises:
-        TrainingError: if something has to be changed first, in one line.
-        ValueError: if images, network or options do not fit, in one line.
-        Interrupted: if SIGINT or SIGTERM came; the run can be resumed.
+        TrainingError: if the user has to change something first.
+        ValueError: if images, network or options are inconsistent.
+        Interrupted: if SIGINT or SIGTERM arrived; the run can be resumed.
     """
     with _opened(config, out, base, resume, amended, console, tensorboard) as run:
         return Result.read(out) or run.train()
@@ -78,13 +73,12 @@ def train_source(
     resume: bool = False,
     console: Console | None = None,
 ) -> Path:
-    """Only the training on the source of a configuration, for several runs to begin with.
+    """Run only the source stage of a configuration, with whose weights several runs can start.
+
+    Arguments and errors are those of :func:`train`.
 
     Returns:
-        The file of weights, which is ``start`` of those runs.
-
-    Raises:
-        as :func:`train`.
+        The file of weights, to be used as ``start`` of other runs.
     """
     path = out / SOURCE_WEIGHTS
     with _opened(config, out, base, resume, (), console, False) as run:
@@ -103,82 +97,85 @@ def _opened(
     console: Console | None,
     tensorboard: bool,
 ) -> Iterator["_Run"]:
-    with Interruption(tell=console is not None) as interruption:
-        workshop = open_workshop(config, base)
-        # What cannot be made must not leave a directory that is then taken.
-        plan_network(config, workshop.task, config.normalization, base)
+    with Interruption(acknowledge=console is not None) as interruption:
+        context = open_context(config, base)
+        # A network that cannot be made must not leave a directory that is then in use.
+        build_network(config, context.task, config.normalization, base)
         changes: list[str] = []
 
-        def take() -> None:
+        def claim_directory() -> None:
             changes.extend(claim(out, config, resume=resume, amended=amended))
 
-        on_first(workshop.fabric, take)
+        on_first(context.fabric, claim_directory)
         active = rank() == 0
-        with one_line(), History(out, console, active=active, tensorboard=tensorboard) as history:
-            for line in workshop.task.skipped:
-                history.say(f"  left out: {line}")
-            yield _Run(workshop, out, base, history, interruption, changes)
+        with (
+            explained_failures(),
+            History(out, console, active=active, tensorboard=tensorboard) as history,
+        ):
+            for line in context.task.skipped:
+                history.say(f"  skipped: {line}")
+            yield _Run(context, out, history, interruption, changes)
 
 
 class _Run:
     def __init__(
         self,
-        workshop: Workshop,
+        context: RunContext,
         out: Path,
-        base: Path,
         history: History,
         interruption: Interruption,
         changes: list[str],
     ) -> None:
-        self._workshop = workshop
+        self._context = context
         self._out = out
-        self._base = base
         self._history = history
         self._interruption = interruption
         self._changes = changes
         self._began = time.perf_counter()
-        self._oracle: float | None = None
+        self._best_oracle: float | None = None
 
     def train(self) -> Result:
-        state = self._checkpoint()
+        context = self._context
+        state = self._load_checkpoint()
         floor = self._source_stage(state)
-        network = self._start(adapted_network(self._workshop, self._base))
-        stage = adapt_stage(self._workshop, network, Keeper(floor, last=self._last), self._evaluate)
-        self._run(stage, state, floor)
-        stage.keeper.restore(network)
+        network = context.new_network(context.config.normalization)
+        self._load_source(network)
+        selector = CheckpointSelector(floor, last=context.config.training.keep == "last")
+        evaluate = partial(self._evaluate, "adapt", network, selector)
+        self._run(adaptation_stage(context, network, selector, evaluate), state, floor)
+        selector.restore(network)
         self._stop_if_asked()
         trained = {
-            "chosen_step": stage.keeper.step or 0,
+            "chosen_step": selector.step or 0,
             "seconds": time.perf_counter() - self._began,
-            "oracle_best": self._oracle,
+            "oracle_best": self._best_oracle,
         }
-        reader = replace(self._workshop.reader, before_batch=self._stop_if_alone)
-        workshop = replace(self._workshop, reader=reader)
-        return finish(workshop, network, self._out, self._base, trained)
+        reader = replace(context.reader, before_batch=self._stop_if_alone)
+        return finish(replace(context, reader=reader), network, self._out, trained)
+
+    def train_source(self) -> None:
+        self._source_stage(self._load_checkpoint())
 
     def _stop_if_asked(self) -> None:
-        if self._interruption.due(self._workshop.fabric.device):
-            steps = self._workshop.config.training.steps
+        if self._interruption.due(self._context.fabric.device):
+            steps = self._context.config.training.steps
             raise Interrupted(f"stopped after step {steps} of {steps} (adapt)")
 
     def _stop_if_alone(self) -> None:
-        # Several processes do not read equally many batches, so they could not agree.
+        # Several processes read different numbers of batches, so they could not agree to stop.
         if world_size() == 1:
             self._stop_if_asked()
 
-    def train_source(self) -> None:
-        self._source_stage(self._checkpoint())
-
-    def _checkpoint(self) -> dict[str, Any] | None:
+    def _load_checkpoint(self) -> dict[str, Any] | None:
         state = load_checkpoint(self._out)
         if state is None:
             self._history.forget_after(STAGES, None, 0)
         else:
             place = {"stage": state["stage"], "step": state["step"]}
             self._history.forget_after(STAGES, **place)
-            self._oracle = state["oracle"]
+            self._best_oracle = state["oracle"]
             old = state.get("images")
-            new = image_fingerprints(self._workshop.task)
+            new = image_fingerprints(self._context.task)
             changed = [name for name, value in new.items() if old and old.get(name) != value]
             notes = [*self._changes, *(f"the images of {name} have changed" for name in changed)]
             for note in notes:
@@ -187,84 +184,65 @@ class _Run:
                 self._history.amendment({**place, "changes": notes})
         return state
 
-    @property
-    def _last(self) -> bool:
-        return self._workshop.config.training.keep == "last"
-
     def _source_stage(self, state: dict[str, Any] | None) -> float | None:
-        """Train on the source unless that was done; its accuracy on held-out source images."""
+        """Run the source stage unless done; return the accuracy on held-out source images."""
         if state is not None and state["stage"] == "adapt":
             return state["floor"]  # type: ignore[no-any-return]
-        config = self._workshop.config
-        network = new_network(self._workshop, Normalization(kind="bn"), self._base)
+        context, config = self._context, self._context.config
+        network = context.new_network(Normalization(kind="bn"))
         if config.start is not None:
-            load_source(self._base / config.start, network)
+            load_source(context.base / config.start, network)
         elif config.training.source_steps == 0:
             return None
         else:
-            stage = Stage(
-                name="source",
-                steps=config.training.source_steps,
-                network=network,
-                sets={"source": list(self._workshop.sources)},
-                objectives=[],
-                views=self._workshop.views,
-                keeper=Keeper(None, last=True),
-                evaluate=lambda step: self._evaluate("source", network, None, step),
-            )
-            self._run(stage, state, None)
-            on_first(self._workshop.fabric, partial(save_source, self._out, network))
-        most = config.training.evaluation_images
-        return source_accuracy(network, self._workshop.task, self._workshop.reader, most)
+            evaluate = partial(self._evaluate, "source", network, None)
+            self._run(source_stage(context, network, evaluate), state, None)
+            on_first(context.fabric, partial(save_source, self._out, network))
+        return source_accuracy(
+            network, context.task, context.reader, config.training.evaluation_images
+        )
 
-    def _start(self, network: nn.Module) -> nn.Module:
-        path = self._workshop.config.start
+    def _load_source(self, network: nn.Module) -> None:
+        path = self._context.config.start
         if path is not None:
-            load_source(self._base / path, network)
+            load_source(self._context.base / path, network)
         elif (self._out / SOURCE_WEIGHTS).is_file():
             load_source(self._out / SOURCE_WEIGHTS, network)
-        return network
 
     def _run(self, stage: Stage, state: dict[str, Any] | None, floor: float | None) -> None:
-        config = self._workshop.config
+        context, config = self._context, self._context.config
 
         def save(checkpoint: dict[str, Any]) -> None:
             whole = {
                 **checkpoint,
-                "oracle": self._oracle,
+                "oracle": self._best_oracle,
                 "floor": floor,
-                "images": image_fingerprints(self._workshop.task),
+                "images": image_fingerprints(context.task),
             }
-            on_first(self._workshop.fabric, partial(save_checkpoint, self._out, whole))
+            on_first(context.fabric, partial(save_checkpoint, self._out, whole))
 
         training = config.training
         if config.backbone.weights_file is None:
             training = training.model_copy(update={"backbone_rate": 1.0})
         loop = Loop(
-            stage,
-            self._workshop.fabric,
-            training,
-            config.seed,
-            self._history,
-            save,
-            self._interruption,
+            stage, context.fabric, training, config.seed, self._history, save, self._interruption
         )
         own = state if state is not None and state["stage"] == stage.name else None
         loop.run(own)
 
     def _evaluate(
-        self, name: str, network: nn.Module, keeper: Keeper | None, step: int
+        self, name: str, network: nn.Module, selector: CheckpointSelector | None, step: int
     ) -> dict[str, Any]:
-        workshop, training = self._workshop, self._workshop.config.training
+        training = self._context.config.training
         measured = measure(
             network,
-            workshop.task,
-            workshop.reader,
+            self._context.task,
+            self._context.reader,
             training.evaluation_images,
             most_labelled=training.population_images,
         )
-        if keeper is not None:
-            keeper.offer(network, measured.candidate, step)
+        if selector is not None:
+            selector.offer(network, measured.candidate, step)
             if measured.oracle is not None:
-                self._oracle = max(measured.oracle, self._oracle or 0.0)
+                self._best_oracle = max(measured.oracle, self._best_oracle or 0.0)
         return {"stage": name, **measured.entry()}

@@ -1,1 +1,1 @@
-"""Which images make a batch, and how they are read."""
+"""Training batches: which images they contain, and how these are loaded."""

@@ -1,4 +1,4 @@
-"""Batches of images as tensors, read beside the training."""
+"""Batches of images as tensors, loaded by worker processes during training."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,25 +13,25 @@ from rn_model.training.batches.sampler import StepSampler
 
 
 class ImageBatch(NamedTuple):
-    """Images of one domain.
+    """A batch of images of one domain.
 
     Attributes:
         pixels: ``(N, H, W, C)`` uint8.
-        labels: ``(N,)`` int64; -1 where unknown.
-        places: ``(N,)`` int64, in the set.
+        labels: true classes, ``(N,)`` int64; -1 where unknown.
+        indices: indices in the image set, ``(N,)`` int64.
     """
 
     pixels: Tensor
     labels: Tensor
-    places: Tensor
+    indices: Tensor
 
     def to(self, device: torch.device) -> "ImageBatch":
-        """On another device."""
+        """Copy the batch to another device."""
         return ImageBatch(*(part.to(device, non_blocking=True) for part in self))
 
 
 class _Joined(Dataset[ImageBatch]):
-    """Several sets one after another, read a batch at a time."""
+    """Concatenation of several image sets, read one batch at a time."""
 
     def __init__(self, sets: Sequence[ImageSet]) -> None:
         self._sets = list(sets)
@@ -54,14 +54,14 @@ class _Joined(Dataset[ImageBatch]):
 
 
 def _read(images: ImageSet, indices: Sequence[int], begin: int) -> ImageBatch:
-    # An empty part has a shape, too.
+    # One image is read for an empty list, because an empty batch needs a shape, too.
     pixels = torch.from_numpy(images.read(indices or [0]))[: len(indices)]
-    places = torch.tensor(list(indices), dtype=torch.int64)
+    index = torch.tensor(list(indices), dtype=torch.int64)
     if images.labels is None:
-        labels = torch.full((len(places),), -1, dtype=torch.int64)
+        labels = torch.full((len(index),), -1, dtype=torch.int64)
     else:
-        labels = torch.from_numpy(images.labels)[places]
-    return ImageBatch(pixels, labels, places + begin)
+        labels = torch.from_numpy(images.labels)[index]
+    return ImageBatch(pixels, labels, index + begin)
 
 
 def training_batches(
@@ -73,7 +73,16 @@ def training_batches(
     share: tuple[int, int],
     workers: int,
 ) -> Iterator[ImageBatch]:
-    """The batches of the given steps; images of several sets are mixed in equal parts."""
+    """Load the batches of the given steps; every batch contains equal parts of all sets.
+
+    Args:
+        sets: image sets of one domain.
+        batch_size: number of images per batch, over all processes.
+        steps: range of the steps.
+        seed: random seed of the order.
+        share: rank of this process, and number of processes.
+        workers: number of worker processes that read images.
+    """
     sampler = StepSampler([len(images) for images in sets], batch_size, steps, seed, share)
     return iter(_loader(sets, sampler, workers))
 
@@ -81,11 +90,11 @@ def training_batches(
 def ordered_batches(
     images: ImageSet, indices: Sequence[int], *, batch_size: int, workers: int
 ) -> Iterator[ImageBatch]:
-    """Images of a set in the given order."""
+    """Load images of a set in the given order."""
     batches = [
         list(indices[begin : begin + batch_size]) for begin in range(0, len(indices), batch_size)
     ]
-    # For one batch a process would only have to be started.
+    # Starting a worker process for a single batch does not pay.
     return iter(_loader([images], batches, workers if len(batches) > 1 else 0))
 
 
@@ -103,5 +112,5 @@ def _loader(
 
 
 def _keep(batch: Any) -> Any:
-    """Batches are read whole: there is nothing to collate."""
+    """Return the batch unchanged: it is already complete."""
     return batch

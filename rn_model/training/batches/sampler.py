@@ -1,7 +1,7 @@
-"""Which images make up the batch of a step: a function of the seed and the step alone.
+"""Sampling of batches as a function of the seed and the step alone.
 
-Nothing has to be remembered to resume a training, and the order does not depend on the number of
-processes that read images.
+Resuming a training therefore needs no sampler state, and the order does not depend on the number of
+worker processes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch.utils.data import Sampler
 
+from rn_model.training.seeds import combine_seeds
+
 
 class Shuffled:
-    """An endless sequence of indices in which every image comes once before any comes again.
+    """An endless sequence of indices, shuffled anew in every epoch.
 
     Args:
         count: number of images.
-        seed: of the order.
+        seed: random seed of the order.
     """
 
     def __init__(self, count: int, seed: int) -> None:
@@ -25,33 +27,33 @@ class Shuffled:
         self._order: list[int] = []
 
     def slice(self, begin: int, end: int) -> list[int]:
-        """Places ``begin`` to ``end`` of the sequence."""
+        """Elements ``begin`` to ``end`` (exclusive) of the sequence."""
         indices: list[int] = []
         while begin < end:
             epoch, place = divmod(begin, self._count)
             self._shuffle(epoch)
-            taken = self._order[place : place + end - begin]
-            indices += taken
-            begin += len(taken)
+            part = self._order[place : place + end - begin]
+            indices += part
+            begin += len(part)
         return indices
 
     def _shuffle(self, epoch: int) -> None:
         if epoch == self._epoch:
             return
-        generator = torch.Generator().manual_seed(combine(self._seed, epoch))
+        generator = torch.Generator().manual_seed(combine_seeds(self._seed, epoch))
         self._order = torch.randperm(self._count, generator=generator).tolist()
         self._epoch = epoch
 
 
 class StepSampler(Sampler[list[int]]):
-    """Batches of several sets that lie one after another, equal parts of each in every batch.
+    """Batches of indices into several concatenated sets, with equal parts of each set.
 
     Args:
-        counts: images of each set.
-        batch_size: images of a batch, over all processes.
-        steps: first batch and the one after the last.
-        seed: of the order.
-        share: rank of this process and number of processes; each takes its part of a batch.
+        counts: number of images of each set.
+        batch_size: number of images per batch, over all processes.
+        steps: range of the steps.
+        seed: random seed of the order.
+        share: rank of this process, and number of processes; each gets its share of every batch.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class StepSampler(Sampler[list[int]]):
     ) -> None:
         self._offsets = [sum(counts[:number]) for number in range(len(counts))]
         self._orders = [
-            Shuffled(count, combine(seed, number)) for number, count in enumerate(counts)
+            Shuffled(count, combine_seeds(seed, number)) for number, count in enumerate(counts)
         ]
         self._batch_size = batch_size
         self._steps = steps
@@ -88,15 +90,6 @@ class StepSampler(Sampler[list[int]]):
 
 
 def _drawn(batch_size: int, number: int, sets: int, step: int) -> int:
-    """How many images of a set the batches before this step had; over all sets within 1 of each other."""
+    """Number of images drawn from a set before ``step``; the totals of all sets differ by at most 1."""
     size, rest = divmod(batch_size, sets)
     return step * size + (number + step * rest) // sets
-
-
-def combine(*numbers: int) -> int:
-    """One seed made of several numbers, well mixed."""
-    state = 0x9E3779B97F4A7C15
-    for number in numbers:
-        state = ((state ^ (number & 0xFFFFFFFFFFFFFFFF)) * 0xBF58476D1CE4E5B9) % 2**64
-        state ^= state >> 29
-    return state % 2**63

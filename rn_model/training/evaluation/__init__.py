@@ -1,1 +1,1 @@
-"""Measures a network during its training, and decides which is kept."""
+"""Evaluation during and after training: predictions, measurements, and checkpoint selection."""

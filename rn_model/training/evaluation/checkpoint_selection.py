@@ -1,4 +1,4 @@
-"""Which of the networks that a training passes through is kept, decided without target labels."""
+"""Checkpoint selection: which network of a training is kept, decided without target labels."""
 
 import copy
 from typing import Any
@@ -10,20 +10,22 @@ from rn_model.runs.selection import Candidate, mean_score
 TOLERANCE = 0.02
 
 
-class Keeper:
-    """Keeps the weights with the best label-free score among those still good on the source.
+class CheckpointSelector:
+    """Keeps the weights with the best label-free score among those that are still good on the source.
 
-    Certain and diverse predictions can be wrong ones, so a network must not have paid for them with
-    what it knew: its source accuracy may be at most ``tolerance`` below the floor.
+    Confident and diverse predictions can be wrong, so a candidate must not have lost what it learned
+    on the source: its source accuracy may be at most ``tolerance`` below the floor. Candidates below
+    are only kept if none is above.
 
     Args:
-        floor: source accuracy before the adaptation; None to learn it from the first candidate.
-        last: keep the last candidate instead.
-        tolerance: see above.
+        floor: source accuracy before the adaptation; None to use that of the first candidate.
+        last: keep the last candidate instead of the best one.
+        tolerance: permitted loss of source accuracy.
 
     Attributes:
-        step: of the candidate that is kept; None before the first.
-        stale: candidates since then.
+        floor: source accuracy before the adaptation; None if unknown.
+        step: step of the kept candidate; None before the first.
+        stale: number of candidates since the kept one.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class Keeper:
         self._state: dict[str, Tensor] = {}
 
     def offer(self, network: nn.Module, candidate: Candidate, step: int) -> bool:
-        """Consider a network; whether it is kept."""
+        """Offer a candidate; return whether it is kept."""
         if self.floor is None:
             self.floor = candidate.source_accuracy
         allowed = candidate.source_accuracy >= self.floor - self._tolerance
@@ -55,16 +57,16 @@ class Keeper:
         return True
 
     def restore(self, network: nn.Module) -> None:
-        """Give a network the weights that were kept."""
+        """Load the kept weights into a network."""
         if self._state:
             network.load_state_dict(self._state)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a checkpoint has to hold."""
+        """State to save in a checkpoint."""
         state = copy.copy(vars(self))
         del state["_last"], state["_tolerance"]
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The counterpart of :meth:`state_dict`."""
+        """Restore the state from :meth:`state_dict`."""
         vars(self).update(state)

@@ -1,4 +1,4 @@
-"""Measures a network during its training: label-free scores, source accuracy, and the oracle."""
+"""Measurement of a network: label-free scores, source accuracy and oracle accuracy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +9,20 @@ from rn_model.data import ImageSet, Task
 from rn_model.layers.domains import Domain
 from rn_model.runs.selection import Candidate, score_predictions
 from rn_model.training.errors import TrainingError
-from rn_model.training.evaluation.prediction import Predictions, Reader, predict, spread
+from rn_model.training.evaluation.prediction import Predictions, predict
+from rn_model.training.evaluation.reader import Reader, spread
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Of one network.
+    """Measurements of one network.
 
     Attributes:
-        candidate: what a choice may see.
-        oracle: target accuracy; None without labels. Reported, and used for nothing.
-        target: predictions on the target's training images.
-        labelled: predictions on the images whose labels the oracle is made of.
-        source: predictions on held-out source images.
+        candidate: scores that checkpoint selection may use.
+        oracle: target accuracy, only reported; None without target labels.
+        target: predictions for the target's training images.
+        labelled: predictions for the images on which the oracle accuracy is measured.
+        source: predictions for held-out source images.
     """
 
     candidate: Candidate
@@ -31,7 +32,7 @@ class Measurement:
     source: Predictions
 
     def entry(self) -> dict[str, Any]:
-        """For the history."""
+        """The measurements as an entry of the history."""
         return {
             "information": self.candidate.scores.information,
             "nuclear_norm": self.candidate.scores.nuclear_norm,
@@ -43,15 +44,16 @@ class Measurement:
 def measure(
     network: nn.Module, task: Task, reader: Reader, most: int, *, most_labelled: int
 ) -> Measurement:
-    """Predict the held-out source images through the source branch, the target's through its own.
+    """Measure a network on held-out source images and on target images, each through their branch.
 
     Args:
-        network: left as it is.
-        task: the images.
-        reader: of the images.
-        most: images of the source and of the target, evenly spread.
-        most_labelled: target images that the oracle is measured on, where there is no test set; a test
-            set is predicted in full. Oracles compare only if they are of the same images.
+        network: network to measure; it is not changed.
+        task: images.
+        reader: reads the images.
+        most: maximum number of source images and of target images, evenly spaced.
+        most_labelled: maximum number of target images for the oracle accuracy if there is no test
+            set; a test set is predicted in full. Oracle accuracies are only comparable on the same
+            images.
 
     Raises:
         TrainingError: if a prediction is not finite.
@@ -69,7 +71,7 @@ def measure(
 
 
 def source_accuracy(network: nn.Module, task: Task, reader: Reader, most: int) -> float:
-    """Of :func:`measure` the accuracy on held-out source images alone."""
+    """Accuracy on at most ``most`` held-out source images, through the source branch."""
     return _known(_predicted(network, task.validation, reader, "source", most))
 
 
@@ -79,8 +81,8 @@ def _predicted(
     found = predict(network, images, spread(len(images), most), reader, branch)
     if not bool(found.probability.isfinite().all()):
         raise TrainingError(
-            f"the network's predictions of {branch} images are not finite: its weights or"
-            " statistics overflowed; try a lower learning rate, or mixed precision off"
+            f"predictions for {branch} images are not finite: weights or statistics have overflowed;"
+            " lower training.learning_rate, or set training.precision=32-true"
         )
     return found
 

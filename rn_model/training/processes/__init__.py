@@ -1,1 +1,1 @@
-"""How a training is interrupted, and how its processes end together."""
+"""Devices and processes of a training: setup, interruption by signals, and common failure."""

@@ -1,4 +1,4 @@
-"""How the processes of a training succeed and fail together."""
+"""Failures of a training that has one or more processes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +14,10 @@ from rn_model.training.errors import LocalError, TrainingError
 
 
 def on_first(fabric: Fabric, action: Callable[[], None]) -> None:
-    """Do something in the first process; the others wait, and what fails there fails everywhere.
+    """Run an action in the first process only; the others wait for it and share its failure.
 
     Raises:
-        ValueError: that ``action`` raised, in every process.
+        ValueError: if ``action`` raised one; in every process.
     """
     reason = ""
     own: ValueError | None = None
@@ -34,32 +34,32 @@ def on_first(fabric: Fabric, action: Callable[[], None]) -> None:
 
 
 @contextmanager
-def one_line() -> Iterator[None]:
-    """Say in one line what can go wrong in the middle of a training, here or in another process.
+def explained_failures() -> Iterator[None]:
+    """Within the block, turn failures that the user can fix into one-line errors.
 
     Raises:
-        TrainingError: with that line.
+        TrainingError: if an image cannot be read, memory is short, or another process ended.
     """
     try:
         yield
     except UnreadableImage as error:
         raise LocalError(
-            f"{error}; mend or remove the file and go on with --resume, or begin again with unreadable:"
-            " skip, which leaves such files out"
+            f"{error}; repair or remove the file and continue with --resume, or start again with"
+            " unreadable: skip, which excludes such files"
         ) from error
     except DataError as error:
         raise LocalError(str(error)) from error
     except torch.OutOfMemoryError as error:
         raise LocalError(
-            "the GPU has not enough memory: lower training.batch_size, and raise training.accumulate"
-            " for as much; the last checkpoint is intact"
+            "out of GPU memory: lower training.batch_size and raise training.accumulate by the same"
+            " factor; the last checkpoint is intact"
         ) from error
     except RuntimeError as error:
         line = describe_error(error, first_line=True)
         if "DataLoader worker" in line:
             raise LocalError(
-                f"a process that reads images died: {line} Perhaps memory is short: lower"
-                " training.workers, or set it to 0; the last checkpoint is intact"
+                f"a process that reads images died: {line} If memory is short, lower training.workers"
+                " or set it to 0; the last checkpoint is intact"
             ) from error
         if world_size() > 1 and (isinstance(error, dist.DistError) or "gloo" in line):
             raise TrainingError(

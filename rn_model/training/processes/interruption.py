@@ -1,4 +1,4 @@
-"""Lets a signal stop a training between two steps instead of in the middle of one."""
+"""Interruption of a training by SIGINT or SIGTERM, between two steps."""
 
 import os
 import signal
@@ -13,19 +13,22 @@ import torch.distributed as dist
 from rn_model.layers.distributed import world_size
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_NOTED = b"\nstopping as soon as a checkpoint is written; once more stops at once\n"
+_NOTED = b"\nstopping after writing a checkpoint; interrupt again to stop immediately\n"
 
 
 class Interruption:
-    """Within the block, SIGINT and SIGTERM are noted; a second one stops the process at once.
+    """Within the block, SIGINT and SIGTERM request a stop; a second one raises immediately.
 
     Args:
-        tell: whether the first one is acknowledged on the terminal, if there is one.
+        acknowledge: whether to confirm the first signal on the terminal, if there is one.
+
+    Attributes:
+        requested: whether a signal has arrived in this process.
     """
 
-    def __init__(self, *, tell: bool = False) -> None:
+    def __init__(self, *, acknowledge: bool = False) -> None:
         self.requested = False
-        self._tell = tell
+        self._acknowledge = acknowledge
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
@@ -40,7 +43,7 @@ class Interruption:
         self._before.clear()
 
     def due(self, device: torch.device) -> bool:
-        """Whether to stop now: every process of a training gets the same answer in the same step."""
+        """Whether to stop now; all processes of a training get the same answer in the same step."""
         if world_size() == 1:
             return self.requested
         flag = torch.tensor(int(self.requested), device=device)
@@ -51,7 +54,7 @@ class Interruption:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        # A signal may come in the middle of a print, in which another must not begin.
-        if self._tell and os.isatty(2):
+        # A signal may arrive in the middle of a print, which another print must not interrupt.
+        if self._acknowledge and os.isatty(2):
             with suppress(OSError):
                 os.write(2, _NOTED)

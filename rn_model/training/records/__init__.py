@@ -1,1 +1,1 @@
-"""What a training writes into the directory of its run."""
+"""Files that a training writes into the directory of its run."""

@@ -1,4 +1,4 @@
-"""Checkpoints from which a training goes on bit for bit."""
+"""Checkpoints, from which a training resumes bit-exactly."""
 
 import io
 import zipfile
@@ -14,10 +14,10 @@ FILE = "checkpoint.pt"
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint in the place of the one before, whole or not at all.
+    """Replace the checkpoint of a run atomically.
 
     Raises:
-        TrainingError: if the disk is full or not writable; the checkpoint before is intact.
+        TrainingError: if the disk is full or not writable; the previous checkpoint is intact.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -26,7 +26,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """Read the checkpoint of a run; None if there is none.
+    """Read the checkpoint of a run, or return None if there is none.
 
     Raises:
         TrainingError: if it is damaged.
@@ -36,9 +36,9 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()  # torch does not compare checksums
+            broken = archive.testzip()  # torch does not verify checksums
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever the bytes happen to mean to zip and pickle
+    except Exception as error:  # damaged bytes can raise any error in zip and pickle
         raise _damaged(path) from error
     if broken is not None:
         raise _damaged(path)
@@ -46,4 +46,4 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
 
 
 def _damaged(path: Path) -> TrainingError:
-    return TrainingError(f"{path} is damaged: delete it to begin this run again")
+    return TrainingError(f"{path} is damaged: delete it to start this run again")

@@ -1,4 +1,4 @@
-"""What a training reports while it runs: a file of JSON lines, TensorBoard, and the terminal."""
+"""Progress of a training, as JSON lines, as TensorBoard events and on the terminal."""
 
 import json
 from collections.abc import Mapping
@@ -18,16 +18,17 @@ _LINES = 10
 
 
 class History:
-    """Writes what happened; only the first process of several does.
+    """Records the steps and evaluations of a run; only the first of several processes does.
 
     Args:
-        path: the run's directory.
-        console: where people look; None to be silent.
-        active: whether this process writes at all.
-        tensorboard: whether event files are written.
+        path: directory of the run.
+        console: terminal for messages and a progress bar; None for none.
+        active: whether this process records anything.
+        tensorboard: whether to write event files.
 
     Raises:
-        TrainingError: from here and from every method that writes, if the disk is full or not writable.
+        TrainingError: from the constructor and from every method that writes, if the disk is full or
+            not writable.
     """
 
     def __init__(
@@ -57,16 +58,17 @@ class History:
             self._events.close()
 
     def say(self, text: str) -> None:
-        """A line for people."""
+        """Print a line on the terminal."""
         if self._console is not None:
             self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def forget_after(self, order: Mapping[str, int], stage: str | None, step: int) -> None:
-        """Drop what was written after a checkpoint that is now resumed.
+        """Drop the entries written after the checkpoint from which the run resumes.
 
         Args:
-            order: number of each stage.
-            stage, step: of the checkpoint; None if there is none.
+            order: position of each stage by name.
+            stage: stage of the checkpoint; None if there is no checkpoint.
+            step: step of the checkpoint.
         """
         last = (-1 if stage is None else order[stage], step)
         if not self._active or not self._path.is_file():
@@ -75,7 +77,7 @@ class History:
         for line in self._path.read_text().splitlines():
             try:
                 entry = json.loads(line)
-            except ValueError:  # cut off in the middle of a line
+            except ValueError:  # a line that was cut off
                 continue
             if (order.get(entry["stage"], 0), entry["step"]) <= last:
                 kept.append(f"{line}\n")
@@ -83,7 +85,7 @@ class History:
             write_file(self._path, "".join(kept).encode())
 
     def begin_stage(self, stage: str, step: int, steps: int) -> None:
-        """Show a bar, where there is a terminal."""
+        """Show a progress bar if there is a terminal."""
         if self._console is None or not self._console.is_terminal:
             return
         self._progress = Progress(
@@ -98,17 +100,17 @@ class History:
         self._progress.add_task(stage, total=steps, completed=step, rate="")
 
     def end_stage(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
     def step(self, entry: Mapping[str, Any], *, keep: bool) -> None:
-        """A training step was made.
+        """Record a training step.
 
         Args:
-            entry: with ``stage``, ``step``, ``steps``, ``loss``, ``images_per_second``.
-            keep: whether it is written to the file, too.
+            entry: with ``stage``, ``step``, ``steps``, ``loss`` and ``images_per_second``.
+            keep: whether to write it to the files, too.
         """
         rate = f"{entry['images_per_second']:,.0f} images/s, loss {entry['loss']:.3f}"
         if self._progress is not None:
@@ -122,11 +124,11 @@ class History:
             self.say(f"  {entry['stage']} {done:>{len(str(steps))}}/{steps}  {rate}")
 
     def evaluation(self, entry: Mapping[str, Any]) -> None:
-        """The network was evaluated."""
+        """Record an evaluation of the network."""
         self._write({"kind": "evaluation", **entry})
 
     def amendment(self, entry: Mapping[str, Any]) -> None:
-        """From a step on, training was not what it was before."""
+        """Record that settings or images have changed since the checkpoint."""
         self._write({"kind": "amendment", **entry})
 
     def _write(self, entry: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The directory of a run: whose it is, and the configuration in it."""
+"""The directory of a run: creation, ownership, and settings that may change on resuming."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -10,13 +10,13 @@ import yaml
 from bundle.writing.atomic import write_file
 from rn_model.backbones.config import with_current_name
 from rn_model.training.config import RunConfig
-from rn_model.training.context import SOURCE_WEIGHTS
 from rn_model.training.errors import TrainingError, writing
 from rn_model.training.records.checkpoint import FILE as CHECKPOINT
 from rn_model.training.result import FILE as RESULT
+from rn_model.training.source_weights import SOURCE_WEIGHTS
 
 CONFIG = "config.yaml"
-# What may be changed to get over what stopped a run; all else makes it another run.
+# Settings that may change on resuming, to overcome what stopped the run; others make another run.
 AMENDABLE = frozenset(
     (
         "device",
@@ -36,28 +36,32 @@ AMENDABLE = frozenset(
 def claim(
     out: Path, config: RunConfig, *, resume: bool, amended: Collection[str] = ()
 ) -> tuple[str, ...]:
-    """Make the directory of a new run, or check that an old one is the same run.
+    """Create the directory of a new run, or check that an existing one belongs to the same run.
 
     Args:
-        amended: names of settings that a resumed run may have other values of, if they are
-            :data:`AMENDABLE`. A run that has trained nothing yet may have any others.
+        out: the directory.
+        config: configuration of the run.
+        resume: whether the directory of a run may be used again.
+        amended: names of settings whose values may differ on resuming, as far as they are
+            :data:`AMENDABLE`. If nothing has been trained yet, every setting may differ.
 
     Returns:
-        What is different from now on, a line for each setting; the directory's configuration is then
-        the new one.
+        One line per setting that has changed; the new configuration has then been written.
 
     Raises:
-        TrainingError: if the directory is taken, or belongs to a run with another configuration.
+        TrainingError: if the directory is in use, or belongs to a run with another configuration.
     """
     path = out / CONFIG
     new = config.model_dump(mode="json")
     if path.is_file():
         if not resume:
-            raise TrainingError(f"{out} holds a run: resume it, or give another directory")
+            raise TrainingError(
+                f"{out} already contains a run: resume it, or use another directory"
+            )
         try:
             old = with_current_name(yaml.safe_load(path.read_text()))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise TrainingError(f"{path} is damaged: it is not YAML any more") from error
+            raise TrainingError(f"{path} is damaged: it is not valid YAML") from error
         differences = dict(_differences(old, new))
         _check_may_change(out, differences, AMENDABLE.intersection(amended))
         if differences:
@@ -65,7 +69,7 @@ def claim(
                 write_file(path, _content(new))
         return tuple(differences.values())
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TrainingError(f"{out} exists and is not the directory of a run: give another one")
+        raise TrainingError(f"{out} exists but is not the directory of a run: use another one")
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_file(path, _content(new))
@@ -78,13 +82,13 @@ def _check_may_change(out: Path, differences: Mapping[str, str], amended: Collec
     finished = (out / RESULT).is_file()
     if not (finished or (out / CHECKPOINT).is_file() or (out / SOURCE_WEIGHTS).is_file()):
         return
-    refused = [name for name in differences if finished or name not in amended]
-    if not refused:
+    rejected = [name for name in differences if finished or name not in amended]
+    if not rejected:
         return
-    lines = "; ".join(differences[name] for name in refused[:4])
+    lines = "; ".join(differences[name] for name in rejected[:4])
     hint = ""
-    if not finished and AMENDABLE.issuperset(refused):
-        hint = f"; to go on with that, say so: --set {refused[0]}=VALUE"
+    if not finished and AMENDABLE.issuperset(rejected):
+        hint = f"; to resume with a new value, pass --set {rejected[0]}=VALUE"
     raise TrainingError(f"cannot resume {out} with another configuration: {lines}{hint}")
 
 
@@ -97,4 +101,4 @@ def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, str]
         for key in sorted({*old, *new}):
             yield from _differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
     elif old != new:
-        yield name, f"{name} was {json.dumps(old)} and is {json.dumps(new)}"
+        yield name, f"{name} was {json.dumps(old)}, now {json.dumps(new)}"

@@ -1,4 +1,4 @@
-"""Curves for TensorBoard."""
+"""Event files for TensorBoard."""
 
 import os
 import socket
@@ -13,16 +13,16 @@ from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignor
 
 
 class EventFile:
-    """Scalars in TensorBoard's format, each on disk when its method returns.
+    """Scalars in TensorBoard's format, written synchronously.
 
-    TensorBoard's own writer writes in a thread: what fails there comes late and with a traceback, and
-    processes that read images are forked beside it.
+    TensorBoard's own writer uses a thread: its failures arrive late and with a traceback, and worker
+    processes would be forked while it runs.
 
     Args:
-        folder: of a run's event files; made if need be.
+        folder: folder of the event files of a run; created if missing.
 
     Raises:
-        OSError: from here and from every method, if the disk is full or not writable.
+        OSError: from the constructor and from ``write``, if the disk is full or not writable.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,12 +33,12 @@ class EventFile:
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
     def write(self, scalars: Mapping[str, float], step: int) -> None:
-        """Points of curves, by name, at a step."""
+        """Write scalars by name, at a step."""
         values = [Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
         self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
 
     def close(self) -> None:
-        """Nothing can be written any more; what could not be written before is given up."""
+        """Close the file; data that could not be written is lost."""
         with suppress(OSError):
             self._file.close()
 

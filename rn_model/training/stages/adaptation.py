@@ -1,8 +1,7 @@
-"""Makes the stage in which a network is trained on both domains."""
+"""The adaptation stage: training on both domains with the chosen normalization and objectives."""
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,95 +13,93 @@ from rn_model.layers.domain_norm import set_branch
 from rn_model.layers.domains import Domain
 from rn_model.layers.population_moments import estimate_moments
 from rn_model.objectives import Objective, TargetPredictions, make_objective
-from rn_model.training.batches.sampler import combine
-from rn_model.training.context import Workshop, new_network
-from rn_model.training.evaluation.checkpoint_selection import Keeper
-from rn_model.training.evaluation.prediction import predict, spread
-from rn_model.training.stages.loop import Stage
-from rn_model.training.stages.losses import Weighted
+from rn_model.training.context import RunContext
+from rn_model.training.evaluation.checkpoint_selection import CheckpointSelector
+from rn_model.training.evaluation.prediction import predict
+from rn_model.training.evaluation.reader import spread
+from rn_model.training.seeds import combine_seeds
+from rn_model.training.stages.losses import WeightedObjective
+from rn_model.training.stages.stage import Stage
 
-_FIRST_LOOK = 2048
-
-Evaluate = Callable[[str, nn.Module, Keeper | None, int], dict[str, Any]]
-
-
-def adapted_network(workshop: Workshop, base: Path) -> nn.Module:
-    """The network of a run with the normalization that it is adapted with."""
-    return new_network(workshop, workshop.config.normalization, base)
+_INITIAL_IMAGES = 2048
 
 
-def adapt_stage(
-    workshop: Workshop, network: nn.Module, keeper: Keeper, evaluate: Evaluate
+def adaptation_stage(
+    context: RunContext,
+    network: nn.Module,
+    selector: CheckpointSelector,
+    evaluate: Callable[[int], dict[str, Any]],
 ) -> Stage:
-    """The stage on both domains.
+    """Prepare a network and its objectives for the adaptation.
 
     Args:
-        workshop: of the run.
-        network: converted, with its weights.
-        keeper: decides which network is kept.
-        evaluate: measures the network.
+        context: context of the run.
+        network: converted network with the weights of the source stage.
+        selector: decides which network is kept.
+        evaluate: measures the network after a step, offers it to ``selector``, and returns an entry
+            for the history.
     """
-    config = workshop.config
-    begin_target(workshop, network)
+    config = context.config
+    initialize_target(context, network)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(combine(config.seed, 8))
-        objectives = _objectives(workshop, network)
+        torch.manual_seed(combine_seeds(config.seed, 8))
+        objectives = _objectives(context, network)
     if config.source_free:
         for parameter in final_linear(network).parameters():
             parameter.requires_grad_(False)
     sets: dict[Domain, list[ImageSet]] = {}
     if not config.source_free:
-        sets["source"] = list(workshop.sources)
+        sets["source"] = list(context.sources)
     if config.uses_target:
-        sets["target"] = [workshop.target]
-    hungry = [w.objective for w in objectives if w.objective.needs_refresh]
+        sets["target"] = [context.target]
+    refreshed = [w.objective for w in objectives if w.objective.needs_refresh]
     return Stage(
         name="adapt",
         steps=config.training.steps,
         network=network,
         sets=sets,
         objectives=objectives,
-        views=workshop.views,
-        keeper=keeper,
-        evaluate=lambda step: evaluate("adapt", network, keeper, step),
-        refresh=partial(_refresh, workshop, network, hungry) if hungry else None,
-        refresh_every=max(1, len(workshop.target) // config.training.batch_size),
+        views=context.views,
+        selector=selector,
+        evaluate=evaluate,
+        refresh=partial(_refresh, context, network, refreshed) if refreshed else None,
+        refresh_every=max(1, len(context.target) // config.training.batch_size),
     )
 
 
-def begin_target(workshop: Workshop, network: nn.Module) -> None:
-    """Give the target branch statistics of the target before its first step.
+def initialize_target(context: RunContext, network: nn.Module) -> None:
+    """Estimate the statistics of the target branch before the first step.
 
-    Until now it has those of the source, which would make the first pseudo-labels worse.
+    Up to here they are those of the source, which would make the first pseudo-labels worse.
     """
-    target, reader = workshop.task.target, workshop.reader
-    most = min(_FIRST_LOOK, workshop.config.training.population_images)
+    target, reader = context.task.target, context.reader
+    most = min(_INITIAL_IMAGES, context.config.training.population_images)
     indices = spread(len(target), most)
     set_branch(network, "target")
     estimate_moments(network, partial(reader.only_inputs, target, indices), "target")
 
 
-def _objectives(workshop: Workshop, network: nn.Module) -> list[Weighted]:
+def _objectives(context: RunContext, network: nn.Module) -> list[WeightedObjective]:
     classifier = final_linear(network)
     return [
-        Weighted(
+        WeightedObjective(
             config.name,
             config.weight,
             make_objective(
                 config,
                 num_features=classifier.in_features,
                 num_classes=classifier.out_features,
-                num_target=len(workshop.target),
+                num_target=len(context.target),
             ),
         )
-        for config in workshop.config.objectives
+        for config in context.config.objectives
     ]
 
 
-def _refresh(workshop: Workshop, network: nn.Module, objectives: list[Objective]) -> None:
-    target = workshop.task.target
-    found = predict(network, target, range(len(target)), workshop.reader, "target")
-    device = workshop.fabric.device
+def _refresh(context: RunContext, network: nn.Module, objectives: list[Objective]) -> None:
+    target = context.task.target
+    found = predict(network, target, range(len(target)), context.reader, "target")
+    device = context.fabric.device
     predictions = TargetPredictions(
         found.features.to(device), found.probability.to(device), final_linear(network)
     )

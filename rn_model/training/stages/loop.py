@@ -1,10 +1,9 @@
-"""The loop over the steps of one stage of a training."""
+"""The training loop of one stage: steps, evaluations, checkpoints and interruption."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -17,75 +16,27 @@ from rn_model.layers import project_parameters
 from rn_model.layers.distributed import rank, world_size
 from rn_model.layers.domains import DOMAINS, Domain
 from rn_model.training.batches.loader import ImageBatch, training_batches
-from rn_model.training.batches.sampler import combine
 from rn_model.training.config import TrainingConfig
 from rn_model.training.errors import Interrupted, TrainingError
-from rn_model.training.evaluation.checkpoint_selection import Keeper
 from rn_model.training.processes.interruption import Interruption
 from rn_model.training.records.history import History
-from rn_model.training.stages.losses import Inputs, Weighted, losses
+from rn_model.training.seeds import combine_seeds
+from rn_model.training.stages.losses import StepInputs, losses
 from rn_model.training.stages.optimizer import learning_rate, make_optimizer, set_learning_rate
-
-StageName = Literal["source", "adapt"]
-STAGES: dict[str, int] = {"source": 0, "adapt": 1}
-
-
-@dataclass(frozen=True)
-class Views:
-    """Random views of training images, and the scaling to the network's input.
-
-    Attributes:
-        augment: per domain, float ``(N, C, H', W')`` in 0 to 1 to ``(N, C, H, W)``.
-        normalize: the same to the network's input.
-    """
-
-    augment: dict[Domain, nn.Module]
-    normalize: Callable[[Tensor], Tensor]
-
-
-@dataclass
-class Stage:
-    """What a stage works on.
-
-    Attributes:
-        name: of the stage.
-        steps: of the optimizer.
-        network: that is trained.
-        sets: training images of each domain that takes part in a batch; several sources are one
-            domain of which every batch has equal parts.
-        objectives: of the target.
-        views: of the images.
-        refresh: gives the objectives the network's predictions on the target; None if not needed.
-        refresh_every: steps between them.
-        evaluate: measures the network and offers it to ``keeper``; its entry in the history.
-        keeper: decides which network is kept.
-        extra: what a checkpoint holds beside the stage's own.
-    """
-
-    name: StageName
-    steps: int
-    network: nn.Module
-    sets: dict[Domain, list[ImageSet]]
-    objectives: list[Weighted]
-    views: Views
-    keeper: Keeper
-    evaluate: Callable[[int], dict[str, Any]]
-    refresh: Callable[[], None] | None = None
-    refresh_every: int = 0
-    extra: dict[str, Any] = field(default_factory=dict)
+from rn_model.training.stages.stage import STAGES, Stage
 
 
 class Loop:
-    """Runs a stage, from its beginning or from a checkpoint.
+    """Runs a stage from its beginning or from a checkpoint.
 
     Args:
-        stage: what to train.
-        fabric: device, precision, processes.
-        config: of the training.
-        seed: of everything random.
-        history: told of every step.
+        stage: stage to run.
+        fabric: device, precision and processes.
+        config: configuration of the training.
+        seed: random seed of the run.
+        history: receives an entry for every step and every evaluation.
         save: writes a checkpoint.
-        interruption: asked after every step.
+        interruption: checked after every step.
     """
 
     def __init__(
@@ -101,7 +52,7 @@ class Loop:
         self._stage = stage
         self._fabric = fabric
         self._config = config
-        self._seed = combine(seed, STAGES[stage.name])
+        self._seed = combine_seeds(seed, STAGES[stage.name])
         self._history = history
         self._save = save
         self._interruption = interruption
@@ -115,17 +66,16 @@ class Loop:
             network = cast(nn.Module, torch.compile(network))
         optimizer = make_optimizer(stage.network, trained, config)
         self._model, self._optimizer = fabric.setup(network, optimizer)
-        self._began = time.perf_counter()
 
     def run(self, state: dict[str, Any] | None) -> None:
-        """Train to the end, or until training does not help any more.
+        """Train for the remaining steps, or until ``patience`` runs out.
 
         Args:
-            state: of the checkpoint to go on from.
+            state: checkpoint to continue from; None to start at the first step.
 
         Raises:
-            TrainingError: if a loss is not finite.
-            Interrupted: if a signal came; a checkpoint was written.
+            TrainingError: if a loss or a weight is not finite.
+            Interrupted: if a signal arrived; a checkpoint has been written.
         """
         begin = self._load(state) if state is not None else 0
         stage, steps = self._stage, self._stage.steps
@@ -136,7 +86,7 @@ class Loop:
         every = self._config.evaluate_every or max(1, math.ceil(steps / 4))
         save_every = self._config.checkpoint_every or every
         saved = begin
-        if self._stopped():
+        if self._out_of_patience():
             return
         self._model.train()
         for step in range(begin, steps):
@@ -147,20 +97,20 @@ class Loop:
             if done % every == 0 or done == steps:
                 self._history.evaluation({"step": done, **stage.evaluate(done)})
             interrupted = self._interruption.due(self._fabric.device)
-            if done % save_every == 0 or done == steps or interrupted or self._stopped():
+            if done % save_every == 0 or done == steps or interrupted or self._out_of_patience():
                 self._check_weights(done)
                 self._save(self._state(done))
                 saved = done
             if interrupted and done < steps:
                 raise Interrupted(f"stopped after step {saved} of {steps} ({stage.name})")
-            if self._stopped():
-                self._history.say(f"  no better label-free score since step {stage.keeper.step}")
+            if self._out_of_patience():
+                self._history.say(f"  no better label-free score since step {stage.selector.step}")
                 break
         self._history.end_stage()
 
-    def _stopped(self) -> bool:
+    def _out_of_patience(self) -> bool:
         patience = self._config.patience
-        return patience is not None and self._stage.keeper.stale >= patience
+        return patience is not None and self._stage.selector.stale >= patience
 
     def _batches(self, domain: Domain, sets: list[ImageSet], begin: int) -> Iterator[ImageBatch]:
         factor = self._config.accumulate
@@ -168,7 +118,7 @@ class Loop:
             sets,
             self._config.batch_size,
             range(begin * factor, self._stage.steps * factor),
-            seed=combine(self._seed, 1 if domain == "target" else 2),
+            seed=combine_seeds(self._seed, 1 if domain == "target" else 2),
             share=(rank(), world_size()),
             workers=self._config.workers,
         )
@@ -183,8 +133,8 @@ class Loop:
         self._optimizer.zero_grad()
         sums: dict[str, float] = {}
         for part in range(config.accumulate):
-            # Everything random in a step follows from its number, so that a resumed training repeats it.
-            _seed(combine(self._seed, step, part, rank()), self._fabric.device)
+            # All randomness of a step derives from its number, so that a resumed training repeats it.
+            _seed(combine_seeds(self._seed, step, part, rank()), self._fabric.device)
             last = part == config.accumulate - 1
             with self._fabric.no_backward_sync(self._model, enabled=not last):
                 for name, value in self._backward(step, batches).items():
@@ -229,20 +179,20 @@ class Loop:
         return values
 
     def _check_weights(self, step: int) -> None:
-        """A checkpoint of a network that is lost must not take the place of a good one."""
+        """Raise if a weight is not finite, so that no good checkpoint is overwritten."""
         state = self._stage.network.state_dict()
-        lost = [name for name, value in state.items() if not bool(value.isfinite().all())]
-        if lost:
-            raise self._diverged(f"{lost[0]} is not finite", step)
+        broken = [name for name, value in state.items() if not bool(value.isfinite().all())]
+        if broken:
+            raise self._diverged(f"{broken[0]} is not finite", step)
 
     def _diverged(self, what: str, step: int) -> TrainingError:
         return TrainingError(
             f"{what} in step {step} of {self._stage.steps} ({self._stage.name}); the last checkpoint is"
-            " intact: go on with --resume and --set training.learning_rate=VALUE lower than"
-            f" {self._config.learning_rate:g}, training.clip=VALUE, or training.precision=32-true"
+            " intact: continue with --resume and --set training.learning_rate=VALUE (lower than"
+            f" {self._config.learning_rate:g}), training.clip=VALUE or training.precision=32-true"
         )
 
-    def _inputs(self, batches: dict[Domain, Iterator[ImageBatch]]) -> Inputs:
+    def _inputs(self, batches: dict[Domain, Iterator[ImageBatch]]) -> StepInputs:
         read: dict[Domain, ImageBatch] = {}
         views: list[Tensor] = []
         for domain in DOMAINS:
@@ -253,18 +203,17 @@ class Loop:
         images = self._stage.views.normalize(torch.cat(views))
         if self._config.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
-        return Inputs(images, read.get("source"), read.get("target"))
+        return StepInputs(images, read.get("source"), read.get("target"))
 
     def _state(self, step: int) -> dict[str, Any]:
         return {
-            **self._stage.extra,
             "stage": self._stage.name,
             "step": step,
             "network": self._stage.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "objectives": [w.objective.state_dict() for w in self._stage.objectives],
             "precision": self._fabric.strategy.precision.state_dict(),
-            "keeper": self._stage.keeper.state_dict(),
+            "keeper": self._stage.selector.state_dict(),
         }
 
     def _load(self, state: dict[str, Any]) -> int:
@@ -273,8 +222,8 @@ class Loop:
         except (RuntimeError, ValueError, KeyError) as error:
             line = describe_error(error, limit=200)
             raise TrainingError(
-                "the checkpoint does not fit this run any more: begin again in another directory if"
-                f" images or code have changed ({line})"
+                "the checkpoint no longer fits this run: if images or code have changed, start again"
+                f" in another directory ({line})"
             ) from error
 
     def _restore(self, state: dict[str, Any]) -> int:
@@ -284,12 +233,12 @@ class Loop:
             weighted.objective.load_state_dict(values)
         if state["precision"]:
             self._fabric.strategy.precision.load_state_dict(state["precision"])
-        self._stage.keeper.load_state_dict(state["keeper"])
+        self._stage.selector.load_state_dict(state["keeper"])
         return int(state["step"])
 
 
 def _seed(number: int, device: torch.device) -> None:
-    # torch.manual_seed also notes a seed, with a stack trace, for every kind of device that is not there.
+    # torch.manual_seed would also record a stack trace for every kind of device that is missing.
     torch.default_generator.manual_seed(number)
     if device.type == "cuda":
         torch.cuda.manual_seed(number)

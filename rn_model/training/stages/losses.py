@@ -1,4 +1,4 @@
-"""The losses of one batch, by name."""
+"""The losses of one training step: cross-entropy on the source, and the objectives."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,16 +16,22 @@ from rn_model.training.batches.loader import ImageBatch
 CROSS_ENTROPY = "cross_entropy"
 
 
-class Weighted(NamedTuple):
-    """An objective by its name, with its weight beside the cross-entropy."""
+class WeightedObjective(NamedTuple):
+    """A named objective and its weight relative to the cross-entropy."""
 
     name: str
     weight: float
     objective: Objective
 
 
-class Inputs(NamedTuple):
-    """Of one step: inputs ``(N, C, H, W)``, source images first, and the batches they are made of."""
+class StepInputs(NamedTuple):
+    """Input of the network in one step, and the batches that it was made from.
+
+    Attributes:
+        images: ``(N, C, H, W)``, source images first.
+        source: batch of source images; None if there are none.
+        target: batch of target images; None if there are none.
+    """
 
     images: Tensor
     source: ImageBatch | None
@@ -33,7 +39,7 @@ class Inputs(NamedTuple):
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Source and target images."""
+        """Number of source images and of target images."""
         return (
             0 if self.source is None else len(self.source.pixels),
             0 if self.target is None else len(self.target.pixels),
@@ -42,24 +48,27 @@ class Inputs(NamedTuple):
 
 def losses(
     model: nn.Module,
-    inputs: Inputs,
-    objectives: Sequence[Weighted],
+    inputs: StepInputs,
+    objectives: Sequence[WeightedObjective],
     *,
     progress: float,
     ramp: float,
     label_smoothing: float,
 ) -> dict[str, Tensor]:
-    """Cross-entropy of the source's images, and each objective times its weight.
+    """Compute the cross-entropy on the source images, and each objective times its weight.
 
-    With several processes each computes the losses of their batches joined.
+    With several processes, every process computes the losses of their joined batch.
 
     Args:
-        model: a network, wrapped for training or not.
-        inputs: of this process.
-        objectives: that are added up.
-        progress: part of the training that is done.
-        ramp: factor of the weights of objectives that are not scheduled by themselves.
-        label_smoothing: of the cross-entropy.
+        model: network, wrapped by Fabric or not.
+        inputs: images of this process.
+        objectives: objectives to add to the cross-entropy.
+        progress: completed share of the training, from 0 to 1.
+        ramp: factor for the weights of objectives that have no schedule of their own.
+        label_smoothing: label smoothing of the cross-entropy.
+
+    Returns:
+        The losses by name; their sum is the total loss.
     """
     batch = _forward(model, inputs, progress)
     named: dict[str, Tensor] = {}
@@ -72,7 +81,7 @@ def losses(
     return named
 
 
-def _forward(model: nn.Module, inputs: Inputs, progress: float) -> Batch:
+def _forward(model: nn.Module, inputs: StepInputs, progress: float) -> Batch:
     source, target = inputs.sizes
     with domain_split(model, source=source, target=target), classifier_input(model) as tap:
         logits = model(inputs.images)
@@ -84,7 +93,7 @@ def _forward(model: nn.Module, inputs: Inputs, progress: float) -> Batch:
         for values in (logits.float(), features)
     ]
     labels = gather_batch(none if inputs.source is None else inputs.source.labels)
-    index = gather_batch(none if inputs.target is None else inputs.target.places)
+    index = gather_batch(none if inputs.target is None else inputs.target.indices)
     return Batch(
         logits=parts[0],
         features=parts[1],

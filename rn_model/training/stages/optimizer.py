@@ -1,4 +1,4 @@
-"""The optimizer of a run, and its learning rate as a function of the step."""
+"""SGD with one learning rate per group of parameters, and the learning rate schedules."""
 
 import math
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from rn_model.training.config import TrainingConfig
 def make_optimizer(
     network: nn.Module, objectives: Iterable[nn.Module], config: TrainingConfig
 ) -> torch.optim.SGD:
-    """SGD over all that is trained; frozen parameters are left out.
+    """Make the SGD optimizer of all trainable parameters of the network and the objectives.
 
-    Parameters that a normalization keeps in a range have no weight decay: it would move them although
-    no gradient does.
+    Bounded parameters of a normalization (RN's gates, AutoDIAL's shares) get no weight decay, which
+    would move them even without a gradient.
     """
     plain, *bounded = parameter_groups(network, config.weight_decay)
     known = {id(parameter) for parameter in plain["params"]}
@@ -45,7 +45,7 @@ def make_optimizer(
 
 
 def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
-    """Of the groups with rate 1, in the step after ``step`` of ``steps``."""
+    """Learning rate of the groups with rate 1, for the step that follows ``step`` of ``steps``."""
     progress = step / steps
     if config.schedule == "cosine":
         factor = (1 + math.cos(math.pi * progress)) / 2
@@ -59,6 +59,6 @@ def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """Give every group its part of a learning rate."""
+    """Set the learning rate of every group to ``value`` times the group's rate."""
     for group in optimizer.param_groups:
         group["lr"] = value * group["rate"]

@@ -5,8 +5,9 @@ import pytest
 import yaml
 
 from rn_model.recipes import recipe_names
-from rn_model.training.config_file import load_config, parse_override
+from rn_model.training.config_file import load_config
 from rn_model.training.errors import TrainingError
+from rn_model.training.overrides import parse_override
 from tests.rn_model.training.running import tiny
 
 

@@ -17,12 +17,12 @@ from rn_model.report.run_files import read_run
 from rn_model.report.sections.embedding import embedding_charts
 from rn_model.runs.record import WEIGHTS, load_run
 from rn_model.training.config import RunConfig
-from rn_model.training.context import SOURCE_WEIGHTS
 from rn_model.training.finalization import EVALUATION, FIRST, LAYERS
 from rn_model.training.records.run_folder import CONFIG
 from rn_model.training.result import FILE as RESULT
 from rn_model.training.result import Result
 from rn_model.training.run import train, train_source
+from rn_model.training.source_weights import SOURCE_WEIGHTS
 from tests.rn_model.data.pictures import class_folders, flat_folder
 from tests.rn_model.training.running import (
     CLASSES,

@@ -36,7 +36,7 @@ def test_images_come_in_the_given_order(labelled: ImageSet) -> None:
     indices = [10, 2, 2, 7, 0]
     batches = list(ordered_batches(labelled, indices, batch_size=2, workers=0))
     assert [len(batch.pixels) for batch in batches] == [2, 2, 1]
-    assert torch.cat([batch.places for batch in batches]).tolist() == indices
+    assert torch.cat([batch.indices for batch in batches]).tolist() == indices
     assert torch.cat([batch.pixels for batch in batches])[:, 0, 0, 0].tolist() == indices
     assert torch.cat([batch.labels for batch in batches]).tolist() == [1, 0, 0, 1, 0]
 
@@ -47,7 +47,7 @@ def test_a_batch_of_several_sets_keeps_images_labels_and_places_together(
     assert labelled.labels is not None
     for batch in _batches([labelled, unlabelled], range(5)):
         greys = batch.pixels[:, 0, 0, 0]
-        for grey, label, place in zip(greys, batch.labels, batch.places, strict=True):
+        for grey, label, place in zip(greys, batch.labels, batch.indices, strict=True):
             if place < len(labelled):
                 assert grey == place and label == labelled.labels[int(place)]
             else:
@@ -57,7 +57,7 @@ def test_a_batch_of_several_sets_keeps_images_labels_and_places_together(
 def test_batches_hold_what_the_sampler_says(labelled: ImageSet, unlabelled: ImageSet) -> None:
     sampled = StepSampler([11, 7], 6, range(2, 6), seed=3)
     batches = _batches([labelled, unlabelled], range(2, 6))
-    assert [sorted(b.places.tolist()) for b in batches] == [sorted(b) for b in sampled]
+    assert [sorted(b.indices.tolist()) for b in batches] == [sorted(b) for b in sampled]
 
 
 def test_worker_processes_change_nothing(labelled: ImageSet, unlabelled: ImageSet) -> None:
@@ -71,7 +71,7 @@ def test_an_empty_share_has_a_shape(labelled: ImageSet) -> None:
     batches = training_batches([labelled], 2, range(1), seed=0, share=(2, 3), workers=0)
     (batch,) = batches
     assert batch.pixels.shape == (0, 4, 6, 1) and batch.pixels.dtype == torch.uint8
-    assert batch.labels.shape == batch.places.shape == (0,)
+    assert batch.labels.shape == batch.indices.shape == (0,)
 
 
 def test_a_batch_can_be_moved(labelled: ImageSet) -> None:

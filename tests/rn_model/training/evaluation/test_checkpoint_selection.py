@@ -2,7 +2,7 @@ from torch import nn
 
 from bundle.scores import Scores
 from rn_model.runs.selection import Candidate
-from rn_model.training.evaluation.checkpoint_selection import Keeper
+from rn_model.training.evaluation.checkpoint_selection import CheckpointSelector
 
 
 def _candidate(score: float, source_accuracy: float = 0.9) -> Candidate:
@@ -15,66 +15,66 @@ def _network(value: float) -> nn.Linear:
     return network
 
 
-def _kept(keeper: Keeper) -> float:
+def _kept(selector: CheckpointSelector) -> float:
     network = _network(-1.0)
-    keeper.restore(network)
+    selector.restore(network)
     return network.weight.item()
 
 
 def test_the_best_label_free_score_is_kept() -> None:
-    keeper = Keeper(0.9)
+    selector = CheckpointSelector(0.9)
     scores = [0.2, 0.5, 0.4, 0.5]
-    kept = [keeper.offer(_network(n), _candidate(s), n) for n, s in enumerate(scores)]
+    kept = [selector.offer(_network(n), _candidate(s), n) for n, s in enumerate(scores)]
     assert kept == [True, True, False, False]
-    assert (keeper.step, keeper.stale, _kept(keeper)) == (1, 2, 1.0)
+    assert (selector.step, selector.stale, _kept(selector)) == (1, 2, 1.0)
 
 
 def test_what_forgot_the_source_is_not_kept() -> None:
-    keeper = Keeper(0.9, tolerance=0.05)
-    assert keeper.offer(_network(1), _candidate(0.3, 0.86), 1)
-    assert not keeper.offer(_network(2), _candidate(0.9, 0.8), 2)
-    assert _kept(keeper) == 1.0
+    selector = CheckpointSelector(0.9, tolerance=0.05)
+    assert selector.offer(_network(1), _candidate(0.3, 0.86), 1)
+    assert not selector.offer(_network(2), _candidate(0.9, 0.8), 2)
+    assert _kept(selector) == 1.0
 
 
 def test_what_knows_the_source_replaces_what_forgot_it() -> None:
-    keeper = Keeper(0.9)
-    assert keeper.offer(_network(1), _candidate(0.9, 0.1), 1)
-    assert keeper.offer(_network(2), _candidate(0.2, 0.9), 2)
-    assert not keeper.offer(_network(3), _candidate(0.8, 0.1), 3)
-    assert _kept(keeper) == 2.0
+    selector = CheckpointSelector(0.9)
+    assert selector.offer(_network(1), _candidate(0.9, 0.1), 1)
+    assert selector.offer(_network(2), _candidate(0.2, 0.9), 2)
+    assert not selector.offer(_network(3), _candidate(0.8, 0.1), 3)
+    assert _kept(selector) == 2.0
 
 
 def test_without_a_floor_the_first_candidate_is_it() -> None:
-    keeper = Keeper(None)
-    keeper.offer(_network(1), _candidate(0.1, 0.7), 1)
-    assert keeper.floor == 0.7
-    assert not keeper.offer(_network(2), _candidate(0.5, 0.6), 2)
-    assert keeper.offer(_network(3), _candidate(0.5, 0.69), 3)
+    selector = CheckpointSelector(None)
+    selector.offer(_network(1), _candidate(0.1, 0.7), 1)
+    assert selector.floor == 0.7
+    assert not selector.offer(_network(2), _candidate(0.5, 0.6), 2)
+    assert selector.offer(_network(3), _candidate(0.5, 0.69), 3)
 
 
 def test_the_last_is_kept_if_that_is_wanted() -> None:
-    keeper = Keeper(0.9, last=True)
+    selector = CheckpointSelector(0.9, last=True)
     for number, score in enumerate([0.9, 0.1]):
-        assert keeper.offer(_network(number), _candidate(score, 0.1), number)
-    assert (keeper.step, _kept(keeper)) == (1, 1.0)
+        assert selector.offer(_network(number), _candidate(score, 0.1), number)
+    assert (selector.step, _kept(selector)) == (1, 1.0)
 
 
 def test_a_kept_network_does_not_change_with_the_one_that_trains_on() -> None:
-    keeper, network = Keeper(0.9), _network(1)
-    keeper.offer(network, _candidate(0.5), 1)
+    selector, network = CheckpointSelector(0.9), _network(1)
+    selector.offer(network, _candidate(0.5), 1)
     nn.init.constant_(network.weight, 7.0)
-    assert _kept(keeper) == 1.0
+    assert _kept(selector) == 1.0
 
 
 def test_nothing_is_restored_before_the_first_candidate() -> None:
-    assert _kept(Keeper(0.9)) == -1.0
+    assert _kept(CheckpointSelector(0.9)) == -1.0
 
 
 def test_a_restored_keeper_decides_as_the_one_that_was_saved() -> None:
-    keeper, other = Keeper(None), Keeper(0.1)
-    keeper.offer(_network(1), _candidate(0.5, 0.9), 1)
-    keeper.offer(_network(2), _candidate(0.4, 0.9), 2)
-    other.load_state_dict(keeper.state_dict())
+    selector, other = CheckpointSelector(None), CheckpointSelector(0.1)
+    selector.offer(_network(1), _candidate(0.5, 0.9), 1)
+    selector.offer(_network(2), _candidate(0.4, 0.9), 2)
+    other.load_state_dict(selector.state_dict())
     assert (other.floor, other.step, other.stale, _kept(other)) == (0.9, 1, 1, 1.0)
     assert not other.offer(_network(3), _candidate(0.45), 3)
     assert other.offer(_network(4), _candidate(0.55), 4)

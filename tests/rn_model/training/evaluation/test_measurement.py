@@ -4,18 +4,18 @@ from typing import Any
 import pytest
 import torch
 
-from rn_model.training.context import new_network, open_workshop
+from rn_model.training.context import open_context
 from rn_model.training.evaluation.measurement import Measurement, measure, source_accuracy
 from tests.rn_model.training.running import config, tiny, write_arrays
 
 
 def measured(folder: Path, most: int, **task: Any) -> Measurement:
     changes = {f"task__{name}": value for name, value in task.items()}
-    workshop = open_workshop(config(tiny(folder, **changes)), folder)
-    network = new_network(workshop, workshop.config.normalization, folder).eval()
-    found = measure(network, workshop.task, workshop.reader, most, most_labelled=30)
+    context = open_context(config(tiny(folder, **changes)), folder)
+    network = context.new_network(context.config.normalization).eval()
+    found = measure(network, context.task, context.reader, most, most_labelled=30)
     assert found.candidate.source_accuracy == source_accuracy(
-        network, workshop.task, workshop.reader, most
+        network, context.task, context.reader, most
     )
     return found
 

@@ -11,7 +11,8 @@ from rn_model.data.sets import Indices
 from rn_model.data.tensors import to_input
 from rn_model.layers.domain_norm import domain_norms
 from rn_model.layers.domains import DOMAINS, Domain, other_domain
-from rn_model.training.evaluation.prediction import Predictions, Reader, predict, spread
+from rn_model.training.evaluation.prediction import Predictions, predict
+from rn_model.training.evaluation.reader import Reader, spread
 from tests.networks import SMALL, random_images, small_model
 
 

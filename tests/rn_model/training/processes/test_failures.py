@@ -4,7 +4,7 @@ from lightning_fabric import Fabric
 
 from rn_model.data import DataError
 from rn_model.training.errors import LocalError, TrainingError
-from rn_model.training.processes.failures import on_first, one_line
+from rn_model.training.processes.failures import explained_failures, on_first
 
 
 def test_one_process_alone_is_the_first() -> None:
@@ -29,12 +29,12 @@ def test_one_process_alone_is_the_first() -> None:
     ],
 )
 def test_what_may_happen_in_one_process_is_one_line(error: Exception, line: str) -> None:
-    with pytest.raises(LocalError) as caught, one_line():
+    with pytest.raises(LocalError) as caught, explained_failures():
         raise error
     assert line in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_mistakes_of_the_program_are_not_hidden() -> None:
-    with pytest.raises(RuntimeError, match="shape") as caught, one_line():
+    with pytest.raises(RuntimeError, match="shape") as caught, explained_failures():
         raise RuntimeError("shape mismatch")
     assert not isinstance(caught.value, TrainingError)

@@ -37,13 +37,13 @@ def test_other_threads_leave_signals_alone() -> None:
     assert seen == [before, False]
 
 
-@pytest.mark.parametrize("tell", [True, False])
-def test_a_terminal_is_told_of_the_first_signal(tell: bool) -> None:
+@pytest.mark.parametrize("acknowledge", [True, False])
+def test_a_terminal_is_told_of_the_first_signal(acknowledge: bool) -> None:
     leader, follower = pty.openpty()
     old = os.dup(2)
     os.dup2(follower, 2)
     try:
-        with Interruption(tell=tell):
+        with Interruption(acknowledge=acknowledge):
             os.kill(os.getpid(), signal.SIGINT)
     finally:
         os.dup2(old, 2)
@@ -52,4 +52,4 @@ def test_a_terminal_is_told_of_the_first_signal(tell: bool) -> None:
     told = os.read(leader, 1000).decode()
     os.close(leader)
     os.close(follower)
-    assert ("stopping as soon as a checkpoint is written" in told) == tell
+    assert ("stopping as soon as a checkpoint is written" in told) == acknowledge

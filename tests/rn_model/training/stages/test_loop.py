@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from rn_model.runs.record import WEIGHTS
-from rn_model.training.context import SOURCE_WEIGHTS
+from rn_model.training.source_weights import SOURCE_WEIGHTS
 from tests.rn_model.training.running import history, tiny, trained
 
 ONE_STEP: dict[str, Any] = {
