@@ -1,1 +1,1 @@
-"""Trains grids of runs (tasks, normalizations, objectives, seeds) and compares them in tables and plots."""
+"""Comparison of runs over a grid of tasks, normalizations, objectives and seeds, in tables and plots."""

@@ -1,4 +1,4 @@
-"""A comparison from beginning to end: plan, train what is missing, write tables and plots."""
+"""A comparison from beginning to end: plan, train the missing runs, write tables and plots."""
 
 from pathlib import Path
 
@@ -28,26 +28,26 @@ def train_grid(
     options: Options = _DEFAULTS,
     console: Console,
 ) -> None:
-    """Train the runs of a grid that are not finished.
+    """Train the unfinished runs of a grid.
 
     Args:
-        grid: what to train.
-        out: folder of the runs, new or of the same grid; tasks, seeds, rows and columns may be added
-            to a grid, and what is there stays.
-        base: folder that relative paths of the grid begin at.
-        data: folder of the recipes' images.
-        only: part of the path TASK/NORMALIZATION/OBJECTIVE/seed-K of those to train.
-        options: how.
-        console: where progress is shown.
+        grid: grid of runs.
+        out: directory of the comparison, new or of the same grid. Tasks, normalizations, objectives
+            and seeds may have been added to the grid since; finished runs are kept.
+        base: folder that relative paths of the grid start from.
+        data: folder of the images of recipes.
+        only: text that the path TASK/NORMALIZATION/OBJECTIVE/seed-K of a run must contain.
+        options: number of processes, reports and checkpoints.
+        console: terminal for progress.
 
     Raises:
-        ValueError: in one line, before anything is trained, if any run is not configured right.
-        Interrupted: if SIGINT or SIGTERM came; calling this again goes on.
+        ValueError: before anything is trained, if the configuration of any run is invalid.
+        Interrupted: if SIGINT or SIGTERM arrived; calling this again continues.
     """
     jobs = select(plan_jobs(grid, out, base=base, data=data), only)
     if not jobs:
         raise TrainingError(
-            f"no run of the grid has {only!r} in its path TASK/NORMALIZATION/OBJECTIVE/seed-K"
+            f"no run of the grid contains {only!r} in its path TASK/NORMALIZATION/OBJECTIVE/seed-K"
         )
     check_jobs(jobs, out)
     claim_folder(out, grid)
@@ -55,14 +55,14 @@ def train_grid(
 
 
 def summarize(grid: GridConfig, out: Path) -> tuple[list[Finding], Tables]:
-    """Write table, plots and a row for each run, from what is there.
+    """Write tables, plots and a CSV file from the runs that are finished so far.
 
     Raises:
-        TrainingError: if the folder is missing.
+        TrainingError: if the directory is missing.
         ValueError: if a result is damaged.
     """
     if not out.is_dir():
-        raise TrainingError(f"there is no folder {out}")
+        raise TrainingError(f"folder not found: {out}")
     findings = collect(grid, out)
     tables = make_tables(grid, findings)
     write_csv(findings, out / CSV)

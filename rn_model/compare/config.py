@@ -1,5 +1,6 @@
-"""What a grid of runs is made of, as one typed configuration."""
+"""The configuration of a grid of runs."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
@@ -19,11 +20,19 @@ from rn_model.objectives import ObjectiveConfig
 SOURCE = "source"
 PLOTS = "plots"
 SOURCE_ONLY = "source-only"
-# What the training on the source depends on, or what the grid itself varies.
+# Settings that the source stage depends on, or that the grid itself varies.
 _FIXED = ("task", "preprocessing", "backbone", "normalization", "objectives", "seed", "start")
 
-# Names become folders.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def _check_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError("names become folders: use only letters, digits and . _ + -")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
 Settings = dict[str, JsonValue]
 Base = str | dict[str, JsonValue]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
@@ -37,7 +46,7 @@ def _check_cell_settings(settings: Settings) -> Settings:
     for key in settings:
         if key.split(".")[0] in _FIXED:
             raise ValueError(
-                f"{key} cannot be set here: all runs of a task and seed begin with the same network,"
+                f"{key} cannot be set here: all runs of a task and seed start with the same network,"
                 " on the same images"
             )
     return settings
@@ -53,14 +62,14 @@ class _Entry(BaseModel):
 
 
 class TaskEntry(_Entry):
-    """A source and a target.
+    """A task of the grid: sources and a target.
 
     Attributes:
-        name: of the task.
-        base: in the place of the grid's, for this task.
+        name: name of the task.
+        base: base of this task, instead of the grid's.
         source: labelled domains of the base, if that is a recipe.
-        target: domain of the recipe to adapt to.
-        data: folder of the recipe's images, in the place of the command's.
+        target: domain to adapt to, if the base is a recipe.
+        data: folder of the images of the recipe, instead of the one passed to the command.
         set: values by dotted names, such as ``training.steps``.
     """
 
@@ -72,13 +81,13 @@ class TaskEntry(_Entry):
 
 
 class NormalizationEntry(_Entry):
-    """A normalization; a name alone is that of a kind.
+    """A row of the tables: a normalization with options. A string is short for the kind alone.
 
     Attributes:
-        name: of the row.
-        kind: the method; the name if not given.
-        options: of the kind.
-        set: values by dotted names, for the adaptation alone.
+        name: name of the row.
+        kind: method of normalization. Default: the name.
+        options: options of the method.
+        set: values by dotted names, only for the adaptation.
     """
 
     kind: NormalizationName
@@ -88,22 +97,22 @@ class NormalizationEntry(_Entry):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.name == SOURCE:
-            raise ValueError(f"a normalization cannot be called {SOURCE!r}: that folder is taken")
+            raise ValueError(f"a normalization cannot be named {SOURCE!r}: this folder is reserved")
         self.normalization()
         return self
 
     def normalization(self) -> Normalization:
-        """As a run's configuration has it."""
+        """The normalization in the form of a run's configuration."""
         return Normalization.model_validate({"kind": self.kind, **self.options})
 
 
 class ObjectiveEntry(_Entry):
-    """Objectives that are added up; a name alone is that of one, or ``source-only`` for none.
+    """A column of the tables: objectives to add up. A string is short for a single objective.
 
     Attributes:
-        name: of the column.
-        objectives: none for source only.
-        set: values by dotted names, for the adaptation alone.
+        name: name of the column.
+        objectives: the objectives; empty for source only, for which ``source-only`` is short.
+        set: values by dotted names, only for the adaptation.
     """
 
     objectives: tuple[ObjectiveConfig, ...]
@@ -126,15 +135,15 @@ def _objective_entry(value: Any) -> Any:
 
 
 class GridConfig(BaseModel):
-    """Every normalization with every set of objectives, on every task, with every seed.
+    """A grid: every normalization with every set of objectives, on every task, with every seed.
 
     Attributes:
-        base: a recipe, the path of a run's configuration, or what would be written there.
+        base: name of a recipe, path of a run's configuration, or such a configuration itself.
         set: values by dotted names for all runs, such as ``training.steps``.
-        tasks: see :class:`TaskEntry`.
+        tasks: tasks of the grid.
         normalizations: rows of the tables.
         objectives: columns of the tables.
-        seeds: of the runs.
+        seeds: random seeds of the runs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -159,13 +168,13 @@ class GridConfig(BaseModel):
         _check_distinct([str(seed) for seed in self.seeds], "seeds")
         for task in self.tasks:
             if task.name == PLOTS:
-                raise ValueError(f"a task cannot be called {PLOTS!r}: that folder is taken")
+                raise ValueError(f"a task cannot be named {PLOTS!r}: this folder is reserved")
             if task.base is None and self.base is None:
-                raise ValueError(f"the task {task.name!r} has no base, and neither has the grid")
+                raise ValueError(f"task {task.name!r} has no base, and neither does the grid")
         return self
 
 
 def _check_distinct(names: Sequence[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"{what} name {name!r} twice")
+            raise ValueError(f"{what} must be distinct, but contain {name!r} twice")

@@ -1,4 +1,4 @@
-"""Trains what of a grid is not trained yet, several runs at once."""
+"""Execution of the unfinished jobs of a grid, several at once."""
 
 import time
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from rn_model.training.result import Result
 
 @dataclass(frozen=True)
 class Options:
-    """How jobs are done.
+    """Options for running jobs.
 
     Attributes:
-        processes: that train at once, each with one thread.
-        reports: whether each run gets a page that shows it.
-        keep_checkpoints: whether the checkpoints of finished runs stay.
+        processes: number of runs at once, each in a process with one CPU thread.
+        reports: whether to write an HTML report of each run.
+        keep_checkpoints: whether to keep the checkpoints of finished runs.
     """
 
     processes: int = 1
@@ -31,24 +31,24 @@ class Options:
 
 
 def select(jobs: Sequence[Job], only: str) -> list[Job]:
-    """The cells whose path contains a text, and what has to be done before them."""
+    """Select the cells whose path contains ``only``, and the jobs that they depend on."""
     cells = [job for job in jobs if job.kind == "cell" and only in job.path]
     needed = {job.after for job in cells}
     return [job for job in jobs if job in cells or job.path in needed]
 
 
 def run_jobs(jobs: Sequence[Job], out: Path, options: Options, console: Console) -> None:
-    """Do the jobs that are not done; those that fail do not keep the others from being done.
+    """Run the unfinished jobs; a failed job does not stop the others.
 
     Args:
-        jobs: in this order, as far as they do not wait for one another.
-        out: folder of the grid.
-        options: see there.
-        console: gets a line for each that ends.
+        jobs: jobs in the order in which to run them, as far as their dependencies allow.
+        out: directory of the comparison.
+        options: number of processes, reports and checkpoints.
+        console: terminal for a line per finished job.
 
     Raises:
-        TrainingError: if others train in the folder.
-        Interrupted: if SIGINT or SIGTERM came; doing the same again goes on.
+        TrainingError: if another comparison runs in the directory.
+        Interrupted: if SIGINT or SIGTERM arrived; running the same again continues.
     """
     execution = _Execution(jobs, out, console)
     with (
@@ -87,7 +87,7 @@ class _Execution:
         while pool.busy or (self._pending and not stopping):
             if interruption.requested and not stopping:
                 stopping = True
-                self._say("stopping after the steps that are being made; once more stops at once")
+                self._say("stopping after the current steps; interrupt again to stop immediately")
                 for outcome in pool.stop():
                     self._settle(outcome)
             if not stopping:
@@ -95,7 +95,7 @@ class _Execution:
             for outcome in pool.wait() if pool.busy else []:
                 self._settle(outcome)
         if stopping:
-            raise Interrupted(f"stopped with {self._ended} of {self._cells} runs done")
+            raise Interrupted(f"stopped after {self._ended} of {self._cells} runs")
 
     def _submit(self, pool: Pool) -> None:
         for job in list(self._pending):
@@ -137,7 +137,7 @@ class _Execution:
         left = round(each * (self._cells - self._ended))
         minutes, rest = divmod(left, 60)
         shown = f"{minutes} min" if minutes else f"{rest} s"
-        return f"{3600 / each:,.0f} runs an hour, {shown} left"
+        return f"{3600 / each:,.0f} runs per hour, {shown} left"
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The directory of a comparison: whose it is, who works in it, and what failed in it."""
+"""The directory of a comparison: ownership, lock, and the failures of its runs."""
 
 import fcntl
 import json
@@ -19,14 +19,16 @@ _LOCK = ".lock"
 
 
 def claim_folder(out: Path, grid: GridConfig) -> None:
-    """Make the directory of a grid, or go on in it; the grid is written into it.
+    """Create the directory of a comparison or reuse it, and write the grid into it.
 
     Raises:
-        TrainingError: if something else is in it, or it cannot be written.
+        TrainingError: if the directory contains something else, or cannot be written.
     """
     taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
     if taken and not (out / GRID).is_file():
-        raise TrainingError(f"{out} exists and is not the directory of a grid: give another one")
+        raise TrainingError(
+            f"{out} exists but is not the directory of a comparison: use another one"
+        )
     text = yaml.safe_dump(grid.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -37,10 +39,10 @@ def claim_folder(out: Path, grid: GridConfig) -> None:
 
 @contextmanager
 def locked(out: Path) -> Iterator[int]:
-    """Work in the directory alone; yields a descriptor that holds the lock in other processes, too.
+    """Lock the directory; yield a file descriptor that keeps the lock in child processes, too.
 
     Raises:
-        TrainingError: if others are at work.
+        TrainingError: if another process has locked the directory.
     """
     descriptor = os.open(out / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -48,14 +50,14 @@ def locked(out: Path) -> Iterator[int]:
         yield descriptor
     except BlockingIOError as error:
         raise TrainingError(
-            f"trainings are running in {out}: wait for them, or stop them first"
+            f"another comparison is running in {out}: wait for it, or stop it first"
         ) from error
     finally:
         os.close(descriptor)
 
 
 def read_failures(out: Path) -> dict[str, str]:
-    """Why runs failed, by their path below the directory."""
+    """Read the reasons why runs failed, by their path below the directory."""
     path = out / FAILURES
     if not path.is_file():
         return {}
@@ -64,5 +66,5 @@ def read_failures(out: Path) -> dict[str, str]:
 
 
 def write_failures(out: Path, failures: Mapping[str, str]) -> None:
-    """The counterpart of :func:`read_failures`."""
+    """Write what :func:`read_failures` reads."""
     write_file(out / FAILURES, f"{json.dumps(failures, indent=1)}\n".encode())

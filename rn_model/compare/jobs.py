@@ -1,4 +1,4 @@
-"""Turns a grid into trainings: which there are, in which order, each with its whole configuration."""
+"""Jobs of a grid: all trainings in order, each with its whole configuration."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -20,12 +20,12 @@ from rn_model.training.records.run_folder import CONFIG, claim
 from rn_model.training.result import FILE as RESULT
 from rn_model.training.source_weights import SOURCE_WEIGHTS
 
-# What the training on the source does not depend on.
-_OF_THE_ADAPTATION = ("steps", "gate_rate", "ramp", "patience", "keep", "population_images")
+# Settings that the source stage does not depend on.
+_ADAPTATION_ONLY = ("steps", "gate_rate", "ramp", "patience", "keep", "population_images")
 
 
 class Key(NamedTuple):
-    """A place in the grid."""
+    """A cell of the grid, with one seed."""
 
     task: str
     normalization: str
@@ -34,21 +34,21 @@ class Key(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Folder of the run, below that of the grid."""
+        """Folder of the run below the directory of the comparison."""
         return f"{self.task}/{self.normalization}/{self.objective}/seed-{self.seed}"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A training.
+    """One training of a grid.
 
     Attributes:
-        path: its folder, below that of the grid; also its name.
+        path: folder below the directory of the comparison; also the name of the job.
         kind: ``source`` trains on the source alone, for all cells of a task and seed; ``cell`` adapts.
-        config: of the run.
-        base: folder that relative paths of the configuration begin at.
-        after: path of the job that has to be done before.
-        key: place of a cell in the grid.
+        config: configuration of the run.
+        base: folder that relative paths of the configuration start from.
+        after: path of the job that must finish first; None if there is none.
+        key: cell of the grid; None for ``source``.
     """
 
     path: str
@@ -60,23 +60,23 @@ class Job:
 
     @property
     def product(self) -> str:
-        """The file that is there when the job is done."""
+        """The file that exists once the job is done."""
         return SOURCE_WEIGHTS if self.kind == "source" else RESULT
 
 
 def plan_jobs(
     grid: GridConfig, out: Path, *, base: Path = Path(), data: Path | None = None
 ) -> list[Job]:
-    """All trainings of a grid, task after task; in a task those on the source come first.
+    """Plan all jobs of a grid, task by task; the source stages of a task come first.
 
     Args:
-        grid: what to train.
-        out: folder of the grid's runs.
-        base: folder that relative paths of the grid begin at.
-        data: folder of the recipes' images, where a task does not give its own.
+        grid: the grid.
+        out: directory of the comparison.
+        base: folder that relative paths of the grid start from.
+        data: folder of the images of recipes, for tasks without a folder of their own.
 
     Raises:
-        TrainingError: in one line, if the configuration of any run is wrong.
+        TrainingError: if the configuration of any run is invalid.
     """
     jobs: list[Job] = []
     for task in grid.tasks:
@@ -97,11 +97,10 @@ def plan_jobs(
 
 
 def check_jobs(jobs: list[Job], out: Path) -> None:
-    """Find out before anything is trained whether all can be.
+    """Check all jobs before any is run.
 
     Raises:
-        ValueError: in one line, if images are missing, or a run that is there has another
-            configuration.
+        ValueError: if images are missing, or an existing run has another configuration.
     """
     for job in jobs:
         path = out / job.path / CONFIG
@@ -120,13 +119,13 @@ def check_jobs(jobs: list[Job], out: Path) -> None:
 
 
 def _has_files(task: TaskConfig) -> bool:
-    # Built-in images cannot be missing, and drawing them takes seconds.
+    # Built-in images cannot be missing, and rendering them takes seconds.
     sets = [*task.source, task.target, task.test, task.validation]
     return any(isinstance(images, DatasetConfig) and images.built_in is None for images in sets)
 
 
 def cell_keys(grid: GridConfig) -> list[Key]:
-    """All places of a grid; in a task seed after seed, so that there is a whole table early."""
+    """All cells of a grid; within a task by seed, so that a complete table exists early."""
     return [
         Key(task.name, normalization.name, objective.name, seed)
         for task in grid.tasks
@@ -165,7 +164,7 @@ def _cells(
 def _source_config(config: RunConfig) -> RunConfig:
     defaults = TrainingConfig()
     training = config.training.model_copy(
-        update={name: getattr(defaults, name) for name in _OF_THE_ADAPTATION}
+        update={name: getattr(defaults, name) for name in _ADAPTATION_ONLY}
     )
     plain = {"normalization": Normalization(kind="bn"), "objectives": (), "training": training}
     return config.model_copy(update={"name": f"source, seed {config.seed}", **plain})
@@ -174,7 +173,7 @@ def _source_config(config: RunConfig) -> RunConfig:
 def _expand(
     grid: GridConfig, task: TaskEntry, base: Path, data: Path | None
 ) -> tuple[dict[str, Any], Path]:
-    """What the base of a task says of it, and the folder that its relative paths begin at."""
+    """The configuration from the base of a task, and the folder that its relative paths start from."""
     chosen = grid.base if task.base is None else task.base
     raw, folder = _read(chosen, base) if isinstance(chosen, str) else (dict(chosen or {}), base)
     name = chosen if isinstance(chosen, str) else "base"
@@ -186,8 +185,8 @@ def _expand(
             raise TrainingError(f"task {task.name}: {name}: {error}") from error
     if task.source or task.target or task.data:
         raise TrainingError(
-            f"task {task.name}: {name} is no recipe with domains: set its task.source and task.target"
-            " instead, such as set: {task.target.path: FOLDER}"
+            f"task {task.name}: {name} is not a recipe with domains: set its task.source and"
+            " task.target instead, e.g. set: {task.target.path: FOLDER}"
         )
     return copy.deepcopy(raw), folder
 

@@ -1,4 +1,4 @@
-"""Processes that train jobs, and what becomes of each."""
+"""A pool of worker processes that run jobs."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ _POLL = 0.2
 
 
 class Outcome(NamedTuple):
-    """What became of a job; ``line`` says why it is not done."""
+    """Outcome of a job; ``line`` gives the reason if it is not done."""
 
     job: Job
     status: Literal["done", "failed", "interrupted"]
@@ -36,13 +36,14 @@ class _Worker:
 
 
 class Pool:
-    """Trains jobs in processes of their own, which end with the block.
+    """Runs jobs in worker processes, which end with the block.
 
     Args:
-        size: processes at once.
-        out: folder of the grid.
-        lock: descriptor of a locked file that stays locked as long as one of the processes runs.
-        report, keep_checkpoints: as of :func:`rn_model.compare.worker.order`.
+        size: maximum number of processes.
+        out: directory of the comparison.
+        lock: descriptor of a locked file, which stays locked while any of the processes runs.
+        report: whether to write an HTML report of each run.
+        keep_checkpoints: whether to keep the checkpoints of finished runs.
     """
 
     def __init__(
@@ -68,11 +69,11 @@ class Pool:
 
     @property
     def busy(self) -> int:
-        """Jobs that are being done."""
+        """Number of jobs that are running."""
         return sum(worker.job is not None for worker in self._workers)
 
     def submit(self, job: Job) -> bool:
-        """Give a job to a process that has none; False if all are busy."""
+        """Give a job to an idle process; return False if all are busy."""
         free = next((worker for worker in self._workers if worker.job is None), None)
         if free is None and len(self._workers) < self._size:
             free = self._start()
@@ -84,7 +85,7 @@ class Pool:
         return True
 
     def wait(self) -> list[Outcome]:
-        """The jobs that came to an end; perhaps none, after a moment."""
+        """Wait briefly for jobs to end; return those that have ended, possibly none."""
         outcomes: list[Outcome] = []
         for key, _ in self._selector.select(_POLL):
             worker: _Worker = key.data
@@ -103,7 +104,7 @@ class Pool:
         return outcomes
 
     def stop(self) -> list[Outcome]:
-        """Ask all processes to stop after the step they are in; the jobs that had not begun."""
+        """Ask all processes to stop after their current step; return the jobs that had not started."""
         self._stopping = True
         waiting: list[Outcome] = []
         for worker in list(self._workers):
@@ -117,7 +118,7 @@ class Pool:
         return waiting
 
     def _start(self) -> _Worker:
-        # In a session of its own, a Ctrl-C on the terminal reaches it only through stop().
+        # In its own session, so that Ctrl-C on the terminal reaches the worker only through stop().
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "rn_model.compare.worker"],
             stdin=subprocess.PIPE,
@@ -134,7 +135,9 @@ class Pool:
 
     def _send(self, worker: _Worker) -> None:
         assert worker.job is not None
-        with contextlib.suppress(BrokenPipeError):  # its end is noticed on the other pipe
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # the other pipe shows that the process has ended
             worker.requests.write(f"{order(worker.job, self._out, **self._options)}\n".encode())
             worker.requests.flush()
 
@@ -146,10 +149,10 @@ class Pool:
         if self._stopping:
             return [Outcome(job, "interrupted")]
         if not worker.ready:
-            raise TrainingError(f"a process to train in could not start: it ended with {code}")
+            raise TrainingError(f"a worker process failed to start: exit code {code}")
         why = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         hint = "; is there enough memory?" if code == -signal.SIGKILL else ""
-        return [Outcome(job, "failed", f"its process ended with {why}{hint}")]
+        return [Outcome(job, "failed", f"its worker process ended with {why}{hint}")]
 
     def _dismiss(self, worker: _Worker) -> int:
         self._workers.remove(worker)

@@ -1,7 +1,7 @@
-"""A process that trains one job after another: ``python -m rn_model.compare.worker``.
+"""A worker process that runs one job after another: ``python -m rn_model.compare.worker``.
 
-It reads a job from each line of its standard input and answers with a line each, both JSON, and ends
-with its input. SIGINT and SIGTERM stop it after the step it is in.
+It reads one job per line of its standard input and answers each with one line, both in JSON. It exits
+at the end of its input. SIGINT and SIGTERM stop it after the current step.
 """
 
 import json
@@ -18,13 +18,13 @@ from rn_model.compare.jobs import Job
 
 
 def order(job: Job, out: Path, *, report: bool, keep_checkpoints: bool) -> str:
-    """A job as a line.
+    """Encode a job as one line for a worker.
 
     Args:
-        job: the training.
-        out: folder of the grid.
-        report: whether a page is written that shows the run.
-        keep_checkpoints: whether the checkpoint of a finished run stays.
+        job: job to run.
+        out: directory of the comparison.
+        report: whether to write an HTML report of the run.
+        keep_checkpoints: whether to keep the checkpoint of a finished run.
     """
     return json.dumps(
         {
@@ -39,15 +39,15 @@ def order(job: Job, out: Path, *, report: bool, keep_checkpoints: bool) -> str:
 
 
 def main() -> None:
-    """Work until there is nothing more to do."""
+    """Run jobs until the input ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a library prints must not be taken for an answer
+    os.dup2(2, 1)  # output of libraries must not be mistaken for an answer
     try:
         import torch
 
-        # Many small trainings at once are faster with a thread each.
+        # Many small trainings at once are faster with one thread each.
         torch.set_num_threads(1)
         _answer(answers, {"status": "ready"})
         for line in sys.stdin:

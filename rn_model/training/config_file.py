@@ -1,9 +1,8 @@
 """Reads the configuration of a run from a recipe or a YAML file, with overrides."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -13,6 +12,7 @@ from rn_model.recipes import expand_recipe, load_recipe, recipe_names
 from rn_model.training.config import RunConfig
 from rn_model.training.errors import TrainingError
 from rn_model.training.overrides import set_value
+from rn_model.training.validation_errors import describe_invalid
 
 
 def load_config(
@@ -67,22 +67,7 @@ def validate(raw: Mapping[str, Any], name: str) -> RunConfig:
     try:
         return RunConfig.model_validate(raw)
     except ValidationError as error:
-        raise TrainingError(f"{name}: {explain(error)}") from error
-
-
-def explain(error: ValidationError) -> str:
-    """Describe the first errors in a configuration on one line."""
-    lines = []
-    for found in error.errors(include_url=False)[:3]:
-        where = ".".join(str(part) for part in found["loc"])
-        text = found["msg"].removeprefix("Value error, ")
-        if found["type"] == "extra_forbidden":
-            text = f"unknown setting{_suggestion(where)}"
-        elif not isinstance(found["input"], Mapping):
-            text = f"{text} (got {found['input']!r})"
-        lines.append(f"{where}: {text}" if where else text)
-    more = error.error_count() - len(lines)
-    return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
+        raise TrainingError(f"{name}: {describe_invalid(error, RunConfig)}") from error
 
 
 def read_mapping(name: str) -> tuple[dict[str, Any], Path]:
@@ -101,30 +86,23 @@ def read_mapping(name: str) -> tuple[dict[str, Any], Path]:
         raise TrainingError(
             f"{name} is neither a file nor a recipe; the recipes are {', '.join(recipe_names())}"
         )
+    return parse_mapping(path.read_bytes(), name), path.parent
+
+
+def parse_mapping(content: bytes, name: str) -> dict[str, Any]:
+    """Parse YAML that must be a mapping.
+
+    Args:
+        content: content of a file.
+        name: name of the file, for messages.
+
+    Raises:
+        TrainingError: if the content is not a YAML mapping.
+    """
     try:
-        raw = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw = yaml.safe_load(content)
+    except yaml.YAMLError as error:
         raise TrainingError(f"{name} is not valid YAML: {describe_error(error)}") from error
     if not isinstance(raw, dict):
         raise TrainingError(f"{name} must be a mapping of settings, e.g. 'seed: 0'")
-    return raw, path.parent
-
-
-def _suggestion(where: str) -> str:
-    kinds: list[Any] = [RunConfig]
-    *parents, last = where.split(".")
-    for parent in parents:
-        if not parent.isdecimal():
-            fields = [field for kind in kinds if (field := kind.model_fields.get(parent))]
-            # A part that is not a field names one of several possible models.
-            kinds = [kind for field in fields for kind in _models(field.annotation)] or kinds
-    names = [name for kind in kinds for name in kind.model_fields]
-    close = difflib.get_close_matches(last, names, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def _models(annotation: Any) -> list[Any]:
-    """The pydantic models in an annotation such as ``tuple[Model, ...] | None``."""
-    if hasattr(annotation, "model_fields"):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models(part)]
+    return raw

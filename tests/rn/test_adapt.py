@@ -114,10 +114,10 @@ def test_what_is_refused_is_one_line(tmp_path: Path) -> None:
     name, out = _written(tmp_path), ["--out", str(tmp_path / "run")]
     for recipe_name in recipe_names():
         assert recipe_name in _refused(["nowhere"])
-    assert "--set takes NAME=VALUE" in _refused([name, "--set", "steps"])
+    assert "--set needs NAME=VALUE" in _refused([name, "--set", "steps"])
     assert "did you mean training?" in _refused([name, "--set", "trainin.steps=1"])
     assert "normalization.kind: Input should be 'bn'" in _refused([name, "--normalization", "in"])
-    assert "is no recipe with domains" in _refused([name, "--target", "other"])
+    assert "is not a recipe with domains" in _refused([name, "--target", "other"])
     assert "choose among" in _refused(["printed-digits", "--target", "other"])
     assert "folder not found" in _refused([name, *out, "--set", "task.source.path=nowhere"])
     assert not (tmp_path / "run").exists()
@@ -134,6 +134,6 @@ def test_a_taken_directory_is_refused_before_training(tmp_path: Path) -> None:
 def test_a_run_is_resumed_with_its_own_settings_only(tmp_path: Path) -> None:
     name, out = _written(tmp_path), tmp_path / "run"
     trained(tiny(tmp_path), out)
-    assert "holds a run: resume it" in _refused([name, "--out", str(out)])
+    assert "already contains a run: resume it" in _refused([name, "--out", str(out)])
     message = _refused([name, "--out", str(out), "--resume", "--steps", "7"])
-    assert message.endswith("training.steps was 6 and is 7")
+    assert message.endswith("training.steps was 6, now 7")

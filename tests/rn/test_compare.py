@@ -115,7 +115,7 @@ def test_runs_with_another_configuration_are_not_mixed_in(
     result = _run(grid, out, "--set", "training.label_smoothing=0.2")
     assert result.exit_code == 1
     assert "cannot resume" in result.output
-    assert "training.label_smoothing was 0.1 and is 0.2" in " ".join(result.output.split())
+    assert "training.label_smoothing was 0.1, now 0.2" in " ".join(result.output.split())
 
 
 def test_two_do_not_train_in_one_folder(trained: tuple[Path, Path, Result]) -> None:
@@ -123,14 +123,14 @@ def test_two_do_not_train_in_one_folder(trained: tuple[Path, Path, Result]) -> N
     with locked(out):
         result = _run(grid, out)
     assert result.exit_code == 1
-    assert "trainings are running in" in result.output
+    assert "another comparison is running in" in result.output
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--only", "nothing"], "no run of the grid has 'nothing' in its path"),
-        (["--set", "training.stepz=3"], "task digits: training.stepz: there is no such setting"),
+        (["--set", "training.stepz=3"], "task digits: training.stepz: unknown setting"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(
@@ -167,7 +167,7 @@ def test_an_interrupted_grid_goes_on(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
-    assert errors == "rn compare: stopped with 0 of 1 runs done; run the same command to resume\n"
+    assert errors == "rn compare: stopped after 0 of 1 runs; run the same command to resume\n"
     cell = tmp_path / "out/digits/rn/mcc/seed-0"
     assert not (cell / "result.json").exists()
     source = (tmp_path / "out/digits/source/seed-0/source.safetensors").stat().st_mtime_ns

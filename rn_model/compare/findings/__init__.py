@@ -1,1 +1,1 @@
-"""What the runs of a grid found: gathered, compared, tabulated, drawn."""
+"""Findings of a grid: results of its runs, statistics, tables and plots."""

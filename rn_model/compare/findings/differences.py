@@ -1,4 +1,4 @@
-"""How far apart two normalizations are, seed by seed, averaged over tasks."""
+"""Paired differences between normalizations, per seed and averaged over tasks."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from rn_model.compare.findings.tables import MISSING, TextTable
 def difference(
     grid: GridConfig, findings: Sequence[Finding], one: str, other: str, objective: str
 ) -> Difference | None:
-    """Accuracy of one normalization minus that of another with the same objective.
+    """Accuracy of normalization ``one`` minus that of ``other``, with the same objective.
 
-    Seeds are paired, for both began with the same network; each is averaged over all tasks. None if
-    there is no seed that both have on all tasks.
+    The difference is taken per seed, because both started with the same network, on the mean accuracy
+    over all tasks. None if there is no seed for which both have results on all tasks.
     """
     tasks = [task.name for task in grid.tasks]
     return paired_difference(
@@ -25,7 +25,7 @@ def difference(
 def differences_table(
     grid: GridConfig, findings: Sequence[Finding], reference: str, objective: str
 ) -> TextTable:
-    """All normalizations against one, in points of accuracy."""
+    """Table of all normalizations compared with a reference, in percentage points of accuracy."""
     rows: list[tuple[str, ...]] = []
     for name in (entry.name for entry in grid.normalizations):
         if name == reference:
@@ -37,7 +37,7 @@ def differences_table(
             cells = (f"{100 * found.mean:+.2f}", error, str(found.size))
         rows.append((name, *cells))
     return TextTable(
-        f"accuracy minus that of {reference} with {objective}, mean of all tasks, points",
+        f"difference in accuracy to {reference} with {objective}, mean over all tasks, points",
         ("normalization", "difference", "standard error", "seeds"),
         tuple(rows),
     )

@@ -1,4 +1,4 @@
-"""The findings of a grid as pictures."""
+"""Plots of the findings of a grid, as SVG files."""
 
 import io
 from collections.abc import Sequence
@@ -25,21 +25,21 @@ _SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,
 }
 _METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
-# Ten colours that are told apart best, and as many paler ones where there are more bars in a group.
+# Ten easily distinguished colours, followed by ten paler ones for groups with more bars.
 _COLOURS = [matplotlib.colormaps["tab20"](place) for place in (*range(0, 20, 2), *range(1, 20, 2))]
 _LEGEND_WIDTH = 1.6
 
 
 def write_plots(grid: GridConfig, findings: Sequence[Finding], out: Path) -> list[Path]:
-    """Accuracies as bars for each task, and label-free score against accuracy.
+    """Write a bar chart of accuracies per task, and a scatter plot of label-free score and accuracy.
 
     Args:
-        grid: what was compared.
-        findings: of its runs.
-        out: folder of the grid.
+        grid: the grid.
+        findings: findings of its runs.
+        out: directory of the comparison.
 
     Returns:
-        The files; those without anything to show are left out.
+        The files that were written; plots without data are omitted.
     """
     folder = out / PLOTS
     folder.mkdir(exist_ok=True)
@@ -56,7 +56,7 @@ def write_plots(grid: GridConfig, findings: Sequence[Finding], out: Path) -> lis
 
 
 def bars(grid: GridConfig, findings: Sequence[Finding], task: str) -> Figure:
-    """Accuracies of a task: a group of bars an objective, a colour a normalization."""
+    """Bar chart of the accuracies of a task: one group per objective, one colour per normalization."""
     names = [entry.name for entry in grid.normalizations]
     groups = [entry.name for entry in grid.objectives]
     figure, axes = _new(1.2 + len(groups) * (0.4 + 0.18 * len(names)))
@@ -81,7 +81,7 @@ def bars(grid: GridConfig, findings: Sequence[Finding], task: str) -> Figure:
                 places, means, width, yerr=deviations, label=name, color=colour, error_kw=error
             )
     axes.set_xticks(range(len(groups)), groups)
-    # Bars from 0 would hide differences of a few points; the axis says where they begin.
+    # An axis from 0 would hide differences of a few points; its labels show where it starts.
     axes.set_ylim(bottom=max(0.0, 100 * least - 5), top=100)
     axes.grid(axis="x", visible=False)
     axes.set_title(task)
@@ -91,7 +91,7 @@ def bars(grid: GridConfig, findings: Sequence[Finding], task: str) -> Figure:
 
 
 def scatter(grid: GridConfig, findings: Sequence[Finding]) -> Figure:
-    """Label-free score and accuracy of every run, a colour a task."""
+    """Scatter plot of label-free score and accuracy of every run, one colour per task."""
     figure, axes = _new(5.0)
     for task in (entry.name for entry in grid.tasks):
         pairs = score_pairs(findings, task)

@@ -1,4 +1,4 @@
-"""Gathers what the runs of a grid found."""
+"""The results of all runs of a grid, and their CSV file."""
 
 import csv
 import io
@@ -35,12 +35,12 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """Of one run.
+    """What is known of one run.
 
     Attributes:
-        key: its place in the grid.
-        result: None if it is not finished.
-        failure: why it failed; None if it did not.
+        key: cell and seed of the run.
+        result: result of the run; None if it is not finished.
+        failure: reason of a failure; None if there was none.
     """
 
     key: Key
@@ -56,7 +56,7 @@ class Finding:
 
 
 def collect(grid: GridConfig, out: Path) -> list[Finding]:
-    """What there is of each run of a grid.
+    """Collect the result or the failure of each run of a grid.
 
     Raises:
         ValueError: if a result is damaged.
@@ -71,7 +71,7 @@ def collect(grid: GridConfig, out: Path) -> list[Finding]:
 
 
 def write_csv(findings: Sequence[Finding], path: Path) -> None:
-    """One row a run."""
+    """Write a CSV file with one row per run."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(_COLUMNS)

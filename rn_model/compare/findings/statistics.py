@@ -1,4 +1,4 @@
-"""Numbers over the runs of a grid: means over seeds and tasks, choices, rank correlation."""
+"""Statistics over the runs of a grid: means, paired differences, selection, rank correlation."""
 
 import math
 import statistics
@@ -21,13 +21,13 @@ class Spread(NamedTuple):
     size: int
 
 
-class Choice(NamedTuple):
-    """What label-free scores choose among all runs of a task, seed by seed.
+class Selection(NamedTuple):
+    """Label-free selection among all runs of a task, per seed.
 
     Attributes:
-        accuracy: of what was chosen.
-        best: of the best runs by labels, which nobody could have chosen.
-        names: how often each was chosen.
+        accuracy: accuracy of the selected runs.
+        best: accuracy of the best runs by labels, which cannot be selected without labels.
+        names: number of times that each method was selected.
     """
 
     accuracy: Spread
@@ -51,7 +51,7 @@ class Difference(NamedTuple):
 
 
 def spread(values: Sequence[float]) -> Spread | None:
-    """None if there are no values."""
+    """Mean and standard deviation of the values; None if there are none."""
     if not values:
         return None
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
@@ -61,7 +61,7 @@ def spread(values: Sequence[float]) -> Spread | None:
 def by_seed(
     findings: Sequence[Finding], task: str, normalization: str, objective: str, measure: Measure
 ) -> dict[int, float]:
-    """Accuracy of a cell with each seed, as far as there is one."""
+    """Accuracy of a cell by seed, for the runs that have one."""
     values: dict[int, float] = {}
     for key, result in _finished(findings):
         accuracy: float | None = getattr(result, measure)
@@ -77,14 +77,14 @@ def over_tasks(
     objective: str,
     measure: Measure = "oracle_target_accuracy",
 ) -> dict[int, float]:
-    """The mean over tasks with each seed, for the seeds that all tasks have."""
+    """Mean accuracy over tasks by seed, for the seeds that all tasks have."""
     found = [by_seed(findings, task, normalization, objective, measure) for task in tasks]
     seeds = set.intersection(*(set(values) for values in found)) if found else set()
     return {seed: statistics.mean(values[seed] for values in found) for seed in sorted(seeds)}
 
 
-def label_free_choice(findings: Sequence[Finding], task: str) -> Choice | None:
-    """See :class:`Choice`; None if there is no seed with two runs to choose among."""
+def label_free_selection(findings: Sequence[Finding], task: str) -> Selection | None:
+    """Select by label-free score, per seed; None if no seed has two runs to select from."""
     seeds: dict[int, dict[str, Result]] = {}
     for (own, normalization, objective, seed), result in _finished(findings):
         if own == task and result.oracle_target_accuracy is not None:
@@ -101,11 +101,11 @@ def label_free_choice(findings: Sequence[Finding], task: str) -> Choice | None:
         chosen.append(accuracy[name])
         best.append(max(accuracy.values()))
     accuracies, bests = spread(chosen), spread(best)
-    return None if accuracies is None or bests is None else Choice(accuracies, bests, names)
+    return None if accuracies is None or bests is None else Selection(accuracies, bests, names)
 
 
 def rank_correlation(findings: Sequence[Finding], task: str) -> Correlation | None:
-    """See :class:`Correlation`; None with fewer than three runs, or if one side is all equal."""
+    """Correlate label-free score and accuracy; None with fewer than three runs or without variation."""
     from scipy.stats import spearmanr  # type: ignore[import-untyped]
 
     pairs = score_pairs(findings, task)
@@ -126,7 +126,7 @@ def score_pairs(findings: Sequence[Finding], task: str) -> list[tuple[float, flo
 
 
 def paired_difference(one: Mapping[int, float], other: Mapping[int, float]) -> Difference | None:
-    """See :class:`Difference`; over the seeds that both have, None without any."""
+    """Mean difference over the seeds that both have; None if there is no such seed."""
     found = spread([one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())])
     if found is None:
         return None

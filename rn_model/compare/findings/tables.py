@@ -1,4 +1,4 @@
-"""The findings of a grid as tables, for the terminal and as Markdown."""
+"""Tables of the findings of a grid, for the terminal and as Markdown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from rn_model.compare.findings.statistics import (
     Measure,
     Spread,
     by_seed,
-    label_free_choice,
+    label_free_selection,
     over_tasks,
     rank_correlation,
     spread,
@@ -22,19 +22,18 @@ from rn_model.compare.findings.statistics import (
 MISSING = "-"
 FAILED = "failed"
 _TITLES: dict[Measure, str] = {
-    "oracle_target_accuracy": "accuracy of the checkpoint chosen without labels, %",
-    "oracle_best_accuracy": "oracle: accuracy of the checkpoint that labels would choose, %",
+    "oracle_target_accuracy": "accuracy of the checkpoint selected without labels, %",
+    "oracle_best_accuracy": "oracle: accuracy of the checkpoint that labels would select, %",
 }
 _NOTE = (
-    "Mean +- standard deviation over seeds. Target labels reported these numbers and chose nothing in the"
-    " first kind of table; in those called oracle they chose the checkpoint, which nobody can who has"
-    " no labels."
+    "Mean +- standard deviation over seeds. Target labels were only used to measure accuracy, except in the"
+    " tables titled oracle, where they also selected the checkpoint, which is impossible without labels."
 )
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of text; the first column names the rows."""
+    """A table of strings; the first column names the rows."""
 
     title: str
     header: tuple[str, ...]
@@ -46,8 +45,8 @@ class Tables:
     """All tables of a grid.
 
     Attributes:
-        blocks: tables that belong beside each other.
-        notes: lines below them.
+        blocks: groups of tables to show side by side.
+        notes: lines to show below them.
     """
 
     blocks: tuple[tuple[TextTable, ...], ...]
@@ -55,7 +54,7 @@ class Tables:
 
 
 def make_tables(grid: GridConfig, findings: Sequence[Finding]) -> Tables:
-    """A block for each task that was begun, one of means over tasks, and one of label-free choices."""
+    """Make the tables of each task with results, of the means over tasks, and of label-free selection."""
     tasks = [task.name for task in grid.tasks]
     begun = {finding.key.task for finding in findings if finding.status != "missing"}
     shown = [task for task in tasks if task in begun]
@@ -69,16 +68,16 @@ def make_tables(grid: GridConfig, findings: Sequence[Finding]) -> Tables:
     if len(shown) > 1:
         blocks.append(
             tuple(
-                TextTable(f"mean of all tasks: {title}", *_matrix(grid, findings, tasks, measure))
+                TextTable(f"mean over all tasks: {title}", *_matrix(grid, findings, tasks, measure))
                 for measure, title in _TITLES.items()
             )
         )
-    blocks.append((_choices(findings, shown),))
+    blocks.append((_selections(findings, shown),))
     return Tables(tuple(blocks), tuple(_notes(findings)))
 
 
 def as_markdown(tables: Tables) -> str:
-    """The tables as Markdown."""
+    """Format the tables as Markdown."""
     parts: list[str] = []
     for block in tables.blocks:
         for table in block:
@@ -90,7 +89,7 @@ def as_markdown(tables: Tables) -> str:
 
 
 def print_tables(tables: Tables, console: Console) -> None:
-    """The tables for people; those of a block beside each other where there is room."""
+    """Print the tables on a terminal; those of a block side by side if there is room."""
     for block in tables.blocks:
         console.print(Columns([as_rich(table) for table in block], padding=(0, 4)))
         console.print()
@@ -99,7 +98,7 @@ def print_tables(tables: Tables, console: Console) -> None:
 
 
 def as_rich(table: TextTable) -> Table:
-    """A table for the terminal."""
+    """Format a table for the terminal."""
     rich = Table(
         title=table.title, title_justify="left", title_style="bold", box=None, pad_edge=False
     )
@@ -111,7 +110,7 @@ def as_rich(table: TextTable) -> Table:
 
 
 def percent(value: Spread | None, wanted: int | None = None) -> str:
-    """``91.2 +- 0.4``, with the number of seeds if they are fewer than wanted."""
+    """Format as ``91.2 +- 0.4``, with the number of seeds in brackets if it is not ``wanted``."""
     if value is None:
         return MISSING
     text = f"{100 * value.mean:.1f}"
@@ -151,33 +150,35 @@ def _failed(
     )
 
 
-def _choices(findings: Sequence[Finding], tasks: Sequence[str]) -> TextTable:
+def _selections(findings: Sequence[Finding], tasks: Sequence[str]) -> TextTable:
     rows: list[tuple[str, ...]] = []
     for task in tasks:
-        choice = label_free_choice(findings, task)
+        selection = label_free_selection(findings, task)
         correlation = rank_correlation(findings, task)
         names = (
-            "" if choice is None else ", ".join(f"{n} x {k}" for k, n in choice.names.most_common())
+            ""
+            if selection is None
+            else ", ".join(f"{n} x {k}" for k, n in selection.names.most_common())
         )
         rows.append(
             (
                 task,
-                percent(choice and choice.accuracy),
-                percent(choice and choice.best),
+                percent(selection and selection.accuracy),
+                percent(selection and selection.best),
                 MISSING if correlation is None else f"{correlation.value:.2f} ({correlation.size})",
                 names or MISSING,
             )
         )
-    title = "choosing among all runs of a task and seed without labels, %"
-    header = ("task", "chosen", "oracle", "rank correlation (runs)", "what was chosen")
+    title = "label-free selection among all runs of a task and seed, %"
+    header = ("task", "selected", "oracle", "rank correlation (runs)", "selected runs")
     return TextTable(title, header, tuple(rows))
 
 
 def _notes(findings: Sequence[Finding]) -> list[str]:
     notes = [
         _NOTE,
-        "Rank correlation is Spearman's, of the label-free score (mean of information and nuclear norm)"
-        " and the accuracy over all runs of a task.",
+        "Rank correlation: Spearman's, between the label-free score (mean of information and nuclear norm)"
+        " and the accuracy, over all runs of a task.",
     ]
     count = dict.fromkeys(("done", "failed", "missing"), 0)
     for finding in findings:
@@ -185,7 +186,8 @@ def _notes(findings: Sequence[Finding]) -> list[str]:
     if count["failed"] or count["missing"]:
         notes.append(
             f"{count['done']} of {len(findings)} runs are done, {count['failed']} failed and"
-            f" {count['missing']} are missing; where seeds are missing their number is in brackets."
+            f" {count['missing']} are missing; cells with missing seeds show their number of seeds in"
+            " brackets."
         )
     notes += [f"failed: {f.key.path}: {f.failure}" for f in findings if f.status == FAILED][:20]
     return notes

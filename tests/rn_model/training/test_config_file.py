@@ -88,18 +88,18 @@ def test_values_are_yaml() -> None:
     assert parse_override("a=") == ("a", None)
     assert parse_override("path=x=y") == ("path", "x=y")
     for text in ("steps", "=3"):
-        with pytest.raises(TrainingError, match="--set takes NAME=VALUE"):
+        with pytest.raises(TrainingError, match="--set needs NAME=VALUE"):
             parse_override(text)
-    with pytest.raises(TrainingError, match=r"--set a: '\[1' is not YAML"):
+    with pytest.raises(TrainingError, match=r"--set a: '\[1' is not valid YAML"):
         parse_override("a=[1")
 
 
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
-        ("training.steps.x", "training.steps is 6 and has no settings"),
-        ("objectives.3.weight", "'3' is no place in a list of 1, counted from 0"),
-        ("objectives.mcc.weight", "'mcc' is no place in a list of 1"),
+        ("training.steps.x", "training.steps is 6, which has no settings"),
+        ("objectives.3.weight", "index '3' is out of range for a list of 1, counted from 0"),
+        ("objectives.mcc.weight", "index 'mcc' is out of range for a list of 1"),
     ],
 )
 def test_values_that_have_no_place(tmp_path: Path, key: str, reason: str) -> None:
@@ -112,38 +112,41 @@ def test_values_that_have_no_place(tmp_path: Path, key: str, reason: str) -> Non
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"training__stepz": 1}, "training.stepz: there is no such setting; did you mean steps?"),
-        ({"zzz": 1}, "zzz: there is no such setting"),
+        ({"training__stepz": 1}, "training.stepz: unknown setting; did you mean steps?"),
+        ({"zzz": 1}, "zzz: unknown setting"),
         (
             {"task__target": {"pat": "x"}},
-            "task.target.pat: there is no such setting; did you mean path?",
+            "task.target.pat: unknown setting; did you mean path?",
         ),
         (
             {"task__validation": {"pat": "x"}},
-            "pat: there is no such setting; did you mean path?",
+            "pat: unknown setting; did you mean path?",
         ),
         (
             {"objectives": [{"name": "mcc", "wieght": 1}]},
-            "objectives.0.wieght: there is no such setting; did you mean weight?",
+            "objectives.0.wieght: unknown setting; did you mean weight?",
         ),
         ({"training__steps": "many"}, "training.steps: Input should be a valid integer"),
         (
             {"training__steps": 0},
-            "training.steps: Input should be greater than or equal to 1 (it is 0)",
+            "training.steps: Input should be greater than or equal to 1 (got 0)",
         ),
         ({"training__learning_rate": float("inf")}, "training.learning_rate: "),
         (
             {"preprocessing__shorter_side": 32},
-            "only the middle 12x12 of images that are scaled to a shorter side of 32: set"
-            " preprocessing.shorter_side too, such as 14",
+            "crop the central 12x12 from images scaled to a shorter side of 32: set"
+            " preprocessing.shorter_side too, e.g. 14",
         ),
-        ({"device": "tpu"}, "device: Input should be 'auto', 'cpu' or 'cuda' (it is 'tpu')"),
+        ({"device": "tpu"}, "device: Input should be 'auto', 'cpu' or 'cuda' (got 'tpu')"),
         ({"objectives": [{"name": "mccc"}]}, "objectives.0.name: Input should be 'dann'"),
         (
             {"objectives": [{"name": "shot"}, {"name": "mcc"}]},
-            "shot is trained without source images and mcc needs them",
+            "shot trains without source images, but mcc needs them",
         ),
-        ({"objectives": [{"name": "mcc"}, {"name": "mcc"}]}, "objectives name one twice: mcc, mcc"),
+        (
+            {"objectives": [{"name": "mcc"}, {"name": "mcc"}]},
+            "objectives must be distinct: mcc, mcc",
+        ),
         ({"objectives": [{"name": "mcc", "options": {"t": 1}}]}, "has no option 't'"),
     ],
 )
@@ -162,13 +165,12 @@ def test_many_mistakes_are_counted(tmp_path: Path) -> None:
 
 
 def test_what_is_no_configuration(tmp_path: Path) -> None:
-    assert (
-        "there is no file nowhere.yaml and no recipe of that name; recipes are digits, "
-        in _reason("nowhere.yaml")
+    assert "nowhere.yaml is neither a file nor a recipe; the recipes are digits, " in _reason(
+        "nowhere.yaml"
     )
     assert "must be a mapping of settings" in _reason(_file(tmp_path, "- a"))
-    assert "is not YAML" in _reason(_file(tmp_path, "a: [b\n"))
+    assert "is not valid YAML" in _reason(_file(tmp_path, "a: [b\n"))
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    assert "is not YAML" in _reason(str(tmp_path / "binary.yaml"))
+    assert "is not valid YAML" in _reason(str(tmp_path / "binary.yaml"))
     name = _file(tmp_path, tiny(tmp_path))
-    assert "is no recipe with domains" in _reason(name, target="b")
+    assert "is not a recipe with domains" in _reason(name, target="b")

@@ -127,4 +127,4 @@ def test_a_signal_stops_all_processes_with_a_checkpoint(tmp_path: Path) -> None:
 def test_what_the_first_process_refuses_fails_in_all(runs: Path) -> None:
     reasons = [(runs / f"again.{rank}").read_text() for rank in range(2)]
     assert reasons[0] == reasons[1]
-    assert "holds a run: resume it, or give another directory" in reasons[0]
+    assert "already contains a run: resume it, or use another directory" in reasons[0]

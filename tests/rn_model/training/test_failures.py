@@ -59,7 +59,7 @@ def test_a_run_that_diverged_goes_on_with_a_lower_rate(tmp_path: Path) -> None:
     assert _at(out) == ("source", 4)
     finished = rn_adapt(raw, out, "--resume", "--set", "training.learning_rate=0.05")
     assert finished.code == 0, finished.errors
-    line = "training.learning_rate was 1000000000000.0 and is 0.05"
+    line = "training.learning_rate was 1000000000000.0, now 0.05"
     assert f"from step 4 on: {line}" in finished.output
     noted = [entry for entry in history(out) if entry["kind"] == "amendment"]
     assert noted == [{"kind": "amendment", "stage": "source", "step": 4, "changes": [line]}]
@@ -84,7 +84,7 @@ def test_a_network_that_cannot_be_made_leaves_no_directory(tmp_path: Path) -> No
     untracked = tiny(tmp_path, backbone__name="tests.rn_model.training.networks:UntrackedNet")
     with (
         pytest.warns(UserWarning, match="not converted"),
-        pytest.raises(TrainingError, match="has no BatchNorm layer that rn can stand for"),
+        pytest.raises(TrainingError, match="has no BatchNorm layer that rn can replace"),
     ):
         trained(untracked, out)
     assert not out.exists()
@@ -105,7 +105,7 @@ def test_a_checkpoint_that_does_not_fit_any_more_is_one_line(tmp_path: Path) -> 
     write_arrays(tmp_path / "target.npz", 30, seed=4)
     finished = rn_adapt(raw, out, "--resume")
     _assert_one_line(finished)
-    assert "the checkpoint does not fit this run any more" in finished.errors
+    assert "the checkpoint no longer fits this run" in finished.errors
 
 
 def test_an_evaluation_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_an_evaluation_that_is_not_finite_stops_the_training(tmp_path: Path) -> 
     raw["training"]["evaluate_every"] = 1
     finished = rn_adapt(raw, out)
     _assert_one_line(finished)
-    assert "predictions of source images are not finite" in finished.errors
-    assert "lower learning rate" in finished.errors
+    assert "predictions for source images are not finite" in finished.errors
+    assert "lower training.learning_rate" in finished.errors
     assert not (out / RESULT).exists()
 
 
@@ -128,7 +128,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
     finished = rn_adapt(raw, out, strikes=f"6:FSIZE={limit}")
     _assert_one_line(finished)
     assert f"cannot write {out / file}: File too large" in finished.errors
-    assert "make room and resume" in finished.errors
+    assert "free some space and continue with --resume" in finished.errors
     assert _at(out) == ("source", 4)
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
     trained(raw, tmp_path / "whole")
@@ -150,7 +150,7 @@ def test_the_final_files_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     raw, out = tiny(tmp_path), tmp_path / "run"
     # Stands in the way of a directory that the run needs.
     with monkeypatch.context() as patch:
-        patch.setattr("rn_model.training.finalization.FIRST", f"{HISTORY}/first")
+        patch.setattr("rn_model.training.records.artifacts.SOURCE_ONLY_FOLDER", f"{HISTORY}/first")
         with pytest.raises(TrainingError, match=r"cannot write .*: Not a directory"):
             trained(raw, out)
     assert not (out / RESULT).exists()
@@ -174,7 +174,7 @@ def test_an_unreadable_image_is_named(tmp_path: Path, workers: int) -> None:
     finished = rn_adapt(raw, tmp_path / "run")
     _assert_one_line(finished)
     assert f"cannot read image {bad}" in finished.errors
-    assert "go on with --resume, or begin again with unreadable: skip" in finished.errors
+    assert "continue with --resume, or start again with unreadable: skip" in finished.errors
 
 
 def test_an_unreadable_image_that_is_left_out_is_told(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_an_unreadable_image_that_is_left_out_is_told(tmp_path: Path) -> None:
     raw = tiny(tmp_path, task__target={"path": str(bad.parent), "unreadable": "skip"})
     console = Console(width=80, record=True, file=io.StringIO())
     train(config(raw), tmp_path / "run", console=console, tensorboard=False)
-    assert f"left out: cannot read image {bad}" in console.export_text()
+    assert f"skipped: cannot read image {bad}" in console.export_text()
 
 
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
     (out / CHECKPOINT).write_bytes(content[:-100])
     finished = rn_adapt(raw, out, "--resume")
     _assert_one_line(finished)
-    assert f"{out / CHECKPOINT} is damaged: delete it to begin this run again" in finished.errors
+    assert f"{out / CHECKPOINT} is damaged: delete it to start this run again" in finished.errors
     (out / CHECKPOINT).unlink()
     trained(raw, out, resume=True)
     steps = [json.loads(line)["step"] for line in (out / HISTORY).read_text().splitlines()]
@@ -203,7 +203,7 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
 
 def test_a_gpu_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(TrainingError, match="torch sees no GPU here: use device cpu or auto"):
+    with pytest.raises(TrainingError, match="torch finds no GPU: use device cpu or auto"):
         trained(tiny(tmp_path, device="cuda"), tmp_path / "run")
     with pytest.raises(TrainingError, match="16-mixed needs a GPU"):
         trained(tiny(tmp_path, training__precision="16-mixed"), tmp_path / "run")
@@ -211,7 +211,7 @@ def test_a_gpu_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_weights_that_are_missing_or_of_another_network(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"there is no .*first\.safetensors to begin with"):
+    with pytest.raises(TrainingError, match=r"start weights not found: .*first\.safetensors"):
         trained(tiny(tmp_path, start=str(tmp_path / "first.safetensors")), tmp_path / "a")
     trained(tiny(tmp_path), tmp_path / "first")
     start = str(tmp_path / "first" / "source.safetensors")

@@ -17,7 +17,7 @@ from rn_model.report.run_files import read_run
 from rn_model.report.sections.embedding import embedding_charts
 from rn_model.runs.record import WEIGHTS, load_run
 from rn_model.training.config import RunConfig
-from rn_model.training.finalization import EVALUATION, FIRST, LAYERS
+from rn_model.training.records.artifacts import EVALUATION, LAYERS, SOURCE_ONLY_FOLDER
 from rn_model.training.records.run_folder import CONFIG
 from rn_model.training.result import FILE as RESULT
 from rn_model.training.result import Result
@@ -70,7 +70,7 @@ def test_the_files_of_a_run(run: tuple[RunConfig, Path, Result]) -> None:
     names = {path.name for path in out.iterdir()}
     assert names == {
         *(CONFIG, "checkpoint.pt", "history.jsonl", RESULT, WEIGHTS, "run.json", "target.npz"),
-        *(EVALUATION, LAYERS, FIRST, SOURCE_WEIGHTS),
+        *(EVALUATION, LAYERS, SOURCE_ONLY_FOLDER, SOURCE_WEIGHTS),
     }
     assert RunConfig.model_validate(yaml.safe_load((out / CONFIG).read_text())) == own
     assert Result.read(out) == result
@@ -85,7 +85,10 @@ def test_a_loaded_run_predicts_what_was_reported(run: tuple[RunConfig, Path, Res
     pixels = torch.from_numpy(task.test.read(range(len(task.test))))
     with np.load(out / EVALUATION) as arrays:
         expected = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    for folder, accuracy in ((out / FIRST, None), (out, result.oracle_target_accuracy)):
+    for folder, accuracy in (
+        (out / SOURCE_ONLY_FOLDER, None),
+        (out, result.oracle_target_accuracy),
+    ):
         loaded = load_run(folder)
         set_branch(loaded.model, "target")
         with torch.no_grad():
@@ -94,7 +97,10 @@ def test_a_loaded_run_predicts_what_was_reported(run: tuple[RunConfig, Path, Res
         assert float(correct) == (accuracy or loaded.metrics.oracle_target_accuracy)
     probability = torch.softmax(logits, dim=1)
     torch.testing.assert_close(probability, expected["target_probability"], rtol=1e-4, atol=1e-5)
-    assert loaded.metrics == result.row() and result.before == load_run(out / FIRST).metrics
+    assert (
+        loaded.metrics == result.row()
+        and result.before == load_run(out / SOURCE_ONLY_FOLDER).metrics
+    )
 
 
 def test_the_arrays_for_the_report(run: tuple[RunConfig, Path, Result]) -> None:
@@ -122,7 +128,7 @@ def test_before_and_after_are_of_the_same_images(tmp_path: Path) -> None:
 
 def test_statistics_are_those_of_all_images(run: tuple[RunConfig, Path, Result]) -> None:
     _, out, _ = run
-    adapted, first = load_run(out), load_run(out / FIRST)
+    adapted, first = load_run(out), load_run(out / SOURCE_ONLY_FOLDER)
     for _, layer in domain_norms(adapted.model):
         assert (int(layer.num_images_source), int(layer.num_images_target)) == (47, 47)
     for _, layer in domain_norms(first.model):

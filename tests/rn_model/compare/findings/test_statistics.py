@@ -8,7 +8,7 @@ from scipy.stats import spearmanr, ttest_rel  # type: ignore[import-untyped]
 
 from rn_model.compare.findings.statistics import (
     by_seed,
-    label_free_choice,
+    label_free_selection,
     over_tasks,
     paired_difference,
     rank_correlation,
@@ -61,7 +61,7 @@ def test_the_choice_sees_scores_and_not_labels() -> None:
         finding("a/bn/dann/1", result(0.1, score=1.0, source=0.5)),
         finding("other/bn/mcc/0", result(1.0, score=1.0)),
     ]
-    choice = label_free_choice(findings, "a")
+    choice = label_free_selection(findings, "a")
     assert choice is not None
     assert choice.accuracy.mean == pytest.approx((0.6 + 0.9) / 2)
     assert choice.best.mean == pytest.approx((0.8 + 0.9) / 2)
@@ -69,7 +69,7 @@ def test_the_choice_sees_scores_and_not_labels() -> None:
 
 
 def test_one_run_is_no_choice() -> None:
-    assert label_free_choice([finding("a/rn/mcc/0", result(0.6))], "a") is None
+    assert label_free_selection([finding("a/rn/mcc/0", result(0.6))], "a") is None
 
 
 @given(st.lists(st.tuples(accuracies, accuracies), min_size=3, max_size=12, unique=True))

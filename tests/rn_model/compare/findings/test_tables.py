@@ -68,7 +68,7 @@ def test_the_mean_over_tasks_spreads_over_seeds() -> None:
     findings, accuracy = _random()
     own = [50 * sum(accuracy[task, "rn", "mcc", seed] for task in "ab") for seed in range(3)]
     expected = f"{np.mean(own):.1f} +- {np.std(own, ddof=1):.1f}"
-    assert _cell(findings, "mean of all tasks: accuracy", "rn", "mcc") == expected
+    assert _cell(findings, "mean over all tasks: accuracy", "rn", "mcc") == expected
 
 
 def test_missing_runs_are_counted_and_failed_ones_named() -> None:
@@ -83,9 +83,9 @@ def test_missing_runs_are_counted_and_failed_ones_named() -> None:
     assert _cell(findings, "b: accuracy", "rn", "mcc") == "50.0 (1)"
     assert _cell(findings, "a: accuracy", "bn", "mcc") == "failed"
     assert _cell(findings, "a: accuracy", "bn", "source-only") == "-"
-    assert _cell(findings, "mean of all tasks", "rn", "mcc") == "50.0 (1)"
-    assert _cell(findings, "mean of all tasks", "bn", "mcc") == "failed"
-    assert _cell(findings, "mean of all tasks", "bn", "source-only") == "-"
+    assert _cell(findings, "mean over all tasks", "rn", "mcc") == "50.0 (1)"
+    assert _cell(findings, "mean over all tasks", "bn", "mcc") == "failed"
+    assert _cell(findings, "mean over all tasks", "bn", "source-only") == "-"
     notes = make_tables(GRID, findings).notes
     assert any("3 of 5 runs are done, 1 failed and 1 are missing" in note for note in notes)
     assert "failed: a/bn/mcc/seed-0: the loss is nan" in notes

@@ -52,4 +52,4 @@ def test_a_terminal_is_told_of_the_first_signal(acknowledge: bool) -> None:
     told = os.read(leader, 1000).decode()
     os.close(leader)
     os.close(follower)
-    assert ("stopping as soon as a checkpoint is written" in told) == acknowledge
+    assert ("stopping after writing a checkpoint" in told) == acknowledge

@@ -31,7 +31,7 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path, damage: str) -> None:
     }[damage]
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(
-        TrainingError, match=r"is damaged: delete it to begin this run again"
+        TrainingError, match=r"is damaged: delete it to start this run again"
     ) as caught:
         load_checkpoint(tmp_path)
     message = str(caught.value)

@@ -26,7 +26,9 @@ def test_an_empty_folder_will_do(tmp_path: Path) -> None:
 def test_a_run_is_taken_but_by_itself(tmp_path: Path) -> None:
     out, own = tmp_path / "run", config(tiny(tmp_path))
     claim(out, own, resume=True)
-    with pytest.raises(TrainingError, match="holds a run: resume it, or give another directory"):
+    with pytest.raises(
+        TrainingError, match="already contains a run: resume it, or use another directory"
+    ):
         claim(out, own, resume=False)
     claim(out, own, resume=True)
 
@@ -38,7 +40,7 @@ def test_other_settings_are_named(tmp_path: Path) -> None:
     other = config(tiny(tmp_path, training__steps=7, objectives=[]))
     with pytest.raises(TrainingError) as caught:
         claim(out, other, resume=True)
-    assert "training.steps was 6 and is 7" in str(caught.value)
+    assert "training.steps was 6, now 7" in str(caught.value)
     assert "objectives was [{" in str(caught.value)
 
 
@@ -69,9 +71,9 @@ def _written(out: Path) -> object:
 def test_a_run_that_trained_nothing_takes_any_settings(tmp_path: Path) -> None:
     out, other = tmp_path / "run", config(tiny(tmp_path, training__steps=7))
     claim(out, config(tiny(tmp_path)), resume=False)
-    with pytest.raises(TrainingError, match="holds a run"):
+    with pytest.raises(TrainingError, match="already contains a run"):
         claim(out, other, resume=False)
-    assert claim(out, other, resume=True) == ("training.steps was 6 and is 7",)
+    assert claim(out, other, resume=True) == ("training.steps was 6, now 7",)
     assert _written(out) == other
 
 
@@ -80,10 +82,10 @@ def test_what_stopped_a_run_is_changed_on_purpose_only(tmp_path: Path) -> None:
     own, other = config(tiny(tmp_path)), config(tiny(tmp_path, training__learning_rate=0.01))
     claim(out, own, resume=False)
     (out / CHECKPOINT).touch()
-    with pytest.raises(TrainingError, match=rf"was 0.05 and is 0.01; .* --set {name}=VALUE$"):
+    with pytest.raises(TrainingError, match=rf"was 0.05, now 0.01; .* --set {name}=VALUE$"):
         claim(out, other, resume=True)
     assert _written(out) == own
-    assert claim(out, other, resume=True, amended={name}) == (f"{name} was 0.05 and is 0.01",)
+    assert claim(out, other, resume=True, amended={name}) == (f"{name} was 0.05, now 0.01",)
     assert _written(out) == other
 
 
@@ -91,9 +93,9 @@ def test_what_makes_another_run_is_not_changed(tmp_path: Path) -> None:
     out, own = tmp_path / "run", config(tiny(tmp_path))
     claim(out, own, resume=False)
     (out / CHECKPOINT).touch()
-    with pytest.raises(TrainingError, match=r"seed was 0 and is 1$"):
+    with pytest.raises(TrainingError, match=r"seed was 0, now 1$"):
         claim(out, config(tiny(tmp_path, seed=1)), resume=True, amended={"seed"})
     (out / RESULT).touch()
-    with pytest.raises(TrainingError, match=r"keep_images was 5 and is 6$"):
+    with pytest.raises(TrainingError, match=r"keep_images was 5, now 6$"):
         claim(out, config(tiny(tmp_path, keep_images=6)), resume=True, amended={"keep_images"})
     assert _written(out) == own
