@@ -35,7 +35,7 @@ def test_options_of_a_normalization_are_those_of_a_run() -> None:
         ({"objectives": ["mmc"]}, r"tiny: objectives\.0\.objectives\.0\.name: .*'mcc'"),
         (
             {"objectives": [{"name": "../x", "objectives": []}]},
-            "tiny: objectives.0.name: names become folders: [^;]*$",
+            "objectives.0.name: names become folders: [^;]*$",
         ),
         ({"tasks": [{"name": "plots"}]}, "this folder is reserved"),
         ({"base": None}, "task 'digits' has no base"),
