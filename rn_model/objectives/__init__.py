@@ -1,4 +1,8 @@
-"""What a network is trained for on unlabeled target images."""
+"""Adaptation objectives: losses that train a network on unlabeled target images.
+
+One module per objective (DANN, CDAN, MCC, SHOT, BNM, ETN, BA3US); :mod:`~rn_model.objectives.parts` holds
+what several of them use.
+"""
 
 from rn_model.objectives.ba3us import BA3US, balanced_domain_loss
 from rn_model.objectives.base import Batch, Objective, TargetPredictions

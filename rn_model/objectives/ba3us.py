@@ -1,4 +1,4 @@
-"""Balanced alignment and uncertainty suppression (BA3US) for a target with some of the classes only."""
+"""BA3US (Liang et al., arXiv:2003.02541): adaptation to a target that lacks some of the classes."""
 
 from typing import Annotated
 
@@ -23,31 +23,34 @@ def balanced_domain_loss(
     borrowed: int,
     strength: float = 1.0,
 ) -> Tensor:
-    """A domain discriminator's loss in which some source images stand on the target's side as well.
+    """Balanced adversarial alignment: some source images are also presented as target images.
 
-    Liang et al., "A Balanced and Uncertainty-aware Approach for Partial Domain Adaptation"
-    (arXiv:2003.02541), section 3.2, balanced adversarial alignment: the borrowed images bring the classes
-    that the target lacks. The source's images and the borrowed ones share the mass ``1 + borrowed / Ns``
-    by their weights, the target's images the mass 1.
+    Source: Liang et al., "A Balanced and Uncertainty-aware Approach for Partial Domain Adaptation"
+    (arXiv:2003.02541), section 3.2. The borrowed source images stand for the classes that the target
+    lacks. The discriminator's loss on source and borrowed images is averaged with their weights and
+    multiplied by ``1 + borrowed / Ns``; the loss on target images is averaged with theirs.
 
     Args:
-        discriminator: maps ``(N, D)`` to logits ``(N,)`` of "is source".
-        features: ``(N, D)``, source images first.
-        weight: of the images, ``(N,)``, not negative.
-        source: Ns, how many images are source; the others are target.
-        borrowed: how many source images, spread evenly over the batch, join the target's side.
+        discriminator: network from ``(N, D)`` to logits ``(N,)`` of "is source".
+        features: features of the batch, ``(N, D)``, source images first.
+        weight: weights of the images, ``(N,)``, not negative.
+        source: number of source images, Ns; the others are target images.
+        borrowed: number of source images, spread evenly over the batch, that are also presented as
+            target images.
         strength: factor of the reversed gradient.
 
     Returns:
-        A scalar, divided by the whole mass.
+        A scalar: the sum of both losses, divided by ``2 + borrowed / Ns``.
 
     Raises:
-        ValueError: if a domain is missing.
+        ValueError: if the batch has no images of one domain.
     """
     if not 0 < source < len(features):
-        raise ValueError(f"{source} source images of {len(features)}: both domains must be there")
+        raise ValueError(
+            f"{source} of {len(features)} images are source images: both domains are needed"
+        )
     logit = discriminator(reverse_gradient(features, strength))
-    # Every process of a distributed training has to choose the same images of the joined batch.
+    # Every process of a distributed training must choose the same images of the joined batch.
     index = torch.arange(borrowed, device=features.device) * source // max(borrowed, 1)
     from_source = weighted_mean(
         torch.cat([F.softplus(-logit[:source]), F.softplus(logit[index])]),
@@ -59,22 +62,22 @@ def balanced_domain_loss(
 
 
 class BA3US(Objective):
-    """Balanced adversarial alignment, the target's entropy and adaptive uncertainty suppression.
+    """BA3US: balanced adversarial alignment, target entropy and adaptive uncertainty suppression.
 
-    The same paper, section 3: source images count by the share that the predictions on the whole target
-    set give to their class, here times K so that an even target gives weights of 1. Images count in the
-    alignment by their certainty too, as in CDAN+E. The borrowed images are those of the batch itself, not
-    a third batch of their own.
+    Source: arXiv:2003.02541, section 3. The weight of a source image is the mean probability of its
+    class over the whole target set, here times K, so that an even target gives weights of 1. In the
+    alignment, images are also weighted by certainty, as in CDAN+E. The borrowed images come from the
+    batch itself, not from a third batch.
 
     Args:
-        num_features: D.
-        num_classes: K.
+        num_features: width of the classifier's input, D.
+        num_classes: number of classes, K.
         hidden: width of the discriminator's two hidden layers.
-        borrowed: share of the source images that join the target's side, at the start of training; it
-            falls to 0 in a straight line.
-        entropy: weight of the target's entropy.
-        complement: weight of :func:`complement_entropy_loss` of the source.
-        alpha: how much uncertain images count more there.
+        borrowed: share of the source images that are also presented as target images at the start of
+            training; it falls linearly to 0.
+        entropy: weight of the entropy of the target predictions.
+        complement: weight of :func:`complement_entropy_loss` on the source.
+        alpha: exponent of the uncertainty in :func:`complement_entropy_loss`.
     """
 
     scheduled = True

@@ -1,4 +1,4 @@
-"""What an objective is: a loss on features and predictions of both domains."""
+"""The interface of objectives: a loss on the features and predictions of both domains."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Batch:
-    """What the network makes of one batch: source images first, then target images.
+    """The network's outputs on one batch of source images followed by target images.
 
     Attributes:
-        logits: ``(Ns + Nt, K)``.
-        features: ``(Ns + Nt, D)``, the input of the classifier.
-        labels: of the source images, ``(Ns,)`` int64.
-        source: Ns, which may be 0.
-        target_index: positions of the target images in the target set, ``(Nt,)`` int64.
-        progress: share of the training that is done, 0 to 1.
+        logits: outputs of the classifier, ``(Ns + Nt, K)``.
+        features: inputs of the classifier, ``(Ns + Nt, D)``.
+        labels: classes of the source images, ``(Ns,)`` int64.
+        source: number of source images, Ns, which may be 0.
+        target_index: indices of the target images in the target set, ``(Nt,)`` int64.
+        progress: completed share of the training, 0 to 1.
     """
 
     logits: Tensor
@@ -31,18 +31,18 @@ class Batch:
 
     @property
     def target_logits(self) -> Tensor:
-        """``(Nt, K)``."""
+        """Outputs of the classifier for the target images, ``(Nt, K)``."""
         return self.logits[self.source :]
 
 
 @dataclass(frozen=True)
 class TargetPredictions:
-    """What the network makes of the whole target set, in its order.
+    """The network's outputs on the whole target set of M images, in the order of the set.
 
     Attributes:
-        features: ``(M, D)``, the input of the classifier.
-        probability: ``(M, K)``, the softmax of its output.
-        classifier: the network's last layer.
+        features: inputs of the classifier, ``(M, D)``.
+        probability: softmax of the classifier's outputs, ``(M, K)``.
+        classifier: last layer of the network.
     """
 
     features: Tensor
@@ -51,32 +51,32 @@ class TargetPredictions:
 
 
 class Objective(nn.Module, ABC):
-    """A term of the loss beside the source's cross-entropy.
+    """A term of the loss in addition to the cross-entropy on the source.
 
-    Its parameters (discriminators) are trained by the same optimizer as the network, and its other
-    state is in buffers, so that a checkpoint holds everything.
+    Its parameters (discriminators) are trained by the same optimizer as the network. All other state is
+    in buffers, so that a checkpoint contains everything.
 
-    Subclasses write :meth:`loss` and, where they need them, :meth:`weighting` and :meth:`refresh`.
-    Loss and weighting see float32 (or float64) tensors with autocast switched off: entropies, singular
-    values and domain losses lose too much in half precision.
+    Subclasses implement :meth:`loss` and, if needed, :meth:`weighting` and :meth:`refresh`. Loss and
+    weighting get float32 or float64 tensors and run without autocast, because entropies, singular values
+    and domain losses are too inaccurate in half precision.
     """
 
     source_free: ClassVar[bool] = False
-    """Whether batches hold no source images, the classifier is frozen and there is no cross-entropy."""
+    """Whether it trains without source images and cross-entropy, and with a frozen classifier."""
 
     needs_refresh: ClassVar[bool] = False
-    """Whether :meth:`refresh` has to be called before the first step and then once an epoch."""
+    """Whether :meth:`refresh` must be called before the first step and then once per epoch."""
 
     scheduled: ClassVar[bool] = False
-    """Whether its strength grows with the training by itself, so that nothing else should ramp it."""
+    """Whether it increases its own strength during training, so that nothing else should ramp it up."""
 
     def forward(self, batch: Batch) -> Tensor:
-        """The scalar loss of a batch."""
+        """The loss of a batch, a scalar."""
         with torch.autocast(batch.logits.device.type, enabled=False):
             return self.loss(_full_precision(batch))
 
     def source_weight(self, batch: Batch) -> Tensor | None:
-        """Weights ``(Ns,)`` of the source's cross-entropy; None means that all are 1.
+        """Weights of the source images in the cross-entropy, ``(Ns,)``; None if all are 1.
 
         No gradient flows through them.
         """
@@ -84,15 +84,15 @@ class Objective(nn.Module, ABC):
             return self.weighting(_full_precision(batch))
 
     def refresh(self, predictions: TargetPredictions) -> None:
-        """Look at the predictions on the whole target set."""
+        """Update the objective's state from predictions on the whole target set; by default, do nothing."""
         return None
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
-        """The scalar loss of a batch in full precision."""
+        """The loss of a batch in full precision, a scalar."""
 
     def weighting(self, batch: Batch) -> Tensor | None:
-        """What :meth:`source_weight` gives, of a batch in full precision."""
+        """The result of :meth:`source_weight` for a batch in full precision; by default None."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""Conditional adversarial alignment of the two domains (CDAN), with entropy conditioning (CDAN+E)."""
+"""CDAN and CDAN+E (Long et al., arXiv:1705.10667): conditional adversarial domain adaptation."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -25,28 +25,30 @@ def cdan_loss(
     joint_map: Callable[[Tensor, Tensor], Tensor] = multilinear_map,
     through_predictions: bool = True,
 ) -> Tensor:
-    """The discriminator's loss, with its gradient reversed where it enters the network.
+    """The CDAN loss: that of a discriminator of joint maps, whose gradient the network gets reversed.
 
-    Long et al., "Conditional Adversarial Domain Adaptation" (arXiv:1705.10667), equations 7 and 8: binary
-    cross-entropy of the joint maps; with entropy conditioning, images are weighted by certainty and
-    the weights of each domain normalised to sum to 1.
+    Source: Long et al., "Conditional Adversarial Domain Adaptation" (arXiv:1705.10667), equations 7
+    (CDAN) and 8 (CDAN+E). It is the binary cross-entropy of the discriminator on joint maps of features
+    and predictions. With entropy conditioning, images are weighted by certainty, and the weights of each
+    domain are normalized to sum to 1.
 
     Args:
-        discriminator: maps joint maps ``(N, J)`` to logits ``(N,)`` of "is source".
-        features: ``(N, D)``, source images first.
-        logits: ``(N, K)``.
-        source: how many images are source; the others are target.
+        discriminator: network from joint maps ``(N, J)`` to logits ``(N,)`` of "is source".
+        features: inputs of the classifier, ``(N, D)``, source images first.
+        logits: outputs of the classifier, ``(N, K)``.
+        source: number of source images; the others are target images.
         strength: factor of the reversed gradient.
-        entropy: whether images are weighted by certainty (CDAN+E, equation 8) or not (CDAN, equation 7).
-        joint_map: of features and probabilities; by default ``(N, K * D)``, their outer product.
-        through_predictions: whether the reversed gradient enters the network by the predictions, too, as
-            the equations have it. The authors' code lets it in by the features alone.
+        entropy: whether to weight images by certainty (CDAN+E).
+        joint_map: function of features and probabilities; by default their outer product,
+            ``(N, K * D)``.
+        through_predictions: whether the reversed gradient also enters the network through the
+            predictions, as in the equations. In the authors' code it enters only through the features.
 
     Returns:
-        A scalar, the mean of both domains' losses.
+        A scalar, the mean of the losses of both domains.
 
     Raises:
-        ValueError: if a domain is missing.
+        ValueError: if the batch has no images of one domain.
     """
     probability = torch.softmax(logits if through_predictions else logits.detach(), dim=1)
     joint = joint_map(features, probability)
@@ -55,14 +57,14 @@ def cdan_loss(
 
 
 class CDAN(Objective):
-    """:func:`cdan_loss` without entropy conditioning, with a discriminator and joint map of its own.
+    """CDAN: :func:`cdan_loss` without entropy conditioning (equation 7).
 
     Args:
-        num_features: D.
-        num_classes: K.
+        num_features: width of the classifier's input, D.
+        num_classes: number of classes, K.
         hidden: width of the discriminator's two hidden layers.
-        map_size: length of the randomized joint map, used where ``K * D`` exceeds 4096.
-        through_predictions: as of :func:`cdan_loss`.
+        map_size: length of the randomized joint map, which is used if ``K * D`` exceeds 4096.
+        through_predictions: see :func:`cdan_loss`.
     """
 
     scheduled = True
@@ -96,6 +98,6 @@ class CDAN(Objective):
 
 
 class EntropyCDAN(CDAN):
-    """:class:`CDAN` with entropy conditioning: CDAN+E."""
+    """CDAN+E: :class:`CDAN` with entropy conditioning (equation 8)."""
 
     entropy = True

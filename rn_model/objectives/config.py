@@ -1,4 +1,4 @@
-"""Objectives as a configuration names them."""
+"""The configuration of an objective."""
 
 import inspect
 from typing import Any
@@ -10,12 +10,13 @@ from rn_model.objectives.registry import OBJECTIVES, ObjectiveName, check_option
 
 
 class ObjectiveConfig(BaseModel):
-    """One term of the loss.
+    """An objective, its weight and its options.
 
     Attributes:
-        name: which objective.
-        weight: its factor beside the source's cross-entropy.
-        options: keyword arguments of the objective, checked against those that it takes.
+        name: name of the objective.
+        weight: factor of its loss; the cross-entropy on the source has factor 1.
+        options: keyword arguments of the objective. Unknown names and values of the wrong type are
+            errors.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,16 +34,16 @@ class ObjectiveConfig(BaseModel):
 def make_objective(
     config: ObjectiveConfig, *, num_features: int, num_classes: int, num_target: int
 ) -> Objective:
-    """The objective that a configuration names.
+    """Make the objective that a configuration names.
 
     Args:
-        config: its name and options; the weight is for the caller to apply.
-        num_features: D, width of the classifier's input.
-        num_classes: K.
-        num_target: images of the target set.
+        config: name and options of the objective. The caller applies the weight.
+        num_features: width of the classifier's input, D.
+        num_classes: number of classes, K.
+        num_target: number of images in the target set, M.
 
     Raises:
-        ValueError: if an option is unknown or does not fit.
+        ValueError: if an option is unknown or has an invalid value.
     """
     check_options(config.name, config.options)
     sizes = {

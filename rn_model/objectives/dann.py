@@ -1,4 +1,4 @@
-"""Adversarial alignment of the features of the two domains (DANN)."""
+"""DANN (Ganin and Lempitsky, arXiv:1409.7495): domain-adversarial training."""
 
 from typing import Annotated
 
@@ -13,32 +13,32 @@ from rn_model.objectives.parts.gradient_reversal import reversal_strength, rever
 def dann_loss(
     discriminator: nn.Module, features: Tensor, *, source: int, strength: float = 1.0
 ) -> Tensor:
-    """The discriminator's loss, with its gradient reversed where it enters the network.
+    """The DANN loss: that of a discriminator of features, whose gradient the network gets reversed.
 
-    Ganin and Lempitsky, "Unsupervised Domain Adaptation by Backpropagation" (arXiv:1409.7495),
-    section 3, equations 1 to 3: binomial cross-entropy of the domain.
+    Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by Backpropagation" (arXiv:1409.7495),
+    section 3, equations 1 to 3. It is the binary cross-entropy of the domain.
 
     Args:
-        discriminator: maps ``(N, D)`` to logits ``(N,)`` of "is source".
-        features: ``(N, D)``, source images first.
-        source: how many images are source; the others are target.
+        discriminator: network from ``(N, D)`` to logits ``(N,)`` of "is source".
+        features: inputs of the classifier, ``(N, D)``, source images first.
+        source: number of source images; the others are target images.
         strength: factor of the reversed gradient.
 
     Returns:
-        A scalar, the mean of both domains' mean losses.
+        A scalar, the mean of the mean losses of both domains.
 
     Raises:
-        ValueError: if a domain is missing.
+        ValueError: if the batch has no images of one domain.
     """
     return domain_loss(discriminator(reverse_gradient(features, strength)), source)
 
 
 class DANN(Objective):
-    """:func:`dann_loss` with a discriminator of its own.
+    """DANN: :func:`dann_loss` with its own discriminator.
 
     Args:
-        num_features: D.
-        hidden: width of the discriminator's two hidden layers; the paper's 1024 (section 4).
+        num_features: width of the classifier's input, D.
+        hidden: width of the discriminator's two hidden layers; 1024 in the paper (section 4).
     """
 
     scheduled = True

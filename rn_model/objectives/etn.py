@@ -1,4 +1,4 @@
-"""Example Transfer Network (ETN): adaptation to a target that has some of the source's classes only."""
+"""ETN (Cao et al., arXiv:1903.12230): adaptation to a target that lacks some of the classes."""
 
 from typing import Annotated
 
@@ -19,17 +19,17 @@ from rn_model.objectives.parts.leaky_softmax import (
 
 
 def transferability(scores: Tensor) -> Tensor:
-    """How much a source image looks like the target, scaled to a mean of 1 over the batch.
+    """The similarity of each source image to the target, scaled to a mean of 1 over the batch.
 
-    Cao et al., "Learning to Transfer Examples for Partial Domain Adaptation" (arXiv:1903.12230),
-    section 3.3: ``w = 1 - G_d``, where ``G_d``, the sum of an auxiliary classifier's leaky-softmax, is
-    the probability of "is source"; then ``w / mean(w)``.
+    Source: Cao et al., "Learning to Transfer Examples for Partial Domain Adaptation" (arXiv:1903.12230),
+    section 3.3. The weights are ``w = 1 - G_d``, where ``G_d``, the sum of the leaky softmax of an
+    auxiliary classifier, is the probability of "is source". They are then divided by their mean.
 
     Args:
-        scores: of the auxiliary classifier for source images, ``(Ns, K)``.
+        scores: outputs of the auxiliary classifier for source images, ``(Ns, K)``.
 
     Returns:
-        ``(Ns,)``, without gradient.
+        Weights of the source images, ``(Ns,)``, without gradient.
     """
     return len(scores) * torch.softmax(F.logsigmoid(-leaky_logit(scores.detach())), dim=0)
 
@@ -37,22 +37,23 @@ def transferability(scores: Tensor) -> Tensor:
 def transferability_loss(
     scores: Tensor, labels: Tensor, *, source: int, label_weight: float = 1.0
 ) -> Tensor:
-    """What trains the auxiliary classifier behind :func:`transferability`.
+    """The loss of the auxiliary classifier that :func:`transferability` uses.
 
-    The same section: the classes of the source one against the rest, and the domain by the sum of all,
-    so that what looks like a class of the target is no sure sign of the source.
+    Source: arXiv:1903.12230, section 3.3. It learns each class of the source against all others, and the
+    domain from the sum over the classes, so that images of a class that the target also has look less
+    certainly like the source.
 
     Args:
-        scores: of the auxiliary classifier, ``(N, K)``, source images first.
-        labels: of the source images, ``(Ns,)``.
-        source: Ns.
-        label_weight: of the classes beside the domain.
+        scores: outputs of the auxiliary classifier, ``(N, K)``, source images first.
+        labels: classes of the source images, ``(Ns,)`` int64.
+        source: number of source images, Ns; the others are target images.
+        label_weight: weight of the loss of the classes; that of the domain has weight 1.
 
     Returns:
-        A scalar, the sum over both domains and over classes of means over images.
+        A scalar: the sum of mean losses over both domains and over the classes.
 
     Raises:
-        ValueError: if a domain is missing.
+        ValueError: if the batch has no images of one domain.
     """
     by_domain = 2 * domain_loss(leaky_logit(scores), source)
     is_class = F.one_hot(labels, scores.shape[1]).bool()
@@ -64,18 +65,18 @@ def transferability_loss(
 
 
 class ETN(Objective):
-    """Adversarial alignment and cross-entropy of the source images that look like the target.
+    """ETN: adversarial alignment and cross-entropy with source images weighted by transferability.
 
-    The same paper, sections 3.2 and 3.3: a domain discriminator that sees source images weighted by
-    :func:`transferability`, the entropy of the predictions on the target, and the auxiliary classifier,
-    which no gradient leaves for the network.
+    Source: arXiv:1903.12230, sections 3.2 and 3.3. The loss has three parts: a domain discriminator that
+    gets source images weighted by :func:`transferability`, the entropy of the target predictions, and
+    :func:`transferability_loss`, whose gradient does not reach the network.
 
     Args:
-        num_features: D.
-        num_classes: K.
+        num_features: width of the classifier's input, D.
+        num_classes: number of classes, K.
         hidden: width of the hidden layers of the discriminator and of the auxiliary classifier.
-        entropy: weight of the target's entropy (the paper's gamma).
-        label_weight: of the auxiliary classifier's classes beside its domain (the paper's lambda).
+        entropy: weight of the entropy of the target predictions (gamma in the paper).
+        label_weight: see :func:`transferability_loss` (lambda in the paper).
     """
 
     scheduled = True

@@ -1,4 +1,4 @@
-"""The objectives by name, and the options that each of them takes."""
+"""The objectives by name, and the options of each."""
 
 import inspect
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ OBJECTIVES: Mapping[ObjectiveName, type[Objective]] = {
 
 
 def option_types(name: ObjectiveName) -> dict[str, Any]:
-    """The options of an objective and their types: its keyword-only arguments."""
+    """The names and types of an objective's options, which are its keyword-only arguments."""
     constructor = OBJECTIVES[name].__init__
     hints = get_type_hints(constructor, include_extras=True)
     parameters = inspect.signature(constructor).parameters.values()
@@ -38,10 +38,11 @@ def option_types(name: ObjectiveName) -> dict[str, Any]:
 
 
 def check_options(name: ObjectiveName, options: Mapping[str, Any]) -> None:
-    """Refuse options that an objective does not take.
+    """Check the names and values of an objective's options.
 
     Raises:
-        ValueError: one line that names the option and lists the right ones.
+        ValueError: if a name is unknown or a value invalid. The message is one line, which names the
+            option and lists all options.
     """
     known = option_types(name)
     listed = ", ".join(f"{option} ({_describe(hint)})" for option, hint in known.items()) or "none"
@@ -53,7 +54,7 @@ def check_options(name: ObjectiveName, options: Mapping[str, Any]) -> None:
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise ValueError(
-                f"objective {name}, option {option}: {value!r} does not fit ({reason}); "
+                f"objective {name}, option {option}: invalid value {value!r} ({reason}); "
                 f"its options: {listed}"
             ) from None
 

@@ -1,4 +1,4 @@
-"""Source hypothesis transfer (SHOT): adaptation without source images."""
+"""SHOT (Liang et al., arXiv:2002.08546): source hypothesis transfer, without source images."""
 
 from typing import Annotated
 
@@ -15,15 +15,16 @@ from rn_model.objectives.parts.pseudo_labels import centroid_labels
 def shot_loss(
     logits: Tensor, labels: Tensor, *, beta: float = 0.3, diversity: float = 1.0
 ) -> Tensor:
-    """Information maximization and cross-entropy to pseudo-labels.
+    """The SHOT loss: information maximization, and cross-entropy to pseudo-labels.
 
-    Liang et al. (arXiv:2002.08546), section 3.2, equation 7.
+    Source: Liang et al., "Do We Really Need to Access the Source Data? Source Hypothesis Transfer for
+    Unsupervised Domain Adaptation" (arXiv:2002.08546), section 3.2, equation 7.
 
     Args:
-        logits: of target images, ``(N, K)``.
-        labels: their pseudo-labels, ``(N,)`` int64.
-        beta: weight of the cross-entropy; the paper's 0.3, and 0.1 on digits.
-        diversity: weight of the diversity within information maximization.
+        logits: outputs for target images, ``(N, K)``.
+        labels: pseudo-labels of the images, ``(N,)`` int64.
+        beta: weight of the cross-entropy; 0.3 in the paper, and 0.1 on digits.
+        diversity: weight of the diversity term of information maximization.
 
     Returns:
         A scalar.
@@ -32,15 +33,16 @@ def shot_loss(
 
 
 class SHOT(Objective):
-    """:func:`shot_loss` with pseudo-labels of the whole target set by :func:`centroid_labels`.
+    """SHOT: :func:`shot_loss` with pseudo-labels of the whole target set (:func:`centroid_labels`).
 
-    The classifier stays as the source left it: the engine freezes it for a source-free objective.
+    The classifier must stay as trained on the source; ``rn adapt`` freezes it for source-free
+    objectives.
 
     Args:
-        num_target: M, images of the target set.
+        num_target: number of images in the target set, M.
         beta: weight of the cross-entropy to the pseudo-labels.
-        diversity: weight of the diversity within information maximization.
-        rounds: how often the centroids are corrected by the labels they gave.
+        diversity: weight of the diversity term of information maximization.
+        rounds: number of corrections of the centroids; see :func:`centroid_labels`.
     """
 
     source_free = True
@@ -62,7 +64,7 @@ class SHOT(Objective):
     def refresh(self, predictions: TargetPredictions) -> None:
         if len(predictions.features) != len(self.pseudo_label):
             raise ValueError(
-                f"predictions on {len(predictions.features)} target images for a target set of "
+                f"got predictions on {len(predictions.features)} target images, but the target set has "
                 f"{len(self.pseudo_label)}"
             )
         features, probability = predictions.features.float(), predictions.probability.float()

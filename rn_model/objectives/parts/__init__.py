@@ -1,1 +1,1 @@
-"""What several objectives are made of."""
+"""Losses, layers and networks that several objectives use."""

@@ -1,4 +1,4 @@
-"""Weighted complement entropy: the wrong classes of a labelled image shall be equally unlikely."""
+"""Weighted complement entropy, which makes the wrong classes of labelled images equally unlikely."""
 
 import math
 
@@ -11,20 +11,20 @@ from rn_model.objectives.parts.entropy import prediction_entropy
 def complement_entropy_loss(
     logits: Tensor, labels: Tensor, weight: Tensor, alpha: float = 1.0
 ) -> Tensor:
-    """Minus the mean entropy of the predictions among the wrong classes, as a part of the greatest one.
+    """Minus the mean entropy of the predictions among the wrong classes, relative to its maximum.
 
-    Liang et al., "A Balanced and Uncertainty-aware Approach for Partial Domain Adaptation"
-    (arXiv:2003.02541), section 3.3, adaptive uncertainty suppression: images count by their weight times
-    ``(1 - p_y) ** alpha``, what they are short of certainty; no gradient flows through that.
+    Source: Liang et al., "A Balanced and Uncertainty-aware Approach for Partial Domain Adaptation"
+    (arXiv:2003.02541), section 3.3, adaptive uncertainty suppression. An image counts with its weight
+    times its uncertainty ``(1 - p_y) ** alpha``; no gradient flows through this product.
 
     Args:
-        logits: of labelled images, ``(N, K)``.
-        labels: ``(N,)`` int64.
-        weight: of the images, ``(N,)``, not negative.
-        alpha: how much uncertain images count more.
+        logits: outputs for labelled images, ``(N, K)``.
+        labels: classes of the images, ``(N,)`` int64.
+        weight: weights of the images, ``(N,)``, not negative.
+        alpha: exponent of the uncertainty; larger values emphasize uncertain images.
 
     Returns:
-        A scalar between -1 and 0; 0 for two classes, where one wrong class alone has no entropy.
+        A scalar between -1 and 0; 0 for two classes, because a single wrong class has no entropy.
     """
     classes = logits.shape[1]
     if classes == 2:

@@ -1,4 +1,4 @@
-"""Networks that tell the two domains apart."""
+"""Discriminators, networks that distinguish the two domains, and their loss."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 def perceptron(num_features: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Two hidden layers: ``(N, D)`` to ``(N, outputs)``."""
+    """A perceptron with two hidden layers, ``(N, D)`` to ``(N, outputs)``."""
     return nn.Sequential(
         nn.Linear(num_features, hidden),
         nn.ReLU(),
@@ -17,14 +17,14 @@ def perceptron(num_features: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 class DomainDiscriminator(nn.Module):
-    """A perceptron with two hidden layers.
+    """A perceptron with two hidden layers that predicts the domain.
 
     Args:
-        num_features: D, of its input.
-        hidden: width of the two hidden layers.
+        num_features: width of the input, D.
+        hidden: width of the hidden layers.
 
     Shape:
-        ``(N, D)`` to ``(N,)``, logits of "is source".
+        ``(N, D)`` to logits ``(N,)`` of "is source".
     """
 
     def __init__(self, num_features: int, hidden: int = 1024) -> None:
@@ -37,15 +37,15 @@ class DomainDiscriminator(nn.Module):
 
 
 class ConditionalDiscriminator(DomainDiscriminator):
-    """Tells the domains apart by features and predictions together.
+    """A perceptron that predicts the domain from the joint map of features and predictions.
 
     Args:
-        num_features: D.
-        num_classes: K.
+        num_features: width of the features, D.
+        num_classes: number of classes, K.
         hidden: width of the two hidden layers.
 
     Shape:
-        joint map ``(N, K * D)`` to ``(N,)``, logits of "is source".
+        Joint map ``(N, K * D)`` to logits ``(N,)`` of "is source".
     """
 
     def __init__(self, num_features: int, num_classes: int, hidden: int = 128) -> None:
@@ -53,22 +53,24 @@ class ConditionalDiscriminator(DomainDiscriminator):
 
 
 def domain_loss(logit: Tensor, source: int, weight: Tensor | None = None) -> Tensor:
-    """Binary cross-entropy of a discriminator, each domain counting one half.
+    """The binary cross-entropy of a discriminator, averaged over both domains.
 
     Args:
-        logit: of "is source", ``(N,)``, source images first.
-        source: how many images are source; the others are target.
-        weight: of the images, ``(N,)``, not negative; None for all 1. The weights of each domain are
-            normalised to sum to 1, and a domain whose weights are all 0 counts nothing.
+        logit: logits of "is source", ``(N,)``, source images first.
+        source: number of source images; the others are target images.
+        weight: weights of the images, ``(N,)``, not negative; None for equal weights. The weights of
+            each domain are normalized to sum to 1. A domain whose weights are all 0 contributes 0.
 
     Returns:
         A scalar.
 
     Raises:
-        ValueError: if a domain is missing.
+        ValueError: if the batch has no images of one domain.
     """
     if not 0 < source < len(logit):
-        raise ValueError(f"{source} source images of {len(logit)}: both domains must be there")
+        raise ValueError(
+            f"{source} of {len(logit)} images are source images: both domains are needed"
+        )
     losses = F.softplus(-logit[:source]), F.softplus(logit[source:])
     if weight is None:
         return (losses[0].mean() + losses[1].mean()) / 2
@@ -78,6 +80,6 @@ def domain_loss(logit: Tensor, source: int, weight: Tensor | None = None) -> Ten
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """``sum(w * v) / sum(w)``, and 0 where all weights, none of them negative, are 0."""
+    """``sum(w * v) / sum(w)`` with weights that are not negative; 0 if all of them are 0."""
     total = weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
     return (weight * values).sum() / total

@@ -1,11 +1,11 @@
-"""The entropy of predictions, and the weight that objectives give to certain ones."""
+"""The entropy of predictions, and the weights that objectives derive from it."""
 
 import torch
 from torch import Tensor
 
 
 def prediction_entropy(logits: Tensor) -> Tensor:
-    """Shannon entropy in nats of each image's softmax.
+    """The Shannon entropy of each image's softmax, in nats.
 
     Shape:
         ``(N, K)`` to ``(N,)``.
@@ -15,10 +15,10 @@ def prediction_entropy(logits: Tensor) -> Tensor:
 
 
 def certainty_weight(logits: Tensor) -> Tensor:
-    """``1 + exp(-entropy)``: 2 for a certain prediction, towards 1 for an uncertain one.
+    """The weight ``1 + exp(-entropy)``: 2 for a certain prediction, nearly 1 for an uncertain one.
 
-    Used by CDAN+E (arXiv:1705.10667, equation 8) and by MCC (arXiv:1912.03699, equation 5). It is a
-    weight, not a goal: no gradient flows through it.
+    CDAN+E (arXiv:1705.10667, equation 8) and MCC (arXiv:1912.03699, equation 5) use it. No gradient
+    flows through it, because it is not to be optimized.
 
     Shape:
         ``(N, K)`` to ``(N,)``.

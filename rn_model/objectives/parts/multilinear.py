@@ -1,4 +1,4 @@
-"""Joint maps of features and predictions, exact and randomized."""
+"""Multilinear maps of features and predictions, exact and randomized."""
 
 import math
 
@@ -9,9 +9,9 @@ LARGEST_EXACT_MAP = 4096
 
 
 def multilinear_map(features: Tensor, probability: Tensor) -> Tensor:
-    """The outer product of predictions and features, flattened.
+    """The flattened outer product of predictions and features.
 
-    Long et al., "Conditional Adversarial Domain Adaptation" (arXiv:1705.10667), section 3.2.
+    Source: Long et al., "Conditional Adversarial Domain Adaptation" (arXiv:1705.10667), section 3.2.
 
     Shape:
         ``(N, D)`` and ``(N, K)`` to ``(N, K * D)``.
@@ -20,16 +20,16 @@ def multilinear_map(features: Tensor, probability: Tensor) -> Tensor:
 
 
 class MultilinearMap(nn.Module):
-    """The joint map of features and predictions: exact if it is small enough, else randomized.
+    """The multilinear map of features and predictions: exact if it is small enough, else randomized.
 
     The randomized map is ``(R_f f) * (R_g g) / sqrt(size)`` with fixed matrices of independent standard
-    normal numbers: inner products of two of its values equal in expectation those of the exact map
-    (the same paper, section 3.2, equations 4 to 6).
+    normal numbers. In expectation, the inner product of two of its values equals that of the exact map
+    (arXiv:1705.10667, section 3.2, equations 4 to 6).
 
     Args:
-        num_features: D.
-        num_classes: K.
-        size: length of the randomized map, which takes over where ``K * D`` exceeds the paper's 4096.
+        num_features: width of the features, D.
+        num_classes: number of classes, K.
+        size: length of the randomized map, which is used if ``K * D`` exceeds 4096, as in the paper.
 
     Attributes:
         out_features: length of the map.

@@ -1,4 +1,4 @@
-"""Labels of target images by the nearest centroid of a class."""
+"""Pseudo-labels of target images from the nearest class centroid."""
 
 import torch
 import torch.nn.functional as F
@@ -6,19 +6,19 @@ from torch import Tensor
 
 
 def centroid_labels(features: Tensor, probability: Tensor, rounds: int = 1) -> Tensor:
-    """The class whose centroid is nearest in cosine distance.
+    """For each image, the class whose centroid is nearest in cosine distance.
 
-    Liang et al. (arXiv:2002.08546), section 3.2, equations 4 to 6: the first centroids are means of
-    all features weighted by the probability of the class, the later ones means of the features that
-    carry its label. A class that no image carries has no centroid and is not given again.
+    Source: Liang et al. (arXiv:2002.08546), section 3.2, equations 4 to 6. The first centroid of a class
+    is the mean of all features weighted by the probability of the class. Later centroids are means of
+    the features with its label. A class without any images has no centroid and is not assigned again.
 
     Args:
-        features: ``(M, D)``.
-        probability: ``(M, K)``.
-        rounds: how often centroids of labelled features follow the first ones; the paper's 1.
+        features: inputs of the classifier, ``(M, D)``.
+        probability: predicted probabilities, ``(M, K)``.
+        rounds: number of times that centroids are computed again from the labels; 1 in the paper.
 
     Returns:
-        ``(M,)`` int64.
+        Pseudo-labels, ``(M,)`` int64.
     """
     weight = probability
     labels = _nearest(features, weight)
@@ -29,7 +29,7 @@ def centroid_labels(features: Tensor, probability: Tensor, rounds: int = 1) -> T
 
 
 def _nearest(features: Tensor, weight: Tensor) -> Tensor:
-    # The length of a centroid does not matter to the cosine, so a sum serves as well as a mean.
+    # The cosine does not depend on the length of a centroid, so a sum replaces the mean.
     centroids = F.normalize(weight.T @ features, dim=1)
     cosine = F.normalize(features, dim=1) @ centroids.T
     return cosine.masked_fill(weight.sum(dim=0) == 0, -torch.inf).argmax(dim=1)

@@ -114,7 +114,7 @@ def test_objectives_on_the_target_alone_ignore_the_source(name: ObjectiveName) -
 @pytest.mark.parametrize("name", BOTH_DOMAINS)
 @pytest.mark.parametrize(("source", "target"), [(0, 4), (4, 0)])
 def test_alignment_needs_both_domains(name: ObjectiveName, source: int, target: int) -> None:
-    with pytest.raises(ValueError, match="both domains must be there"):
+    with pytest.raises(ValueError, match="both domains are needed"):
         _make(name)(make_batch(source, target))
 
 

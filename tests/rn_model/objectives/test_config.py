@@ -49,15 +49,15 @@ def test_entropy_conditioning_is_in_the_name(name: ObjectiveName, entropy: bool)
         (
             "mcc",
             {"temperature": "hot"},
-            "objective mcc, option temperature: 'hot' does not fit (Input should be a valid number); "
+            "objective mcc, option temperature: invalid value 'hot' (Input should be a valid number); "
             "its options: temperature (float)",
         ),
-        ("mcc", {"temperature": 0}, "0 does not fit (Input should be greater than 0)"),
-        ("mcc", {"temperature": True}, "True does not fit"),
+        ("mcc", {"temperature": 0}, "invalid value 0 (Input should be greater than 0)"),
+        ("mcc", {"temperature": True}, "invalid value True"),
         (
             "dann",
             {"hidden": 1.5},
-            "1.5 does not fit (Input should be a valid integer); its options: hidden (int)",
+            "invalid value 1.5 (Input should be a valid integer); its options: hidden (int)",
         ),
         ("shot", {"num_target": 3}, "its options: beta (float), diversity (float), rounds (int)"),
     ],

@@ -74,5 +74,5 @@ def test_needs_a_refresh_first() -> None:
 
 
 def test_predictions_must_be_on_the_whole_target_set() -> None:
-    with pytest.raises(ValueError, match="9 target images for a target set of 8"):
+    with pytest.raises(ValueError, match="9 target images, but the target set has 8"):
         refresh(SHOT(IMAGES - 1))
