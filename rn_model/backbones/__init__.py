@@ -1,4 +1,4 @@
-"""Networks to adapt: from a library of models by name, or the user's own."""
+"""Backbones: networks from a library of models, built-in networks and the user's own."""
 
 from rn_model.backbones.adaptation_network import AdaptationNetwork, split_parameters
 from rn_model.backbones.config import BackboneConfig

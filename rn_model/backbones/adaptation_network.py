@@ -1,19 +1,20 @@
-"""Features, a bottleneck and a linear classifier."""
+"""The network that is adapted: features, a bottleneck and a linear classifier."""
 
 from torch import Tensor, nn
 
 
 class AdaptationNetwork(nn.Module):
-    """A classifier of images on top of any features.
+    """A classifier of images on top of a feature extractor.
 
-    The bottleneck is the one of CDAN (arXiv:1705.10667) and its successors, with BatchNorm, so that the
-    domains' statistics are dealt with right before the classifier too.
+    The bottleneck follows CDAN (arXiv:1705.10667) and its successors. It has a BatchNorm, so that the
+    statistics of the domains are also adapted directly before the classifier.
 
     Args:
-        features: from images ``(N, C, H, W)`` to ``(N, F)``, or ``(N, F, h, w)``, which are averaged.
-        num_features: F.
-        num_classes: K.
-        bottleneck: number of features D before the classifier; None for F and no layers in between.
+        features: network from images ``(N, C, H, W)`` to ``(N, F)``, or to ``(N, F, h, w)``, which is
+            averaged over h and w.
+        num_features: number of features F.
+        num_classes: number of classes K.
+        bottleneck: number of features D before the classifier; None for no bottleneck, and D = F.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class AdaptationNetwork(nn.Module):
                 nn.BatchNorm1d(bottleneck),
                 nn.ReLU(),
             )
-        # The last linear layer that is defined is the classifier: see `rn_model.backbones.classifier`.
+        # Defined last: `rn_model.backbones.classifier` finds the classifier by that.
         self.classifier = nn.Linear(bottleneck or num_features, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -39,19 +40,22 @@ class AdaptationNetwork(nn.Module):
         return self.classifier(self.bottleneck(features))  # type: ignore[no-any-return]
 
     def backbone_parameters(self) -> list[nn.Parameter]:
-        """Those of the features."""
+        """The parameters of the features."""
         return list(self.features.parameters())
 
     def head_parameters(self) -> list[nn.Parameter]:
-        """Those of the bottleneck and the classifier."""
+        """The parameters of the bottleneck and the classifier."""
         return [*self.bottleneck.parameters(), *self.classifier.parameters()]
 
 
 def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The parameters of the backbone and all others, each once.
+    """Split the parameters of a model into those of the backbone and all others, each listed once.
 
-    The backbone is what an :class:`AdaptationNetwork` was put upon, which may itself be wrapped. In a
-    model without one, everything belongs to the head.
+    The backbone is the features of an :class:`AdaptationNetwork`, which may be wrapped in other modules.
+    In a model without one, all parameters belong to the head.
+
+    Returns:
+        The parameters of the backbone, and the other parameters.
     """
     backbone = {
         parameter: None

@@ -1,4 +1,4 @@
-"""The networks that come with the program, by name."""
+"""The built-in networks, by name."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,14 +11,14 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "digits:digitnet": DigitNet,
     "digits:lenet": LeNet,
 }
-"""Functions that make a whole classifier, by the name that configurations and runs give it."""
+"""Functions that make a whole classifier, by the name in configurations and saved runs."""
 
 
 def built_in_network(name: str) -> Callable[..., nn.Module] | None:
-    """The function that makes a built-in network; None if the name has another form.
+    """The function that makes a built-in network; None for names without the prefix ``digits:``.
 
     Raises:
-        ValueError: if the name has the form of a built-in network, and there is no such network.
+        ValueError: if there is no built-in network of that name.
     """
     if name in NETWORKS or not name.startswith("digits:"):
         return NETWORKS.get(name)

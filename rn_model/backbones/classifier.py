@@ -1,4 +1,4 @@
-"""Reads what enters the classifier of any network."""
+"""The classifier of a network, its last linear layer, and the features that enter it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,32 +10,40 @@ from torch import Tensor, nn
 
 @dataclass
 class Tap:
-    """What has last entered the classifier, ``(N, D)``."""
+    """The features ``(N, D)`` that the classifier got in the latest forward pass."""
 
     features: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
 def final_linear(model: nn.Module) -> nn.Linear:
-    """The last linear layer of a network in definition order: its classifier.
+    """The classifier of a network, which is its last linear layer in definition order.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if the network has no linear layer.
     """
     return _final(model)[1]
 
 
 def final_linear_name(model: nn.Module) -> str:
-    """Where the classifier is in a network: ``""`` if the network is nothing but it.
+    """The name of the classifier within a network; ``""`` if it is the whole network.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if the network has no linear layer.
     """
     return _final(model)[0]
 
 
 @contextmanager
 def classifier_input(model: nn.Module) -> Iterator[Tap]:
-    """Within the block, every forward pass leaves the input of the classifier in the tap."""
+    """Record the features that enter the classifier, in every forward pass within the block.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 2))
+        >>> with classifier_input(model) as tap:
+        ...     logits = model(torch.zeros(4, 3, 2, 2))
+        >>> tap.features.shape
+        torch.Size([4, 5])
+    """
     tap = Tap()
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:

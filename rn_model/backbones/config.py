@@ -1,4 +1,4 @@
-"""Names a network and the file of its pretrained weights."""
+"""The configuration of a backbone: its name, arguments and pretrained weights."""
 
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -7,42 +7,44 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, m
 
 LIBRARIES = ("timm", "torchvision", "transformers")
 
-# Earlier versions named built-in networks by where they were defined.
+# Earlier versions named built-in networks by the module that defined them.
 _FORMER_NAMES = {
     "rn_model.digits.network:DigitNet": "digits:digitnet",
     "rn_model.digits.lenet:LeNet": "digits:lenet",
 }
 
-# What the project decides itself, or what would make a library download something.
-_REFUSED = {
+# Arguments that this project sets itself, or that would make a library download something.
+_RESERVED = {
     "num_classes": "the classes are those of the task",
     "in_chans": "the channels are those of the images",
     "num_channels": "the channels are those of the images",
-    "pretrained": "give the local file as `weights` of the backbone",
-    "weights": "give the local file as `weights` of the backbone",
-    "checkpoint_path": "give the local file as `weights` of the backbone",
-    "use_pretrained_backbone": "give the local file as `weights` of the backbone",
+    "pretrained": "set `weights` of the backbone to a local file",
+    "weights": "set `weights` of the backbone to a local file",
+    "checkpoint_path": "set `weights` of the backbone to a local file",
+    "use_pretrained_backbone": "set `weights` of the backbone to a local file",
 }
 
 
 class BackboneConfig(BaseModel):
-    """A network.
+    """A network to adapt.
 
     Attributes:
         name: one of
 
             - ``timm:NAME`` or ``torchvision:NAME``: a model of that library;
-            - ``transformers:FOLDER``: a local folder with ``config.json`` and perhaps its weights;
-            - ``transformers:NAMEConfig``: a class of configurations of that library;
-            - ``package.module:callable`` or ``path/to/file.py:callable``: your own. The module is
-              imported, so name only code that you trust. If it takes ``num_classes`` it makes the whole
-              classifier, which is used as it is. Otherwise a linear layer that makes its output is taken
-              for its old classifier and dropped, and what remains are the features.
-        arguments: keyword arguments for what makes the network.
-        weights: local file of pretrained weights (``.safetensors``, or a state dict of PyTorch); None
-            for those in ``FOLDER``, if there are any, otherwise for random ones.
-        bottleneck: features D after a linear layer, BatchNorm and ReLU that are put before the
-            classifier; None for none. Whole classifiers bring their own, so it does not concern them.
+            - ``transformers:FOLDER``: a local folder with ``config.json`` and optionally weights;
+            - ``transformers:NAMEConfig``: a configuration class of that library;
+            - ``digits:digitnet`` or ``digits:lenet``: a built-in network for small images;
+            - ``package.module:callable`` or ``path/to/file.py:callable``: your own network. The module
+              is imported, so only name code that you trust. If the callable has an argument
+              ``num_classes``, it returns a whole classifier, which is used unchanged. Otherwise, if the
+              network's output comes from a linear layer, that layer is removed as the old classifier,
+              and the rest are the features.
+        arguments: keyword arguments of the function or class that makes the network.
+        weights: local file of pretrained weights (``.safetensors`` or a PyTorch state dict). None uses
+            the weights in ``FOLDER`` if it has any, and random weights otherwise.
+        bottleneck: number of features D after a linear layer, BatchNorm and ReLU that are inserted
+            before the classifier; None to insert nothing. It has no effect on whole classifiers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,34 +63,34 @@ class BackboneConfig(BaseModel):
     def _check(self) -> Self:
         if not (self.module and self.model):
             raise ValueError(
-                f"{self.name!r} names no network: give timm:NAME, torchvision:NAME, "
-                "transformers:FOLDER, transformers:NAMEConfig, package.module:callable or "
-                "path/to/file.py:callable"
+                f"{self.name!r} is not the name of a network: use timm:NAME, torchvision:NAME, "
+                "transformers:FOLDER, transformers:NAMEConfig, digits:NAME, "
+                "package.module:callable or path/to/file.py:callable"
             )
         for key in self.arguments:
-            if self.library is not None and key in _REFUSED:
-                raise ValueError(f"{self.name} must not have the argument {key}: {_REFUSED[key]}")
+            if self.library is not None and key in _RESERVED:
+                raise ValueError(f"argument {key} is not allowed for {self.name}: {_RESERVED[key]}")
         return self
 
     @property
     def library(self) -> str | None:
-        """Of :data:`LIBRARIES`, the one that makes the network; None for your own."""
+        """The library that makes the network, from :data:`LIBRARIES`; None for other networks."""
         first = self.name.partition(":")[0]
         return first if first in LIBRARIES else None
 
     @property
     def module(self) -> str:
-        """The library, or the module or file of your own network."""
+        """The part of the name before the colon: a library, a module or a file."""
         return self.library or self.name.rpartition(":")[0]
 
     @property
     def model(self) -> str:
-        """What makes the network there."""
+        """The part of the name after the colon, which identifies the network there."""
         return self.name.partition(":")[2] if self.library else self.name.rpartition(":")[2]
 
     @property
     def weights_file(self) -> Path | None:
-        """The file of pretrained weights; None if the network starts from random ones."""
+        """The file of pretrained weights; None if the network starts from random weights."""
         if self.weights is None and self.library == "transformers":
             names = ("model.safetensors", "pytorch_model.bin")
             for file in (*names, *(f"{name}.index.json" for name in names)):
@@ -98,12 +100,12 @@ class BackboneConfig(BaseModel):
 
 
 def current_name(name: str) -> str:
-    """The present name of a network that a file may call by an earlier one."""
+    """The current name of a network, given its current or a former name."""
     return _FORMER_NAMES.get(name, name)
 
 
 def with_current_name(config: Any) -> Any:
-    """A run's configuration as read from a file, with the present name of its network."""
+    """Replace a former name of the network in a run's configuration, as read from a file."""
     backbone = config.get("backbone") if isinstance(config, dict) else None
     if not isinstance(backbone, dict) or not isinstance(backbone.get("name"), str):
         return config

@@ -1,4 +1,4 @@
-"""Features without their classifier, and what their files of weights look like."""
+"""Feature extractors: networks without their classifier."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,13 +17,13 @@ PROBE_SIZES: tuple[Size, ...] = ((64, 64), (224, 224))
 
 @dataclass(frozen=True)
 class Extractor:
-    """What makes the features of an image.
+    """A network that computes the features of images, and how its files of weights name them.
 
     Attributes:
-        module: from ``(N, C, H, W)`` to ``(N, F)`` or ``(N, F, h, w)``.
-        heads: names in files of weights of the classifiers that were dropped.
-        prefix: before the names of the features in files of weights of whole classifiers.
-        pretrained: the part of ``module`` that files of weights are for; None for all of it.
+        module: network from ``(N, C, H, W)`` to ``(N, F)`` or ``(N, F, h, w)``.
+        heads: names, in files of weights, of the classifiers that were removed.
+        prefix: prefix of the features' names in files of weights of whole classifiers.
+        pretrained: part of ``module`` that files of weights describe; None for all of it.
     """
 
     module: nn.Module
@@ -33,10 +33,10 @@ class Extractor:
 
 
 def import_library(name: str) -> Any:
-    """Import a library that is installed only where it is needed.
+    """Import an optional library.
 
     Raises:
-        ValueError: if it is missing or broken.
+        ValueError: if it is not installed or cannot be imported.
     """
     try:
         return import_module(name)
@@ -46,35 +46,37 @@ def import_library(name: str) -> Any:
                 f"{name} is not installed: {install_command('backbones')}, or {name} itself"
             ) from error
         raise ValueError(f"{name} cannot be imported: {describe_error(error)}") from error
-    except Exception as error:  # a library built for another version of torch raises all kinds
+    except Exception as error:  # a library built for another version of torch can raise anything
         raise ValueError(f"{name} cannot be imported: {describe_error(error)}") from error
 
 
 def drop_classifier(model: nn.Module) -> Extractor:
-    """The features of a model whose last linear layer is its classifier, which is taken away in place.
+    """Remove the classifier of a model, its last linear layer, in place.
 
     Raises:
-        ValueError: if there is no linear layer, or nothing else.
+        ValueError: if the model has no linear layer, or is nothing but one.
     """
     name = final_linear_name(model)
     if not name:
         raise ValueError(
-            "the network is one linear layer: it has no features before its classifier"
+            "the network is a single linear layer, so it has no features before its classifier"
         )
     model.set_submodule(name, nn.Identity())
     return Extractor(model, (name,))
 
 
 def output_of(model: nn.Module, channels: int, size: Size | None = None) -> Tensor:
-    """What a model makes of a black image, in evaluation mode; it is left in training mode.
+    """The output of a model for a black image, computed in evaluation mode.
+
+    The model is left in training mode.
 
     Args:
-        model: takes ``(N, C, H, W)``.
-        channels: C.
-        size: H and W; None to try :data:`PROBE_SIZES`.
+        model: network of images ``(N, C, H, W)``.
+        channels: number of channels C.
+        size: height and width; None to try each of :data:`PROBE_SIZES`.
 
     Raises:
-        ValueError: if it cannot take such an image, or returns something else than one tensor.
+        ValueError: if the model fails on such images, or returns anything but one tensor.
     """
     model.eval()
     for height, width in PROBE_SIZES if size is None else (size,):
@@ -86,7 +88,7 @@ def output_of(model: nn.Module, channels: int, size: Size | None = None) -> Tens
             failure = error
     else:
         raise ValueError(
-            f"the network takes no images of shape ({channels}, {height}, {width}):"
+            f"the network fails on images of shape ({channels}, {height}, {width}):"
             f" {describe_error(failure)}"
         ) from failure
     model.train()
@@ -96,10 +98,10 @@ def output_of(model: nn.Module, channels: int, size: Size | None = None) -> Tens
 
 
 def count_features(model: nn.Module, channels: int, size: Size | None = None) -> int:
-    """Number F of features of a model.
+    """The number of features F of a model.
 
     Raises:
-        ValueError: as :func:`output_of`, or if the features are neither ``(N, F)`` nor ``(N, F, h, w)``.
+        ValueError: see :func:`output_of`; or if the features are neither ``(N, F)`` nor ``(N, F, h, w)``.
     """
     shape = tuple(output_of(model, channels, size).shape)
     if len(shape) not in (2, 4):

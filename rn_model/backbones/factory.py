@@ -1,4 +1,4 @@
-"""Makes the network that a configuration names."""
+"""Makes the network that a configuration describes, and makes it again for a saved run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,19 +28,23 @@ _LIBRARIES: dict[str, Callable[[str, dict[str, Any], int], Extractor]] = {
 def make_network(
     config: BackboneConfig, num_classes: int, channels: int, size: Size | None = None
 ) -> nn.Module:
-    """A classifier of float images ``(N, channels, H, W)``, in training mode.
+    """Make a classifier of images from its configuration.
 
-    Nothing is ever downloaded. The last linear layer in definition order is the classifier.
+    Nothing is ever downloaded. The last linear layer of the network in definition order is its
+    classifier.
 
     Args:
-        config: the network.
-        num_classes: K.
-        channels: of the images.
-        size: H and W of the images, for features that take no others than these.
+        config: configuration of the network.
+        num_classes: number of classes, K.
+        channels: number of channels of the images, C.
+        size: height and width of the images, needed by features that accept only one size.
+
+    Returns:
+        A network from float images ``(N, C, H, W)`` to logits ``(N, K)``, in training mode.
 
     Raises:
-        ValueError: if there is no such network, its library is missing, it cannot take such images, it
-            has no BatchNorm, or the weights do not fit.
+        ValueError: if there is no such network, its library is missing, it fails on such images, it has
+            no BatchNorm, or the weights do not fit.
     """
     network = _make(config, num_classes, channels, size).train()
     if not any(isinstance(module, _BatchNorm | DomainNorm) for module in network.modules()):
@@ -51,7 +55,7 @@ def make_network(
 def build(
     *, backbone: dict[str, Any], num_classes: int, channels: int, size: list[int] | None = None
 ) -> nn.Module:
-    """The network again, with random weights, from the values of :func:`factory_arguments`."""
+    """Make a network again, with random weights, from the values of :func:`factory_arguments`."""
     config = BackboneConfig.model_validate(backbone | {"weights": None})
     shape = (size[0], size[1]) if size else None
     return make_network(config, num_classes, channels, shape)
@@ -60,10 +64,13 @@ def build(
 def factory_arguments(
     config: BackboneConfig, num_classes: int, channels: int, size: Size | None = None
 ) -> dict[str, JsonValue]:
-    """Keyword arguments of :func:`build`, as JSON: they need no file of weights, nor their folder.
+    """Keyword arguments of :func:`build` as JSON values, independent of files of weights and folders.
+
+    Args:
+        config, num_classes, channels, size: see :func:`make_network`.
 
     Raises:
-        ValueError: if the configuration names a folder that is not there.
+        ValueError: if the configuration names a folder that does not exist.
     """
     name, arguments = config.name, config.arguments
     if config.library == "transformers":

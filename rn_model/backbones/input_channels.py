@@ -1,4 +1,4 @@
-"""Fits the first convolution of a network to the number of channels of its images."""
+"""Adapts the first convolution of a network to the number of channels of its images."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,10 @@ RGB = 3
 
 
 def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d | None]:
-    """The first convolution in definition order and its name; ``""`` and None if there is none."""
+    """The name of the first convolution in definition order, and the convolution.
+
+    A network without convolutions gives ``""`` and None.
+    """
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
             return name, module
@@ -15,11 +18,14 @@ def first_convolution(model: nn.Module) -> tuple[str, nn.Conv2d | None]:
 
 
 def adapt_kernel(weight: Tensor, channels: int) -> Tensor:
-    """Weights ``(C_out, 3, h, w)`` of a first convolution, for images with another number of channels.
+    """Adapt weights ``(C_out, 3, h, w)`` of a first convolution to another number of channels.
 
-    One channel gets the sum of the three, so that a grey image gives what the same image in colour
-    gave. More channels get the three in turn, scaled by ``3 / channels``. Weights that are not for three
-    channels are left as they are.
+    A single channel gets the sum of the three, so that a grey image gives the same output as before,
+    when its value was repeated in three channels. Other numbers of channels get the three in turn,
+    scaled by ``3 / channels``. Weights that are not for three channels are returned unchanged.
+
+    Returns:
+        Weights ``(C_out, channels, h, w)``.
     """
     if weight.dim() != 4 or weight.shape[1] != RGB or channels == RGB:
         return weight
@@ -31,16 +37,16 @@ def adapt_kernel(weight: Tensor, channels: int) -> Tensor:
 
 @torch.no_grad()
 def adapt_input(model: nn.Module, channels: int) -> None:
-    """Replace, in place, the first convolution by one for ``channels`` channels, if it is not.
+    """Replace the first convolution of a model, in place, if it is not for ``channels`` channels.
 
     Raises:
-        ValueError: if there is no convolution, or it is not one for three channels.
+        ValueError: if there is no convolution, or it is not an ordinary one for three channels.
     """
     name, old = first_convolution(model)
     if old is not None and old.in_channels == channels:
         return
     if old is None or old.in_channels != RGB or old.groups != 1 or old.padding_mode != "zeros":
-        raise ValueError(f"its first convolution cannot be made one for {channels} channels")
+        raise ValueError(f"its first convolution cannot be adapted to {channels} channels")
     new = nn.Conv2d(
         channels,
         old.out_channels,

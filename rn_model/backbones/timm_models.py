@@ -1,4 +1,4 @@
-"""Networks of the library timm."""
+"""Feature extractors from the library timm."""
 
 from difflib import get_close_matches
 from typing import Any
@@ -8,16 +8,21 @@ from rn_model.backbones.extractor import Extractor, import_library
 
 
 def timm_extractor(name: str, arguments: dict[str, Any], channels: int) -> Extractor:
-    """A model of timm, with random weights and without its classifier.
+    """Make a model of timm with random weights and without its classifier.
+
+    Args:
+        name: name of the model in timm.
+        arguments: keyword arguments of the model.
+        channels: number of channels of the images.
 
     Raises:
-        ValueError: if the library is missing, knows no such model, or refuses the arguments.
+        ValueError: if the library is missing, has no such model, or rejects the arguments.
     """
     timm = import_library("timm")
-    # Looked up first: a name that is not in the list could make timm ask a server for it.
+    # Checked first, because timm could ask a server for a name that is not in its list.
     if name not in timm.list_models():
         near = ", ".join(get_close_matches(name, timm.list_models())) or "none"
-        raise ValueError(f"timm has no model {name!r}; of similar name: {near}")
+        raise ValueError(f"timm has no model {name!r}; similar names: {near}")
     try:
         model = timm.create_model(
             name, **{"pretrained": False, "num_classes": 0, "in_chans": channels} | arguments

@@ -1,4 +1,4 @@
-"""Networks of the library torchvision."""
+"""Feature extractors from the library torchvision."""
 
 from dataclasses import replace
 from difflib import get_close_matches
@@ -8,23 +8,28 @@ from bundle.text import describe_error
 from rn_model.backbones.extractor import Extractor, drop_classifier, import_library
 from rn_model.backbones.input_channels import adapt_input
 
-# Two of its models have classifiers half way too, and return several tensors in training.
+# Two of its models also have intermediate classifiers, and return several tensors in training.
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")
 _WITH_AUXILIARY = ("googlenet", "inception_v3")
 
 
 def torchvision_extractor(name: str, arguments: dict[str, Any], channels: int) -> Extractor:
-    """A classifier of torchvision, with random weights and without its last linear layer.
+    """Make a classifier of torchvision with random weights and without its last linear layer.
+
+    Args:
+        name: name of the model in torchvision.
+        arguments: keyword arguments of the model.
+        channels: number of channels of the images.
 
     Raises:
-        ValueError: if the library is missing, knows no such model, or refuses the arguments.
+        ValueError: if the library is missing, has no such classifier, or rejects the arguments.
     """
     models = import_library("torchvision").models
-    # Only classifiers: its other models download the weights of their backbone unless told not to.
+    # Only classifiers, because by default other models download the weights of their backbone.
     known = models.list_models(module=models)
     if name not in known:
         near = ", ".join(get_close_matches(name, known)) or "none"
-        raise ValueError(f"torchvision has no classifier {name!r}; of similar name: {near}")
+        raise ValueError(f"torchvision has no classifier {name!r}; similar names: {near}")
     auxiliary = name in _WITH_AUXILIARY
     if auxiliary:
         arguments = {"init_weights": True} | arguments | {"aux_logits": False}

@@ -1,4 +1,4 @@
-"""Networks of the library transformers."""
+"""Feature extractors from the library transformers."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from bundle.text import describe_error
 from rn_model.backbones.extractor import Extractor, import_library
 from rn_model.backbones.input_channels import adapt_input
 
-# Of a configuration: what does not make another network, or what the library fills in itself.
+# Fields of a configuration that do not change the network, or that the library sets itself.
 _DROPPED = {
     "_name_or_path",
     "architectures",
@@ -28,7 +28,7 @@ _DROPPED = {
 
 
 class Pooled(nn.Module):
-    """The pooled features of a model that returns several things: ``(N, C, H, W)`` to ``(N, F)``."""
+    """The pooled features of a model with several outputs, ``(N, C, H, W)`` to ``(N, F)``."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -44,12 +44,12 @@ class Pooled(nn.Module):
 
 
 def transformers_extractor(name: str, arguments: dict[str, Any], channels: int) -> Extractor:
-    """A model of transformers, with random weights and without classifier.
+    """Make a model of transformers with random weights and without a classifier.
 
     Args:
-        name: a local folder with ``config.json``, or the name of a class of configurations.
-        arguments: of the configuration.
-        channels: of the images.
+        name: local folder with ``config.json``, or name of a configuration class.
+        arguments: fields of the configuration to set.
+        channels: number of channels of the images.
 
     Raises:
         ValueError: if the library is missing, or there is no such folder, class or argument.
@@ -67,10 +67,13 @@ def transformers_extractor(name: str, arguments: dict[str, Any], channels: int) 
 
 
 def portable_name(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, JsonValue]]:
-    """Class of configurations and arguments that make the same network, without any folder.
+    """The configuration class and arguments that make the same network without a folder.
+
+    Args:
+        name, arguments: see :func:`transformers_extractor`.
 
     Raises:
-        ValueError: as :func:`transformers_extractor`.
+        ValueError: see :func:`transformers_extractor`.
     """
     made = _configuration(import_library("transformers"), name, arguments)
     values = made.to_diff_dict()
@@ -80,7 +83,7 @@ def portable_name(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, 
 def _configuration(library: Any, name: str, arguments: dict[str, Any]) -> Any:
     folder = Path(name)
     if (folder / "config.json").is_file():
-        # A folder may name code of its own, which is not run.
+        # A folder may refer to code of its own, which is not run.
         load = library.AutoConfig.from_pretrained
         options = {"local_files_only": True, "trust_remote_code": False}
         try:
@@ -91,11 +94,11 @@ def _configuration(library: Any, name: str, arguments: dict[str, Any]) -> Any:
         kind = getattr(library, name, None) if name.isidentifier() else None
         if not isinstance(kind, type) or not issubclass(kind, library.PreTrainedConfig):
             raise ValueError(
-                f"transformers:{name} is neither a folder with config.json nor a class of "
-                "configurations, such as transformers:ResNetConfig"
+                f"transformers:{name} is neither a folder with config.json nor a configuration class, "
+                "such as transformers:ResNetConfig"
             )
         if name.startswith("Timm"):
-            raise ValueError(f"transformers:{name} stands for models of timm: name timm:NAME")
+            raise ValueError(f"transformers:{name} wraps models of timm: use timm:NAME instead")
         made = kind()
     unknown = [key for key in arguments if not hasattr(made, key)]
     if unknown:

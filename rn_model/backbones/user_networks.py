@@ -1,4 +1,4 @@
-"""Networks that users bring themselves."""
+"""The user's own networks, and the built-in ones, which are made in the same way."""
 
 import inspect
 import sys
@@ -21,16 +21,17 @@ _CHANNELS = ("channels", "in_channels", "in_chans", "num_channels")
 
 
 def make_own(config: BackboneConfig, num_classes: int, channels: int) -> tuple[nn.Module, bool]:
-    """Call what the user named.
+    """Make a network with the callable that a configuration names.
 
-    It gets ``num_classes`` and the number of channels (as ``channels``, ``in_channels``, ``in_chans`` or
-    ``num_channels``) if it takes arguments of these names and they are not given.
+    If the callable has arguments of these names and the configuration does not set them, it gets
+    ``num_classes``, and the number of channels as ``channels``, ``in_channels``, ``in_chans`` or
+    ``num_channels``.
 
     Returns:
         The network, and whether it is a whole classifier.
 
     Raises:
-        ValueError: if it cannot be found or called, or makes no network.
+        ValueError: if the callable cannot be found, fails, or does not return a network.
     """
     maker = _find(config)
     given: dict[str, Any] = dict(config.arguments)
@@ -42,28 +43,33 @@ def make_own(config: BackboneConfig, num_classes: int, channels: int) -> tuple[n
             if name in taken:
                 given.setdefault(name, channels)
         network = maker(**given)
-    except Exception as error:  # it is the user's code
+    except Exception as error:  # the callable is the user's code
         reason = describe_error(error)
         raise ValueError(f"cannot make the network {config.name}: {reason}") from error
     if not isinstance(network, nn.Module):
-        raise ValueError(f"{config.name} made a {type(network).__name__}, not a network")
+        raise ValueError(f"{config.name} returned a {type(network).__name__}, not a network")
     return network, "num_classes" in given
 
 
 def check_classifier(
     network: nn.Module, name: str, num_classes: int, channels: int, size: Size | None = None
 ) -> None:
-    """Make sure that a network is a classifier of such images.
+    """Check that a network is a classifier of images with the given classes, channels and size.
+
+    Args:
+        network: network to check.
+        name: name of the network in error messages.
+        num_classes, channels, size: see :func:`rn_model.backbones.make_network`.
 
     Raises:
-        ValueError: if its last linear layer does not have one output for every class, or it takes no
-            such image, or makes something else of it than one logit for every class.
+        ValueError: if its last linear layer does not have one output per class, it fails on such images,
+            or it does not return one logit per class.
     """
     outputs = final_linear(network).out_features
     if outputs != num_classes:
         where = final_linear_name(network) or "itself"
         raise ValueError(
-            f"the last linear layer of {name}, {where}, must have an output for each of the "
+            f"the last linear layer of {name}, {where}, must have one output for each of the "
             f"{num_classes} classes, not {outputs}"
         )
     shape = tuple(output_of(network, channels, size).shape)
@@ -72,7 +78,7 @@ def check_classifier(
 
 
 def own_features(network: nn.Module, channels: int, size: Size | None = None) -> Extractor:
-    """The features of a network: without a linear layer, if there is one, that makes its output."""
+    """The feature extractor of a network, without the linear layer that makes its output, if any."""
     if not any(isinstance(module, nn.Linear) for module in network.modules()):
         return Extractor(network)
     made: list[Tensor] = []
@@ -97,7 +103,9 @@ def _find(config: BackboneConfig) -> Callable[..., Any]:
             f"cannot find the network {config.name}: {describe_error(error)}"
         ) from error
     if not callable(found):
-        raise ValueError(f"{config.name} is not callable: name what makes a network")
+        raise ValueError(
+            f"{config.name} is not callable: name a function or class that makes a network"
+        )
     return found  # type: ignore[no-any-return]
 
 
@@ -111,6 +119,6 @@ def _module(where: str) -> ModuleType:
     spec = spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
-    sys.modules[name] = module  # classes of the module are looked up here, when they are pickled
+    sys.modules[name] = module  # pickle looks up the classes of a module here
     spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""Puts pretrained weights from a local file into a network."""
+"""Loads pretrained weights from a local file into a network."""
 
 import json
 import pickle
@@ -21,17 +21,21 @@ INDEX_SUFFIX = ".index.json"
 
 _NESTS = ("state_dict", "model")
 _WRAPPERS = ("module.", "_orig_mod.")
-# Files of torchvision's DenseNets still carry names from before submodules could not have a dot in theirs.
+# Files of torchvision's DenseNets still use names from a time when names of submodules could have dots.
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
 
 
 def read_weights(path: Path) -> State:
-    """Read a state dict, which may lie under ``state_dict`` or ``model`` and be that of a wrapper.
+    """Read a state dict from a file.
 
-    An index ``*.index.json`` of several files stands for all of them.
+    It may be stored under the key ``state_dict`` or ``model``, and it may be that of a wrapper
+    (``module.``, ``_orig_mod.``), whose prefix is removed.
+
+    Args:
+        path: ``.safetensors`` file, PyTorch file, or ``*.index.json`` that lists several files.
 
     Raises:
-        ValueError: if there is no such file, or it holds something else.
+        ValueError: if there is no such file, or it does not contain a state dict.
     """
     if not path.is_file():
         raise ValueError(f"there is no file of weights {path}")
@@ -45,7 +49,7 @@ def read_weights(path: Path) -> State:
         )
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise ValueError(
-            f"{path} cannot be read: give a .safetensors file, or a state dict that "
+            f"{path} cannot be read: use a .safetensors file, or a state dict that "
             "torch.load reads with weights_only=True"
         ) from error
     for nest in _NESTS:
@@ -54,7 +58,9 @@ def read_weights(path: Path) -> State:
     if not isinstance(state, dict) or not all(
         isinstance(value, Tensor) for value in state.values()
     ):
-        raise ValueError(f"{path} holds no state dict: give one with nothing but tensors")
+        raise ValueError(
+            f"{path} does not contain a state dict: use one that contains only tensors"
+        )
     for wrapper in _WRAPPERS:
         if all(name.startswith(wrapper) for name in state):
             state = {name.removeprefix(wrapper): value for name, value in state.items()}
@@ -67,10 +73,10 @@ def _read_parts(index: Path) -> State:
         inside = all(Path(name).name == name for name in names)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{index} is no index of files of weights: it has no weight_map"
+            f"{index} is not an index of files of weights: it has no weight_map"
         ) from error
     if not inside:
-        raise ValueError(f"{index} names files in other folders than its own")
+        raise ValueError(f"{index} lists files in other folders")
     state: State = {}
     for name in sorted(names):
         state |= read_weights(index.parent / name)
@@ -80,16 +86,16 @@ def _read_parts(index: Path) -> State:
 def load_features(
     model: nn.Module, path: Path, *, heads: Iterable[str] = (), prefix: str = ""
 ) -> None:
-    """Load the weights of features, in place.
+    """Load the weights of a feature extractor, in place.
 
     Args:
-        model: the features.
-        path: as :func:`read_weights`; may hold a whole classifier.
-        heads: names of classifiers in it, which are dropped.
-        prefix: before the names of the features in it, if it holds a whole classifier.
+        model: feature extractor.
+        path: file of its weights or of those of a whole classifier; see :func:`read_weights`.
+        heads: names of classifiers in the file, which are ignored.
+        prefix: prefix of the features' names in the file of a whole classifier.
 
     Raises:
-        ValueError: as :func:`read_weights`, or if the weights do not fit.
+        ValueError: see :func:`read_weights`; or if the weights do not fit.
     """
     state = {name.removeprefix(prefix): value for name, value in read_weights(path).items()}
     dropped = tuple(f"{head}." for head in heads)
@@ -97,10 +103,12 @@ def load_features(
 
 
 def load_classifier(model: nn.Module, path: Path) -> None:
-    """Load the weights of a whole classifier, in place; its last linear layer only if all of it fits.
+    """Load the weights of a whole classifier, in place.
+
+    The last linear layer keeps its own weights if those in the file are missing or of another shape.
 
     Raises:
-        ValueError: as :func:`load_features`.
+        ValueError: see :func:`load_features`.
     """
     state, own = read_weights(path), model.state_dict()
     head = final_linear_name(model)
@@ -126,9 +134,9 @@ def _load(model: nn.Module, state: State, path: Path, absent: frozenset[str]) ->
     problems = [
         f"{what} {_some(names)}"
         for what, names in (
-            ("it lacks", missing),
-            ("there is no place for", [name for name in state if name not in own]),
-            ("another shape has", shaped),
+            ("missing", missing),
+            ("unexpected", [name for name in state if name not in own]),
+            ("wrong shape:", shaped),
         )
         if names
     ]

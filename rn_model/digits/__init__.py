@@ -1,0 +1,1 @@
+"""The built-in example: images of digits in two domains, and small networks for them."""

@@ -1,11 +1,15 @@
-"""A small residual network for small grey images."""
+"""DigitNet, a small residual network for small images."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut; ``(N, C_in, H, W)`` to ``(N, C_out, H/stride, W/stride)``."""
+    """Two 3x3 convolutions with a shortcut.
+
+    Shape:
+        ``(N, C_in, H, W)`` to ``(N, C_out, H / stride, W / stride)``.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
         super().__init__()
@@ -24,14 +28,20 @@ class ResidualBlock(nn.Module):
 
 
 class DigitNet(nn.Module):
-    """Classifier of ``(N, channels, S, S)`` with S a multiple of 8, input as float with mean 0 and std 1.
+    """A classifier with three residual blocks, a bottleneck and BatchNorm throughout.
 
     Args:
-        num_classes: K.
-        channels: of the input.
-        size: side S of the input in pixels.
-        width: channels of the first stage; the following ones have twice and four times as many.
+        num_classes: number of classes K.
+        channels: number of channels of the images.
+        size: height and width S of the images in pixels, a multiple of 8.
+        width: channels of the first block; the second and third have twice and four times as many.
         bottleneck: number of features D before the classifier.
+
+    Shape:
+        Float images ``(N, channels, S, S)`` with mean 0 and standard deviation 1 to logits ``(N, K)``.
+
+    Raises:
+        ValueError: if ``size`` is not a multiple of 8.
     """
 
     def __init__(
@@ -62,7 +72,7 @@ class DigitNet(nn.Module):
         self.classifier = nn.Linear(bottleneck, num_classes)
 
     def features(self, x: Tensor) -> Tensor:
-        """What the classifier sees, ``(N, D)``."""
+        """The input of the classifier, ``(N, D)``."""
         return self.bottleneck(self.blocks(self.stem(x)).flatten(1))  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Digits of font files as sets of points: the area of a glyph, and its centre line."""
+"""Digits of font files as sets of points: the area and the centre line of each glyph."""
 
 from functools import cache
 from pathlib import Path
@@ -17,10 +17,10 @@ _CANVAS = 96
 
 
 def digit_fonts() -> list[Path]:
-    """The font files inside matplotlib that draw digits, sorted by name.
+    """The font files of matplotlib that contain digits, sorted by name.
 
     Raises:
-        FileNotFoundError: if matplotlib has been installed without them.
+        FileNotFoundError: if matplotlib was installed without them.
     """
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     fonts = [
@@ -29,15 +29,16 @@ def digit_fonts() -> list[Path]:
         if not path.name.startswith(_SYMBOLS) and not path.stem.endswith("Display")
     ]
     if not fonts:
-        raise FileNotFoundError(f"no font files in {folder}")
+        raise FileNotFoundError(f"there are no font files in {folder}")
     return fonts
 
 
 @cache
 def glyph_points() -> list[tuple[int, Tensor, Tensor]]:
-    """Every digit of every font: its class, the points ``(n, 2)`` of its area and of its centre line.
+    """The class, the area and the centre line of every digit of every font.
 
-    Points are (x, y) in pixels of a drawing with 64 pixels per em; the y axis points down.
+    Area and centre line are points ``(n, 2)``: x and y in pixels, at 64 pixels per em, with the y axis
+    pointing down.
     """
     fonts = [ImageFont.truetype(str(path), _FONT_SIZE) for path in digit_fonts()]
     labels = [digit for _ in fonts for digit in range(10)]
@@ -50,13 +51,16 @@ def glyph_points() -> list[tuple[int, Tensor, Tensor]]:
 
 
 def thin(bitmaps: Tensor) -> Tensor:
-    """Reduce strokes to lines one pixel wide, without breaking them.
+    """Reduce strokes to lines one pixel wide without breaking them.
 
-    Zhang and Suen, "A fast parallel algorithm for thinning digital patterns" (1984): the two
-    subiterations of their section 2, until nothing changes.
+    Source: Zhang and Suen, "A fast parallel algorithm for thinning digital patterns" (1984), section 2.
+    Its two subiterations are repeated until nothing changes.
 
     Args:
-        bitmaps: bool ``(N, H, W)``.
+        bitmaps: bool ``(N, H, W)``, True for ink.
+
+    Returns:
+        The thinned bitmaps, bool ``(N, H, W)``.
     """
     ink = torch.nn.functional.pad(bitmaps, (1, 1, 1, 1))
     changed = True
@@ -70,7 +74,7 @@ def thin(bitmaps: Tensor) -> Tensor:
 
 
 def _removable(ink: Tensor, *, first: bool) -> Tensor:
-    # P2 ... P9 of the paper: the eight neighbours, clockwise from the one above.
+    # P2 to P9 of the paper: the eight neighbours, clockwise from the one above.
     steps = [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]
     ring = torch.stack([torch.roll(ink, (-dy, -dx), dims=(1, 2)) for dy, dx in steps])
     count = ring.sum(dim=0)

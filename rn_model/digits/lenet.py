@@ -1,23 +1,26 @@
-"""The small plain network that digit tasks are usually compared on."""
+"""LeNet, the small network with which methods are usually compared on digits."""
 
 from torch import Tensor, nn
 
 
 class LeNet(nn.Module):
-    """Two 5x5 convolutions with pooling and one hidden layer, each with BatchNorm.
+    """A classifier with two 5x5 convolutions, pooling and one hidden layer, each with BatchNorm.
 
-    After LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), section II, in
-    the form in which MNIST and USPS are adapted to one another since arXiv:1702.05464.
+    Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), section II,
+    in the form that adaptation between MNIST and USPS uses since arXiv:1702.05464.
 
     Args:
-        num_classes: K.
-        channels: of the input.
-        size: side S of the input in pixels, a multiple of 4.
+        num_classes: number of classes K.
+        channels: number of channels of the images.
+        size: height and width S of the images in pixels, a multiple of 4.
         width: channels of the first convolution; the second has twice as many.
         bottleneck: number of features D before the classifier.
 
     Shape:
-        float ``(N, channels, S, S)`` with mean 0 and std 1 to logits ``(N, K)``.
+        Float images ``(N, channels, S, S)`` with mean 0 and standard deviation 1 to logits ``(N, K)``.
+
+    Raises:
+        ValueError: if ``size`` is not a multiple of 4.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
-"""Small grey images of digits, drawn from the points of font glyphs that were deformed first.
+"""Renders small grey images of digits from randomly deformed font glyphs.
 
-Nothing of the handwritten digits is used: these are sharp where those are coarse, and drawn by another
-pen.
+The handwritten digits are not used for it.
 """
 
 import math
@@ -19,17 +18,17 @@ BLOCK = 2
 
 
 class Ranges(NamedTuple):
-    """Bounds between which every rendered digit draws its own deformation, uniformly.
+    """Bounds of the uniform distributions from which each digit's deformation is drawn.
 
     Attributes:
         shear: horizontal shift per unit of height.
-        rotation: in degrees.
+        rotation: angle in degrees.
         aspect: factor of the width.
-        wave: size of a smooth displacement, in units of the glyph's height.
+        wave: amplitude of a smooth displacement, in units of the glyph's height.
         pen: radius of the pen along centre lines, in pixels of the bitmap.
-        edge: the same around areas.
-        height: of the digit in the bitmap.
-        shift: of the digit's middle from the bitmap's, in pixels.
+        edge: radius of the pen around areas, in pixels of the bitmap.
+        height: height of the digit, in pixels of the bitmap.
+        shift: horizontal distance between the centres of digit and bitmap, in pixels of the bitmap.
     """
 
     shear: tuple[float, float] = (-0.2, 0.3)
@@ -45,17 +44,17 @@ class Ranges(NamedTuple):
 def render_digits(
     count: int, *, seed: int, line_share: float = 0.7, ranges: Ranges | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Draw digits, every class equally often up to one.
+    """Render digits; the numbers of images of the classes differ by at most one.
 
     Args:
         count: number of images.
-        seed: of everything random; the same seed gives the same images.
-        line_share: part of the digits drawn by a pen along the glyph's centre line, instead of as the
-            glyph's area.
-        ranges: of the deformations.
+        seed: random seed; the same seed gives the same images.
+        line_share: share of the digits that are drawn with a pen along the glyph's centre line instead
+            of as the glyph's area.
+        ranges: ranges of the deformations; None for the defaults.
 
     Returns:
-        Grey images ``(count, 16, 16)``, ink bright, and classes ``(count,)``.
+        Grey images with bright ink, ``(count, 16, 16)``, and their classes, ``(count,)``.
     """
     generator = torch.Generator().manual_seed(seed)
     ranges = ranges or Ranges()
@@ -91,7 +90,7 @@ def _deform(points: Tensor, ranges: Ranges, generator: torch.Generator) -> Tenso
     lean = torch.tensor([[aspect, 0.0], [-shear, 1.0]])
     points = points @ lean @ turn
     low, high = points.amin(dim=0), points.amax(dim=0)
-    # The pen's tip adds to the height on both sides; it is small enough to leave that out.
+    # The pen adds a little to the height on both sides, which is small enough to ignore.
     height = _uniform(ranges.height, generator) - 3.0
     scale = height / (high - low)[1]
     scale = torch.minimum(scale, (BITMAP - 3.0) / (high - low)[0])

@@ -1,4 +1,4 @@
-"""Writes the handwritten digits as image files: ``python -m rn_model.digits.samples FOLDER``."""
+"""Writes the handwritten digits to image files: ``python -m rn_model.digits.samples FOLDER``."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,11 @@ from rn_model.digits.images import digit_image
 
 
 def write_samples(folder: Path) -> int:
-    """Write every digit of scikit-learn's set as ``NUMBER-is-LABEL.png``, 8x8; how many there are."""
+    """Write each digit of scikit-learn's data set to an 8x8 image file ``NUMBER-is-LABEL.png``.
+
+    Returns:
+        The number of images.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     digits = load_digits()
     for number, (values, label) in enumerate(zip(digits.images, digits.target, strict=True)):
@@ -20,4 +24,4 @@ def write_samples(folder: Path) -> int:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m rn_model.digits.samples FOLDER")
-    print(f"{write_samples(Path(sys.argv[1]))} images written to {sys.argv[1]}")
+    print(f"wrote {write_samples(Path(sys.argv[1]))} images to {sys.argv[1]}")

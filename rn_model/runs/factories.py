@@ -1,4 +1,4 @@
-"""The functions that make the network of a run again, by the name that its record gives."""
+"""The functions that make the network of a saved run, by the name in its record."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -9,24 +9,24 @@ from rn_model.backbones.built_in import built_in_network
 from rn_model.backbones.config import current_name
 
 BACKBONE = "backbone"
-"""Name of the factory of every network that a training configuration can name."""
+"""The name of the factory for networks from a training configuration."""
 
 _FACTORIES: Mapping[str, Callable[..., Any]] = {BACKBONE: build}
-# Earlier versions recorded where the function was defined.
+# Earlier versions recorded the module that defined the function.
 _FORMER_NAMES = {"rn_model.backbones:build": BACKBONE}
 
 
 def current_factory_name(name: str) -> str:
-    """The present name of a factory that a record may call by an earlier one."""
+    """The current name of a factory, given its current or a former name."""
     return _FORMER_NAMES.get(name, current_name(name))
 
 
 def find_factory(name: str) -> Callable[..., Any]:
-    """The function that makes a network.
+    """Find the function that makes a network.
 
     Args:
         name: ``"backbone"``, a built-in network such as ``"digits:lenet"``, or
-            ``"package.module:function"``, whose module is imported.
+            ``"package.module:function"``, which imports the module.
 
     Raises:
         ValueError: if there is no such factory or built-in network.

@@ -64,7 +64,7 @@ def test_the_last_linear_layer_is_the_classifier() -> None:
     extractor = drop_classifier(nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 4))))
     assert extractor.heads == ("1.0",)
     assert extractor.module(torch.zeros(1, 2)).shape == (1, 3)
-    with pytest.raises(ValueError, match="is one linear layer"):
+    with pytest.raises(ValueError, match="is a single linear layer"):
         drop_classifier(nn.Linear(2, 3))
 
 

@@ -33,7 +33,7 @@ def test_what_already_fits_is_left() -> None:
 
 @pytest.mark.parametrize("model", [nn.Sequential(nn.Conv2d(4, 2, 3)), nn.Sequential(nn.ReLU())])
 def test_a_network_that_cannot_be_fitted_is_an_error(model: nn.Module) -> None:
-    with pytest.raises(ValueError, match="cannot be made one for 1 channels"):
+    with pytest.raises(ValueError, match="cannot be adapted to 1 channels"):
         adapt_input(model, 1)
 
 

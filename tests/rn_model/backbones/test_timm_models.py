@@ -27,13 +27,13 @@ def test_the_weights_of_a_classifier_are_loaded(tmp_path: Path, name: str, chann
 def test_the_weights_of_another_model_are_an_error(tmp_path: Path) -> None:
     torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "weights.pth")
     config = BackboneConfig(name="timm:test_efficientnet", weights=tmp_path / "weights.pth")
-    with pytest.raises(ValueError, match=r"does not fit the network: it lacks conv_stem\.weight"):
+    with pytest.raises(ValueError, match=r"does not fit the network: missing conv_stem\.weight"):
         make_network(config, 4, 3)
 
 
 @pytest.mark.parametrize("name", ["resnt18", "hf-hub:somebody/resnet18", "local-dir:/resnet18"])
 def test_an_unknown_model_is_an_error(name: str) -> None:
-    with pytest.raises(ValueError, match=f"timm has no model '{name}'; of similar name: "):
+    with pytest.raises(ValueError, match=f"timm has no model '{name}'; similar names: "):
         make_network(BackboneConfig(name=f"timm:{name}"), 4, 3)
 
 

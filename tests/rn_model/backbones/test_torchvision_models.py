@@ -61,7 +61,7 @@ def test_classifiers_half_way_are_dropped_from_a_file_of_weights(tmp_path: Path)
 
 def test_what_is_no_classifier_is_an_error() -> None:
     for name in ("resnt18", "fcn_resnet50"):
-        with pytest.raises(ValueError, match=f"no classifier '{name}'; of similar name: .*resnet"):
+        with pytest.raises(ValueError, match=f"no classifier '{name}'; similar names: .*resnet"):
             make_network(BackboneConfig(name=f"torchvision:{name}"), 4, 3)
     with pytest.raises(ValueError, match=r"cannot make squeezenet1_1: .* no linear layer"):
         make_network(BackboneConfig(name="torchvision:squeezenet1_1"), 4, 3)

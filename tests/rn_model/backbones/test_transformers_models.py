@@ -76,9 +76,9 @@ def test_a_network_from_a_folder_is_made_again_without_it(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("somebody/resnet-18", "neither a folder with config.json nor a class of configurations"),
-        ("ResNetModel", "neither a folder with config.json nor a class of configurations"),
-        ("TimmBackboneConfig", "name timm:NAME"),
+        ("somebody/resnet-18", "neither a folder with config.json nor a configuration class"),
+        ("ResNetModel", "neither a folder with config.json nor a configuration class"),
+        ("TimmBackboneConfig", "use timm:NAME"),
     ],
 )
 def test_what_is_no_configuration_is_an_error(name: str, message: str) -> None:

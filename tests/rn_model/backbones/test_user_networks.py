@@ -27,7 +27,7 @@ def test_the_number_of_classes_may_be_given_as_an_argument_if_it_is_right() -> N
     config = BackboneConfig(name=f"{HERE}:Whole", arguments={"num_classes": 4})
     assert isinstance(make_network(config, 4, 3), own_networks.Whole)
     with pytest.raises(
-        ValueError, match="fc, must have an output for each of the 5 classes, not 4"
+        ValueError, match="fc, must have one output for each of the 5 classes, not 4"
     ):
         make_network(config, 5, 3)
 
@@ -81,7 +81,7 @@ def test_a_linear_layer_within_the_features_stays() -> None:
 def test_features_of_images_of_one_size_only() -> None:
     config = BackboneConfig(name=f"{HERE}:fixed_size")
     assert make_network(config, 4, 3, size=(10, 12))(torch.zeros(2, 3, 10, 12)).shape == (2, 4)
-    with pytest.raises(ValueError, match=r"takes no images of shape \(3, 224, 224\)"):
+    with pytest.raises(ValueError, match=r"fails on images of shape \(3, 224, 224\)"):
         make_network(config, 4, 3)
 
 
@@ -102,7 +102,7 @@ def test_a_network_from_a_file(tmp_path: Path) -> None:
         ("rn_model.absent:Net", "cannot find the network rn_model.absent:Net: No module named"),
         ("absent/network.py:Net", "there is no file .*absent/network.py"),
         (f"{HERE}:CONSTANT", "CONSTANT is not callable"),
-        (f"{HERE}:not_a_network", "not_a_network made a str, not a network"),
+        (f"{HERE}:not_a_network", "not_a_network returned a str, not a network"),
     ],
 )
 def test_what_is_no_network_is_an_error_of_one_line(name: str, message: str) -> None:

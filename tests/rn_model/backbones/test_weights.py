@@ -115,8 +115,8 @@ def test_what_does_not_fit_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011, the whole message is compared
         load_features(own_networks.Maps(), tmp_path / "weights.pt")
     assert str(caught.value) == (
-        f"{tmp_path / 'weights.pt'} does not fit the network: it lacks norm.weight; there is no place "
-        "for more.0, more.1, more.2 and 2 more; another shape has norm.bias"
+        f"{tmp_path / 'weights.pt'} does not fit the network: missing norm.weight; unexpected "
+        "more.0, more.1, more.2 and 2 more; wrong shape: norm.bias"
     )
 
 
@@ -132,7 +132,7 @@ def test_the_count_of_batches_may_lack(tmp_path: Path) -> None:
 def test_code_in_a_file_of_weights_is_not_run(tmp_path: Path) -> None:
     torch.save(own_networks.Maps(), tmp_path / "weights.pt")
     with pytest.raises(
-        ValueError, match=r"cannot be read: give a \.safetensors file, or a state dict"
+        ValueError, match=r"cannot be read: use a \.safetensors file, or a state dict"
     ):
         read_weights(tmp_path / "weights.pt")
 
@@ -149,5 +149,5 @@ def test_a_file_of_something_else_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no file of weights"):
         read_weights(tmp_path / "absent.pt")
     torch.save({"epoch": 3}, tmp_path / "weights.pt")
-    with pytest.raises(ValueError, match="holds no state dict"):
+    with pytest.raises(ValueError, match="does not contain a state dict"):
         read_weights(tmp_path / "weights.pt")
