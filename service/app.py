@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
 from service.api.problems import install_problem_handlers
-from service.api.rest import adapt, operations, predict, versions
-from service.lifespan import Context
+from service.api.rest import adapt, events, operations, predict, versions
+from service.lifespan import Resources
 from service.settings import Settings
 
 DESCRIPTION = """Predicts, and adapts to a target domain from unlabeled images.
@@ -22,19 +22,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Make the application; it is ready to answer when this returns.
 
     Args:
-        settings: default from the environment.
+        settings: settings of the service; by default they are read from the environment.
 
     Raises:
-        BundleError: if the bundle is missing or was changed.
+        BundleError: if the bundle is missing or invalid.
         LedgerError: if the ledger cannot be opened.
-        DeviceError: if the device that was asked for cannot be used.
+        DeviceError: if the requested device cannot be used.
     """
-    context = Context(settings or Settings())
+    resources = Resources(settings or Settings())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        context.close()
+        resources.close()
 
     app = FastAPI(
         title="Reciprocal Normalization service",
@@ -42,11 +42,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("reciprocal-norm"),
         lifespan=lifespan,
     )
-    app.state.context = context
-    install_problem_handlers(app, context.metrics.refusals)
+    app.state.resources = resources
+    install_problem_handlers(app, resources.metrics.failures)
 
     for prefix, in_schema in (("", True), ("/targets/{target}", False)):
-        for module in (predict, adapt, versions):
+        for module in (predict, adapt, versions, events):
             app.include_router(module.router, prefix=prefix, include_in_schema=in_schema)
     app.include_router(operations.router)
 

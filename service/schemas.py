@@ -1,18 +1,17 @@
-"""Bodies of the answers of the service."""
+"""Bodies of requests and answers over HTTP; the client for Python programs reads them too."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from service.guards.admission import Verdict
-from service.ledger.records import Status
+from service.vocabulary import EventKind, Status
 
 
 class ImagePrediction(BaseModel):
-    """What one image is taken for."""
+    """Prediction for one image."""
 
     label: str = Field(description="The most probable class.", examples=["3"])
-    index: int = Field(description="Its place in the list of classes.", examples=[3])
+    index: int = Field(description="Its position in the list of classes, from 0.", examples=[3])
     probability: float = Field(description="Its probability.", examples=[0.98])
     probabilities: dict[str, float] = Field(description="Probability of every class.")
 
@@ -20,39 +19,19 @@ class ImagePrediction(BaseModel):
 class PredictResult(BaseModel):
     """Predictions in the order of the images, and the version that made them."""
 
-    model: str = Field(examples=["digits"])
-    target: str = Field(examples=["default"])
-    version: int = Field(examples=[4])
+    model: str = Field(description="Name of the model.", examples=["digits"])
+    target: str = Field(description="Name of the target.", examples=["default"])
+    version: int = Field(description="Version that made the predictions.", examples=[4])
     predictions: list[ImagePrediction]
 
 
-class Refusal(BaseModel):
+class ImageNotAdmitted(BaseModel):
     """An image that did not move the statistics."""
 
-    index: int = Field(description="Its place in the request, from 0.", examples=[2])
-    reason: str = Field(examples=["duplicate"])
-
-
-class AdaptResult(BaseModel):
-    """What became of a batch of unlabeled images. Everything admitted is stored when this arrives."""
-
-    target: str = Field(examples=["default"])
-    received: int = Field(description="Images in the request.", examples=[64])
-    admitted: int = Field(
-        description="Images that moved the statistics; earlier held ones may be among them.",
-        examples=[62],
-    )
-    held: int = Field(
-        description="Outliers kept in memory: enough that agree with one another are a new domain.",
-        examples=[0],
-    )
-    refused: list[Refusal] = Field(description="Images of this request that were not admitted.")
-    alarm: str | None = Field(None, description="Why the whole batch was refused, if it was.")
-    new_domain: bool = Field(False, description="Whether held images were let in as a new domain.")
-    pending: int = Field(description="Admitted images that are in no version yet.", examples=[30])
-    serving: int = Field(description="Version that is served now.", examples=[4])
-    committed: "VersionInfo | None" = Field(
-        None, description="The version that this batch completed, published or rejected."
+    index: int = Field(description="Its position in the request, from 0.", examples=[2])
+    reason: str = Field(
+        description="Why it was not admitted.",
+        examples=["duplicate of an image that was admitted before"],
     )
 
 
@@ -61,26 +40,105 @@ class VersionInfo(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    number: int = Field(description="0 is the exported one.", examples=[4])
+    number: int = Field(description="0 is the exported version.", examples=[4])
     parent: int | None = Field(
-        description="The version served when this one was made.", examples=[3]
+        description="The version that was served when this one was made.", examples=[3]
     )
-    status: Status
+    status: Status = Field(description="How it came to be.", examples=["published"])
     reason: str | None = Field(description="Why it was rejected, if it was.")
     count: float = Field(description="Effective number of images behind it.", examples=[320.0])
     fingerprint: str = Field(description="SHA-256 of its moments.")
-    scores: dict[str, float] = Field(description="What the gate measured, without labels.")
+    scores: dict[str, float] = Field(
+        description="What the publication guard measured, without labels."
+    )
     created_at: str = Field(examples=["2026-01-31T12:00:00.000+00:00"])
+    kept: bool = Field(
+        True,
+        description="Whether its moments are kept. A version without them cannot be run or served.",
+    )
+
+
+class AdaptResult(BaseModel):
+    """What became of a batch of unlabeled images; what was admitted is already stored."""
+
+    target: str = Field(description="Name of the target.", examples=["default"])
+    received: int = Field(description="Images in the request.", examples=[64])
+    admitted: int = Field(
+        description="Images that moved the statistics; earlier held ones may be among them.",
+        examples=[62],
+    )
+    held: int = Field(
+        description="Outliers held in memory: once enough of them agree, they are a new domain.",
+        examples=[0],
+    )
+    refused: list[ImageNotAdmitted] = Field(
+        description="Images of this request that were not admitted; those that are held are among them."
+    )
+    alarm: str | None = Field(
+        None,
+        description="Why nothing of the batch was admitted, if most of it was unlike the past.",
+    )
+    new_domain: bool = Field(
+        False, description="Whether held images were admitted as a new domain."
+    )
+    pending: int = Field(
+        description="Admitted images that are not yet part of a version.", examples=[30]
+    )
+    serving: int = Field(description="Version that is served now.", examples=[4])
+    committed: VersionInfo | None = Field(
+        None, description="The version that this batch completed, published or rejected."
+    )
 
 
 class TargetInfo(BaseModel):
-    """A target's versions, oldest first, and which of them is served."""
+    """A target and a page of its versions, oldest first."""
 
-    target: str = Field(examples=["default"])
-    serving: int = Field(examples=[4])
+    target: str = Field(description="Name of the target.", examples=["default"])
+    serving: int = Field(description="Version that is served now.", examples=[4])
     frozen: bool = Field(description="Whether adaptation is switched off.")
-    pending: int = Field(description="Admitted images that are in no version yet.", examples=[30])
+    pending: int = Field(
+        description="Admitted images that are not yet part of a version.", examples=[30]
+    )
     versions: list[VersionInfo]
+    earlier: int | None = Field(
+        None,
+        description="Value of `before` for the page of earlier versions; null if there are none.",
+    )
+
+
+class EventInfo(BaseModel):
+    """Something that happened to a target. Fields that do not belong to its kind are null."""
+
+    id: int = Field(description="Position in the history; grows with time.", examples=[17])
+    at: str = Field(examples=["2026-01-31T12:00:00.000+00:00"])
+    kind: EventKind = Field(description="What happened.", examples=["published"])
+    version: int | None = Field(None, description="Version that was made or is served.")
+    parent: int | None = Field(None, description="Parent of the version that was made.")
+    previous: int | None = Field(None, description="Version that was served before.")
+    reason: str | None = Field(None, description="Why the version was rejected.")
+    scores: dict[str, float] | None = Field(
+        None, description="What the publication guard measured."
+    )
+    received: int | None = Field(None, description="Images in the batch.")
+    admitted: int | None = Field(None, description="Images that moved the statistics.")
+    not_admitted: int | None = Field(None, description="Images of the batch that did not.")
+    held: int | None = Field(None, description="Outliers held in memory after the batch.")
+    pending: int | None = Field(None, description="Admitted images that are in no version yet.")
+    alarm: str | None = Field(None, description="Why nothing of the batch was admitted.")
+
+
+class EventPage(BaseModel):
+    """A page of what happened to a target, oldest first."""
+
+    target: str = Field(description="Name of the target.", examples=["default"])
+    events: list[EventInfo]
+    earlier: int | None = Field(
+        None,
+        description="Value of `before` for the page of earlier events; null if there are none.",
+    )
+    latest: int = Field(
+        description="Value of `after` that gives the events that follow this page.", examples=[17]
+    )
 
 
 def _whole(value: object) -> object:
@@ -92,29 +150,28 @@ _Whole = BeforeValidator(_whole)
 
 
 class RollbackRequest(BaseModel):
-    """Which version to go back to."""
+    """The version to roll back to."""
 
     model_config = ConfigDict(extra="forbid")
 
     version: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True), _Whole] | None = Field(
-        None, description="Default: the parent of the served one.", examples=[3]
+        None, description="Default: the parent of the served version.", examples=[3]
     )
 
 
+class Liveness(BaseModel):
+    """Whether the process answers."""
+
+    status: Literal["live"] = "live"
+
+
 class Health(BaseModel):
-    """The state of the service."""
+    """State of the service."""
 
     status: str = Field(examples=["ready"])
-    model: str = Field(examples=["digits"])
+    model: str = Field(description="Name of the model.", examples=["digits"])
     bundle: str = Field(description="Fingerprint of the bundle.")
-    serving: int = Field(examples=[4])
-    provider: str = Field(description="The one really used.", examples=["CPUExecutionProvider"])
-
-
-def describe_verdict(verdict: Verdict) -> str:
-    """A verdict in words."""
-    return {
-        "admitted": "the batch was refused",
-        "duplicate": "duplicate of an image that was admitted before",
-        "outlier": "unlike the images admitted before",
-    }[verdict]
+    serving: int = Field(description="Version that is served now.", examples=[4])
+    provider: str = Field(
+        description="Execution provider that is really used.", examples=["CPUExecutionProvider"]
+    )

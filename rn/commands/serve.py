@@ -37,8 +37,8 @@ def serve(
     the service can also be given in the environment, with the prefix RN_.
     """
     from service.app import create_app
+    from service.errors import LedgerError
     from service.inference.device import DeviceError
-    from service.ledger.ledger import LedgerError
 
     given = {"bundle": bundle, "host": host, "port": port, "ledger": ledger, "device": device}
     settings = load_settings({name: value for name, value in given.items() if value is not None})
@@ -100,7 +100,8 @@ def load_settings(given: dict[str, Any]) -> "Settings":
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
+        # A setting with an earlier name is reported under its variable.
+        name = str(first["loc"][0]).removeprefix("RN_").lower() if first["loc"] else "settings"
         if first["type"] == "missing":
             fail(f"no {name} given: give it as an argument or set RN_{name.upper()}")
         fail(f"{name} (RN_{name.upper()}): {first['msg']}, got {first['input']!r}")

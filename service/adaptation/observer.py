@@ -17,15 +17,25 @@ from service.settings import Settings
 _OUTPUTS = ["batch_mean", "batch_variance", "features"]
 
 
-class Observed(NamedTuple):
-    """Population moments of a batch, and input features ``(N, F)`` of its images."""
+class Observation(NamedTuple):
+    """What one run of ``observe.onnx`` found.
+
+    Attributes:
+        moments: population moments of the batch at every site.
+        features: input features of its images, ``(N, F)``.
+    """
 
     moments: FlatMoments
     features: Features
 
 
 class Observer:
-    """Runs ``observe.onnx``."""
+    """Runs ``observe.onnx``.
+
+    Args:
+        bundle: the bundle that is adapted.
+        settings: device, threads and the maximum number of images per run.
+    """
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
         self._max_batch = settings.max_batch
@@ -36,8 +46,8 @@ class Observer:
             providers=providers_for(settings.device),
         )
 
-    def observe(self, images: Sequence[Pixels], state: OnlineState) -> Observed:
-        """Observe a batch whose sites normalize with the state and the batch merged."""
+    def observe(self, images: Sequence[Pixels], state: OnlineState) -> Observation:
+        """Observe a batch; every site normalizes with the moments of state and batch merged."""
         mean, variance, features = self._session.run(
             _OUTPUTS,
             {
@@ -49,14 +59,14 @@ class Observer:
             },
         )
         moments = FlatMoments(mean.astype(np.float64), variance.astype(np.float64))
-        return Observed(moments, features.astype(np.float64))
+        return Observation(moments, features.astype(np.float64))
 
-    def observe_all(self, images: Sequence[Pixels], state: OnlineState) -> list[Observed]:
-        """Observe any number of images, in parts, each as if it were the only one."""
+    def observe_all(self, images: Sequence[Pixels], state: OnlineState) -> list[Observation]:
+        """Observe any number of images in parts, each part independently of the others."""
         return [self.observe(part, state) for part in self._parts(images)]
 
     def merge(self, images: Sequence[Pixels], state: OnlineState, max_count: float) -> OnlineState:
-        """The state after any number of images, each part observed under what the ones before left."""
+        """Merge any number of images in parts, each observed under the state that the parts before left."""
         for part in self._parts(images):
             state = state.merge(self.observe(part, state).moments, len(part), max_count)
         return state

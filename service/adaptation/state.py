@@ -1,4 +1,4 @@
-"""The online state of a target: its moments, and how much evidence is behind them."""
+"""The online state of a target: its moments, and the number of images behind them."""
 
 from dataclasses import dataclass, replace
 
@@ -9,10 +9,10 @@ from bundle.moments import FlatMoments
 
 @dataclass(frozen=True)
 class OnlineState:
-    """Raw target moments and the counts that go with them. Immutable.
+    """Raw target moments with their counts; immutable.
 
     Attributes:
-        moments: of everything admitted so far, base statistics included.
+        moments: moments of all admitted images, base statistics included.
         count: effective number of images behind them.
         pending: images admitted since the last version.
     """
@@ -22,16 +22,16 @@ class OnlineState:
     pending: int = 0
 
     def merge(self, batch: FlatMoments, images: int, max_count: float) -> "OnlineState":
-        """The state after a batch.
+        """Merge the moments of a batch into the state.
 
-        Chan, Golub and LeVeque (1979); the last term of the variance, the distance between the two
-        means, is part of it. The past weighs at most ``max_count`` minus the batch, so that the
-        statistics follow a domain that drifts.
+        Exact, by Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
+        sample variances" (1979): the variance includes the distance between the two means. The past
+        weighs at most ``max_count`` minus the batch, so that the statistics follow a domain that drifts.
 
         Args:
             batch: population moments of the batch.
-            images: how many images it has, at least 1.
-            max_count: bound on the effective number of images.
+            images: number of images in the batch, 1 or more.
+            max_count: maximum effective number of images.
         """
         prior = max(0.0, min(self.count, max_count - images))
         share = images / (prior + images)
@@ -45,7 +45,7 @@ class OnlineState:
         return OnlineState(FlatMoments(mean, variance), prior + images, self.pending + images)
 
     def committed(self) -> "OnlineState":
-        """The state once its pending images have become a version."""
+        """The state after its pending images have become a version."""
         return replace(self, pending=0)
 
     def limited(self, count: float) -> "OnlineState":

@@ -1,4 +1,4 @@
-"""Image files to the pixels that the graphs take, with limits checked before anything is decoded."""
+"""Decodes image files to the pixels that the graphs take; limits are checked before decoding."""
 
 import io
 
@@ -6,7 +6,7 @@ from PIL import Image, UnidentifiedImageError
 
 from bundle.preprocessing import Pixels, Preprocessing
 from bundle.text import describe_error
-from service.api.problems import ServiceError, TooLarge, Unprocessable
+from service.errors import InvalidContent, ServiceError, TooLarge
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 
@@ -20,17 +20,17 @@ def decode_image(
     """Decode one image file and apply the preprocessing contract.
 
     Args:
-        content: the file.
-        preprocessing: the contract of the bundle.
-        max_pixels: the size is read from the header, and refused before memory is taken for it.
-        name: what to call the image in an error.
+        content: content of the file.
+        preprocessing: preprocessing contract of the bundle.
+        max_pixels: maximum number of pixels; read from the header, before memory is allocated.
+        name: name of the image in errors.
 
     Raises:
-        Unprocessable: if it is empty, not an image, of a format not in ``FORMATS``, or damaged.
+        InvalidContent: if it is empty, not an image, not in one of ``FORMATS``, or damaged.
         TooLarge: if it has too many pixels.
     """
     if not content:
-        raise Unprocessable(f"{name} is empty")
+        raise InvalidContent(f"{name} is empty")
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         _check_size(image, max_pixels, name)
@@ -38,11 +38,11 @@ def decode_image(
     except ServiceError:
         raise
     except UnidentifiedImageError as error:
-        raise Unprocessable(
-            f"{name} is not an image in a format that is read here: {', '.join(FORMATS)}"
+        raise InvalidContent(
+            f"{name} is not an image in a supported format: {', '.join(FORMATS)}"
         ) from error
-    except Exception as error:  # the decoders raise whatever a damaged file makes of them
-        raise Unprocessable(
+    except Exception as error:  # decoders raise many kinds of exceptions on damaged files
+        raise InvalidContent(
             f"{name} is damaged or incomplete: {describe_error(error, first_line=True)}"
         ) from error
 

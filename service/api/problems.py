@@ -1,5 +1,6 @@
-"""Errors of the service as RFC 9457 problem details."""
+"""Errors of the service as RFC 9457 problem details: which error has which HTTP status."""
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,139 +11,111 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from service.ledger.ledger import LedgerError
+from service import errors
+from service.errors import ServiceError
+
+CLIENT_CLOSED_REQUEST = 499
+
+STATUS: dict[type[ServiceError], int] = {
+    errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
+    errors.UnknownTarget: HTTPStatus.NOT_FOUND,
+    errors.UnknownVersion: HTTPStatus.NOT_FOUND,
+    errors.AdaptationFrozen: HTTPStatus.CONFLICT,
+    errors.ConcurrentChange: HTTPStatus.CONFLICT,
+    errors.MomentsDropped: HTTPStatus.CONFLICT,
+    errors.NothingToRollBack: HTTPStatus.CONFLICT,
+    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.InvalidContent: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.ClientDisconnected: CLIENT_CLOSED_REQUEST,
+    errors.LedgerError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ShuttingDown: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.DeadlinePassed: HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+# As RFC 9110 names them; Python's names differ between its versions.
+TITLES = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY.value: "Unprocessable Content",
+    CLIENT_CLOSED_REQUEST: "Client Closed Request",
+}
 
 
 class Problem(BaseModel):
-    """The body of every error."""
+    """Body of every error."""
 
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
-    detail: str = Field(
-        examples=["image 0 is not an image in a format that is read here: PNG, JPEG"]
-    )
+    detail: str = Field(examples=["image 0 is not in a supported format: PNG, JPEG"])
 
 
-class ServiceError(Exception):
-    """An error that the client can be told: one clear line, and the status that carries it."""
-
-    status = 500
-    title = "Internal Server Error"
-
-    def __init__(self, detail: str, *, headers: dict[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.headers = headers
+def status_of(error: type[ServiceError]) -> int:
+    """The HTTP status of a kind of error; that of the nearest base class in the table."""
+    return next((STATUS[base] for base in error.__mro__ if base in STATUS), 500)
 
 
-class BadRequest(ServiceError):
-    """The request is not complete or not well-formed."""
-
-    status, title = 400, "Bad Request"
-
-
-class NotFound(ServiceError):
-    """There is no such target or version."""
-
-    status, title = 404, "Not Found"
+def title_of(status: int) -> str:
+    """The reason phrase of a status."""
+    return TITLES.get(status) or HTTPStatus(status).phrase
 
 
-class Conflict(ServiceError):
-    """The request does not fit the present state."""
-
-    status, title = 409, "Conflict"
-
-
-class TooLarge(ServiceError):
-    """More bytes, pixels or images than allowed."""
-
-    status, title = 413, "Content Too Large"
-
-
-class UnsupportedMedia(ServiceError):
-    """A content type that is not read here."""
-
-    status, title = 415, "Unsupported Media Type"
-
-
-class Unprocessable(ServiceError):
-    """The content is not what its type says."""
-
-    status, title = 422, "Unprocessable Content"
-
-
-class TooManyRequests(ServiceError):
-    """The queue is full."""
-
-    status, title = 429, "Too Many Requests"
-
-
-class ClientGone(ServiceError):
-    """The client closed the connection; nobody reads this."""
-
-    status, title = 499, "Client Closed Request"
-
-
-class Unavailable(ServiceError):
-    """Not ready yet, or shutting down."""
-
-    status, title = 503, "Service Unavailable"
-
-
-class DeadlinePassed(ServiceError):
-    """The answer did not come in time."""
-
-    status, title = 504, "Gateway Timeout"
-
-
-def problem_responses(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*kinds: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """The errors of an operation, for its OpenAPI description."""
+    meanings: dict[int, list[str]] = {}
+    for kind in kinds:
+        meaning = (kind.__doc__ or "").partition("\n")[0]
+        meanings.setdefault(status_of(kind), []).append(meaning)
     return {
-        error.status: {
+        status: {
             # A "model" would be described as application/json beside it.
             "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-            "description": (error.__doc__ or error.title).strip(),
+            "description": " ".join(lines),
         }
-        for error in errors
+        for status, lines in meanings.items()
     }
 
 
-def install_problem_handlers(app: FastAPI, refusals: Counter) -> None:
+def install_problem_handlers(app: FastAPI, failures: Counter) -> None:
     """Answer every error of the application with a problem, and count it by its status."""
 
     def answer(
-        status: int, title: str, detail: str, headers: dict[str, str] | None = None
+        status: int, detail: str, *, title: str | None = None, headers: dict[str, str] | None = None
     ) -> JSONResponse:
-        refusals.labels(str(status)).inc()
-        content = Problem(title=title, status=status, detail=detail).model_dump()
-        return JSONResponse(content, status, headers, media_type="application/problem+json")
+        failures.labels(str(status)).inc()
+        content = Problem(title=title or title_of(status), status=status, detail=detail)
+        media_type = "application/problem+json"
+        return JSONResponse(content.model_dump(), status, headers, media_type=media_type)
 
     @app.exception_handler(ServiceError)
     async def on_service_error(_: Request, error: ServiceError) -> JSONResponse:
-        return answer(error.status, error.title, error.detail, error.headers)
-
-    @app.exception_handler(LedgerError)
-    async def on_ledger_error(_: Request, error: LedgerError) -> JSONResponse:
-        return answer(Unavailable.status, Unavailable.title, str(error))
+        return answer(status_of(type(error)), error.detail, headers=_headers(error))
 
     @app.exception_handler(ClientDisconnect)
     async def on_disconnect(_: Request, __: ClientDisconnect) -> JSONResponse:
-        return answer(ClientGone.status, ClientGone.title, "the client went away while it sent")
+        return answer(CLIENT_CLOSED_REQUEST, "the client disconnected during the upload")
 
     @app.exception_handler(HTTPException)
     async def on_http_error(_: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers) if error.headers else None
-        return answer(error.status_code, error.detail, error.detail, headers)
+        return answer(error.status_code, error.detail, title=error.detail, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def on_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = " ".join(map(str, first["loc"]))
-        return answer(422, Unprocessable.title, f"{place}: {first['msg']}")
+        return answer(status_of(errors.InvalidContent), f"{place}: {first['msg']}")
 
     @app.exception_handler(Exception)
     async def on_error(_: Request, __: Exception) -> JSONResponse:
         # The server logs the exception itself, and closes the connection; a client that was not told
         # would send its next request into it.
         close = {"Connection": "close"}
-        return answer(500, ServiceError.title, "the service failed; its log says why", close)
+        return answer(500, "internal error; see the service log", headers=close)
+
+
+def _headers(error: ServiceError) -> dict[str, str] | None:
+    if isinstance(error, errors.QueueFull):
+        return {"Retry-After": str(error.retry_after)}
+    return None

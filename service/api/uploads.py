@@ -1,4 +1,4 @@
-"""Reads the images of a request, in every form in which people send them."""
+"""Reads the images of a request, in every form in which clients send them."""
 
 import base64
 import binascii
@@ -14,7 +14,13 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from bundle.preprocessing import Pixels, Preprocessing
 from service.api.decoding import decode_image
-from service.api.problems import BadRequest, ServiceError, TooLarge, Unprocessable, UnsupportedMedia
+from service.errors import (
+    InvalidContent,
+    MalformedRequest,
+    ServiceError,
+    TooLarge,
+    UnsupportedContent,
+)
 from service.settings import Settings
 
 ACCEPTED = "image/*, multipart/form-data, application/json or application/x-npy"
@@ -22,11 +28,11 @@ ACCEPTED = "image/*, multipart/form-data, application/json or application/x-npy"
 
 @dataclass(frozen=True)
 class Upload:
-    """The images of a request as they came: files to decode, or pixels.
+    """The images of a request as they arrived: files to decode, or pixels.
 
     Attributes:
         files: contents of image files.
-        pixels: ``(N, H, W, C)`` uint8 if they came as an array; then there are no files.
+        pixels: ``(N, H, W, C)`` uint8 if they arrived as an array; then there are no files.
     """
 
     files: list[bytes]
@@ -35,9 +41,9 @@ class Upload:
     def decode(
         self, preprocessing: Preprocessing, settings: Settings
     ) -> list[Pixels | ServiceError]:
-        """Pixels of every image, or why there are none."""
+        """Pixels of every image, or the error that explains why there are none."""
         if self.pixels is not None:
-            # Copies: one image that is kept must not keep the whole body.
+            # Copies: one image that is kept must not keep the whole body in memory.
             return [image.copy() for image in self.pixels]
         decoded: list[Pixels | ServiceError] = []
         for index, content in enumerate(self.files):
@@ -51,18 +57,21 @@ class Upload:
 
 
 async def read_upload(request: Request, preprocessing: Preprocessing, settings: Settings) -> Upload:
-    """Read a request's body, counting bytes while it comes in.
+    """Read a request's body, counting its bytes as they arrive.
 
     Raises:
-        ServiceError: 400 without an image, 413 too large, 415 another content type, 422 malformed.
+        MalformedRequest: if there is no image, or the form is broken.
+        TooLarge: if it has more bytes or images than allowed.
+        UnsupportedContent: if its content type is not one of ``ACCEPTED``.
+        InvalidContent: if the content is not what its type says.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type(request)
     if kind == "multipart/form-data":
         upload = await _multipart(request, settings)
     else:
         body = await read_body(request, settings.max_body_bytes)
         if not body:
-            raise BadRequest("the body is empty; send an image")
+            raise MalformedRequest("the body is empty; send an image")
         if kind.startswith("image/") or kind == "application/octet-stream":
             upload = Upload([body])
         elif kind == "application/json":
@@ -70,12 +79,12 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
         elif kind == "application/x-npy":
             upload = Upload([], _from_npy(body, preprocessing))
         else:
-            raise UnsupportedMedia(
-                f"content type {kind or '(none)'} is not read here; send {ACCEPTED}"
+            raise UnsupportedContent(
+                f"unsupported content type {kind or '(none)'}; send {ACCEPTED}"
             )
     count = len(upload.files) if upload.pixels is None else len(upload.pixels)
     if count == 0:
-        raise BadRequest("the request holds no image")
+        raise MalformedRequest("the request holds no image")
     if count > settings.max_images:
         raise TooLarge(
             f"the request holds {count} images; at most {settings.max_images} are accepted"
@@ -83,11 +92,16 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
     return upload
 
 
+def content_type(request: Request) -> str:
+    """The media type of a request's body, in lower case and without parameters; empty if there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body.
+    """Read the whole body.
 
     Raises:
-        TooLarge: as soon as more than ``limit`` bytes are announced or have come in.
+        TooLarge: as soon as more than ``limit`` bytes are announced or have arrived.
     """
     return b"".join([chunk async for chunk in _limited(request, limit)])
 
@@ -106,7 +120,7 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
 
 
 class _FormParser(MultiPartParser):
-    """Refuses a form that ends too soon, of which starlette would keep the parts that are whole."""
+    """Fails on a form that ends too soon; starlette would accept the parts that are complete."""
 
     def __init__(self, request: Request, settings: Settings) -> None:
         headers: Headers = request.headers
@@ -138,9 +152,9 @@ async def _multipart(request: Request, settings: Settings) -> Upload:
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
             raise TooLarge(f"at most {settings.max_images} images are accepted") from error
-        raise BadRequest(f"the multipart body is malformed: {error.message}") from error
+        raise MalformedRequest(f"the multipart body is malformed: {error.message}") from error
     except KeyError as error:
-        raise BadRequest(
+        raise MalformedRequest(
             "the multipart body is malformed: its content type has no boundary"
         ) from error
     try:
@@ -155,18 +169,18 @@ def _from_json(body: bytes) -> Upload:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the body is not JSON; {expected}") from error
+        raise MalformedRequest(f"the body is not JSON; {expected}") from error
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
-        raise Unprocessable(expected)
+        raise InvalidContent(expected)
     try:
         return Upload([base64.b64decode(image, validate=True) for image in images])
     except (binascii.Error, ValueError) as error:
-        raise Unprocessable(f"an image is not base64: {error}") from error
+        raise InvalidContent(f"an image is not base64: {error}") from error
 
 
 def _from_npy(body: bytes, preprocessing: Preprocessing) -> Pixels:
-    """An array without decoding; checked by its header, which may claim any size."""
+    """Read an array without decoding it; its header, which may claim any size, is checked first."""
     shape = ("N", *preprocessing.shape)
     file = io.BytesIO(body)
     try:
@@ -176,12 +190,12 @@ def _from_npy(body: bytes, preprocessing: Preprocessing) -> Pixels:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         found, fortran, dtype = read(file)
-    except Exception as error:  # numpy passes on what Python's own parser raises
-        raise Unprocessable("the body is not an .npy file of version 1 or 2") from error
+    except Exception as error:  # numpy raises whatever Python's own parser raises
+        raise InvalidContent("the body is not an .npy file of version 1 or 2") from error
     if dtype != np.uint8 or fortran or found[1:] != preprocessing.shape:
-        raise Unprocessable(f"the array must be uint8 {shape} in C order, not {dtype} {found}")
+        raise InvalidContent(f"the array must be uint8 {shape} in C order, not {dtype} {found}")
     content = body[file.tell() :]
     if len(content) != np.prod([int(side) for side in found], dtype=object):
-        raise Unprocessable(f"the array holds {len(content)} bytes, its header says {found}")
+        raise InvalidContent(f"the array holds {len(content)} bytes, its header says {found}")
     pixels: Pixels = np.frombuffer(content, np.uint8).reshape(found)
     return pixels

@@ -8,13 +8,18 @@ from numpy.typing import NDArray
 from bundle.moments import FlatMoments
 from bundle.scores import label_free_scores
 
-# Scores of fewer images say nothing.
+# Scores of fewer images are too noisy to decide anything.
 MIN_IMAGES = 32
 
 
 @dataclass(frozen=True)
-class GateRules:
-    """See the settings ``gate_margin`` and ``gate_max_shift``."""
+class PublicationOptions:
+    """Bounds of the publication guard.
+
+    Attributes:
+        margin: how much worse than the served version a candidate may score.
+        max_shift: largest mean shift of the target means, in standard deviations.
+    """
 
     margin: float
     max_shift: float
@@ -22,11 +27,11 @@ class GateRules:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a candidate passed.
+    """The verdict on a candidate.
 
     Attributes:
-        scores: what was measured.
-        reason: why it did not pass; None if it did.
+        scores: measured values by name.
+        reason: why the candidate is rejected; None if it may be published.
     """
 
     scores: dict[str, float]
@@ -34,7 +39,7 @@ class Decision:
 
 
 def decide(
-    rules: GateRules,
+    options: PublicationOptions,
     served: NDArray[np.float64],
     candidate: NDArray[np.float64],
     before: FlatMoments,
@@ -43,10 +48,12 @@ def decide(
     """Compare a candidate with the served version.
 
     Args:
-        rules: margins.
-        served, candidate: probabilities ``(N, K)`` of both on the same recent target images; N may
-            be small or 0, then only the moments are judged.
-        before, after: raw target moments of both.
+        options: bounds.
+        served: probabilities ``(N, K)`` of the served version on recent target images; with few or no
+            images, only the moments are judged.
+        candidate: probabilities ``(N, K)`` of the candidate on the same images.
+        before: raw target moments of the served version.
+        after: raw target moments of the candidate.
     """
     shift = mean_shift(before, after)
     scores = {"shift": shift, "images": float(len(candidate))}
@@ -55,21 +62,22 @@ def decide(
         problem = "predictions are not finite"
     if problem is not None:
         return Decision({}, problem)
-    if shift > rules.max_shift:
+    if shift > options.max_shift:
         return Decision(
             scores,
-            f"the means moved by {shift:.2f} sd, more than the allowed {rules.max_shift:.2f}",
+            f"the means moved by {shift:.2f} sd, more than the allowed {options.max_shift:.2f}",
         )
-    # Whatever is finite is better than a served version that is not.
+    # Any finite candidate is better than a served version that is not finite.
     if len(candidate) < MIN_IMAGES or not np.isfinite(served).all():
         return Decision(scores, None)
     old, new = label_free_scores(served), label_free_scores(candidate)
     scores["agreement"] = float((served.argmax(axis=1) == candidate.argmax(axis=1)).mean())
     for name, was, now in zip(old._fields, old, new, strict=True):
         scores[f"{name}_served"], scores[name] = was, now
-        if now < was - rules.margin:
+        if now < was - options.margin:
             return Decision(
-                scores, f"{name} fell from {was:.3f} to {now:.3f}, by more than {rules.margin:.3f}"
+                scores,
+                f"{name} fell from {was:.3f} to {now:.3f}, by more than {options.margin:.3f}",
             )
     return Decision(scores, None)
 

@@ -1,10 +1,11 @@
-"""Chooses ONNX Runtime's execution provider and insists on it."""
+"""Chooses the execution provider of ONNX Runtime, and checks that it is really used."""
 
-from typing import Any, Literal
+from typing import Any
 
 import onnxruntime as ort
 
-Device = Literal["cpu", "cuda"]
+from service.vocabulary import Device
+
 Providers = list[str | tuple[str, dict[str, Any]]]
 
 CPU = "CPUExecutionProvider"
@@ -12,14 +13,14 @@ CUDA = "CUDAExecutionProvider"
 
 
 class DeviceError(RuntimeError):
-    """The device that was asked for is not the one that would be used."""
+    """The requested device is not the one that would be used."""
 
 
 def providers_for(device: Device) -> Providers:
     """Execution providers for a device, best first.
 
     Raises:
-        DeviceError: if CUDA was asked for and is not part of the ONNX Runtime that is installed.
+        DeviceError: if CUDA was requested and the installed ONNX Runtime does not include it.
     """
     if device == "cpu":
         return [CPU]
@@ -36,7 +37,7 @@ def check_provider(session: ort.InferenceSession, device: Device) -> str:
     """The provider that a session really runs on.
 
     Raises:
-        DeviceError: if CUDA was asked for and the session fell back to the CPU, which ONNX Runtime
+        DeviceError: if CUDA was requested and the session fell back to the CPU, which ONNX Runtime
             does silently.
     """
     used: str = session.get_providers()[0]

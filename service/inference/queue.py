@@ -1,7 +1,7 @@
-"""Runs what is queued together: one thread a device, no delay added.
+"""The queue of predictions: one thread per device runs what is queued together, without added delay.
 
-While a batch runs, requests queue up; when the runner frees, it takes as many as fit. Images are counted,
-not requests.
+While a batch runs, requests queue up; when the runner is free, it takes as many as fit. Images are
+counted, not requests.
 """
 
 import threading
@@ -12,20 +12,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bundle.preprocessing import Pixels
-from service.api.problems import DeadlinePassed, TooManyRequests, Unavailable
+from service.errors import DeadlinePassed, QueueFull, ShuttingDown
+from service.inference.prediction import Prediction
 from service.monitoring.metrics import Metrics
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Probabilities ``(N, K)`` and the number of the version that gave them."""
-
-    version: int
-    probabilities: NDArray[np.float64]
-
 
 Run = Callable[[int | None, Pixels], Prediction]
 
@@ -39,14 +30,14 @@ class _Entry:
     reply: Future[Prediction] = field(default_factory=Future)
 
 
-class Batcher:
-    """A bounded queue and the thread that empties it.
+class PredictionQueue:
+    """A bounded queue of images, and the thread that empties it.
 
     Args:
         run: predicts a batch with a version, None for the served one.
-        metrics: told about every batch.
-        max_batch: most images of a batch; a larger request is run alone, in parts.
-        max_queue: most images that may wait.
+        metrics: metrics that count batches and times.
+        max_batch: maximum number of images per batch; a larger request is run alone, in parts.
+        max_queue: maximum number of images that wait.
     """
 
     def __init__(self, run: Run, metrics: Metrics, max_batch: int, max_queue: int) -> None:
@@ -65,19 +56,18 @@ class Batcher:
         """Queue images ``(N, H, W, C)``; cancel the reply to drop them.
 
         Raises:
-            TooManyRequests: if the queue is full.
-            Unavailable: after :meth:`close`.
+            QueueFull: if too many images are waiting.
+            ShuttingDown: after :meth:`close`.
         """
         at = time.monotonic()
         entry = _Entry(pixels, version, at + timeout, at)
         with self._changed:
             if self._closed:
-                raise Unavailable("the service is shutting down")
-            # A request larger than the queue is let in when nothing else waits.
+                raise ShuttingDown("the service is shutting down")
+            # A request larger than the queue is accepted when nothing else waits.
             if self._waiting and self._waiting + len(pixels) > self._max_queue:
-                raise TooManyRequests(
-                    f"{self._waiting} images are waiting already; at most {self._max_queue} may",
-                    headers={"Retry-After": "1"},
+                raise QueueFull(
+                    f"{self._waiting} images are waiting already; the maximum is {self._max_queue}"
                 )
             self._entries.append(entry)
             self._count(len(pixels))
@@ -103,7 +93,7 @@ class Batcher:
                 self._answer(batch)
 
     def _take(self) -> list[_Entry]:
-        """The next entries that fit together; those that nobody waits for are dropped."""
+        """The next entries that fit into one batch; those that nobody waits for are dropped."""
         batch: list[_Entry] = []
         images = 0
         while self._entries:

@@ -4,168 +4,131 @@ Each method is one transaction. A transaction that changes a target also checks 
 it since it was read, so two writers never overwrite each other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import sqlalchemy.event
-from sqlalchemy import create_engine, delete, func, inspect, select, update
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Select, delete, exists, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from bundle.moments import FlatMoments
 from bundle.text import describe_error
 from service.adaptation.state import OnlineState
-from service.ledger.records import Receipt, Target, Version, first_version, now
-from service.ledger.tables import Base, EventRow, MetaRow, ReceiptRow, TargetRow, VersionRow
+from service.errors import LedgerConflict, LedgerError
+from service.ledger import rows
+from service.ledger.changes import Change
+from service.ledger.database import BEGIN, WRITING, open_database
+from service.ledger.records import (
+    Event,
+    Page,
+    Receipt,
+    Target,
+    Version,
+    VersionRecord,
+    make_version,
+    now,
+)
+from service.ledger.tables import EventRow, ReceiptRow, SnapshotRow, TargetRow, VersionRow
 
-SCHEMA = 1
 # A client that repeats a request does so soon; the ledger must not grow for ever.
 RECEIPTS_KEPT = 100_000
 
 
-class LedgerError(RuntimeError):
-    """The ledger cannot be opened or used; one clear line."""
-
-
-class LedgerConflict(LedgerError):
-    """Someone else changed the target in the meantime."""
-
-
 class Ledger:
-    """Opens the database, making its tables if they are not there.
+    """The database of versions, states, events and receipts.
 
     Args:
-        url: as SQLAlchemy takes it.
+        url: database URL as SQLAlchemy takes it; an older ledger is migrated.
+        keep_versions: number of newest versions whose moments are kept, beside those of version 0, the
+            served version and its parent; None keeps all. Records of versions are always kept.
 
     Raises:
-        LedgerError: if it cannot be opened, or was written by another version of this program.
+        LedgerError: if the database cannot be opened, or a later version of this program wrote it.
     """
 
-    def __init__(self, url: str) -> None:
-        parsed = _parse(url)
-        try:
-            _make_directory(parsed)
-            self._engine = create_engine(parsed)
-        except (SQLAlchemyError, ImportError, OSError) as error:
-            raise LedgerError(
-                f"cannot open the ledger {parsed}: {describe_error(error, first_line=True)}"
-            ) from error
-        if parsed.get_backend_name() == "sqlite":
-            sqlalchemy.event.listen(self._engine, "connect", _set_pragmas)
-        try:
-            self._prepare()
-        except SQLAlchemyError as error:
-            self.close()
-            raise LedgerError(
-                f"cannot open the ledger {parsed}: {describe_error(error, first_line=True)}"
-            ) from error
-        except LedgerError:
-            self.close()
-            raise
+    def __init__(self, url: str, keep_versions: int | None = None) -> None:
+        self._engine = open_database(url)
+        self._writing = self._engine.execution_options(**{BEGIN: WRITING})
+        self._keep_versions = keep_versions
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
 
     def open_target(self, name: str, bundle: str, state: OnlineState, admission: bytes) -> Target:
-        """The target's record; if there is none for this bundle, one whose version 0 has this state."""
-        with self._transaction() as session:
+        """Read a target's record, making one if the ledger has none for this bundle.
+
+        Args:
+            name: name of the target.
+            bundle: fingerprint of the bundle that it adapts.
+            state: state of version 0, for a new target.
+            admission: admission snapshot of version 0, for a new target.
+        """
+        with self._transaction(write=True) as session:
             query = select(TargetRow).where(TargetRow.name == name, TargetRow.bundle == bundle)
             row = session.scalar(query)
             if row is None:
                 row = TargetRow(name=name, bundle=bundle, revision=0, serving=0, frozen=False)
-                _store(row, state, admission)
+                row.moments, row.admission = state.moments.to_bytes(), admission
+                row.count, row.pending = state.count, state.pending
                 session.add(row)
                 session.flush()
-                session.add(_version_row(row.id, first_version(state, admission)))
-            return _target(row)
+                _add_version(session, row.id, make_version(0, state, admission))
+                session.add(EventRow(target_id=row.id, at=now(), kind="opened", detail={}))
+            return rows.read_target(row)
 
-    def record(
-        self,
-        target: Target,
-        *,
-        event: str | None = None,
-        detail: dict[str, Any] | None = None,
-        state: OnlineState | None = None,
-        admission: bytes | None = None,
-        serving: int | None = None,
-        frozen: bool | None = None,
-        version: Version | None = None,
-        receipt: Receipt | None = None,
-        forget_receipts: bool = False,
-    ) -> Target:
-        """Change a target in one transaction; what is None stays as it is.
+    def append(self, target: Target, change: Change) -> Target:
+        """Record a change of a target, with its event, version and receipt, or nothing of it.
 
         Args:
-            target: as it was read or recorded last.
-            event: what happened, for the history; None for a batch that only moved the state.
-            detail: more about the event, JSON values.
-            state, admission, serving, frozen: new values.
-            version: to add.
-            receipt: to add; it takes the place of one with the same key.
-            forget_receipts: whether earlier answers are void, because the state goes back.
+            target: the target as it was read or recorded last.
+            change: what happened.
+
+        Returns:
+            ``target.after(change)``, as it is recorded now.
 
         Raises:
             LedgerConflict: if the target was changed since ``target`` was read.
         """
-        new = Target(
-            id=target.id,
-            name=target.name,
-            revision=target.revision + 1,
-            serving=target.serving if serving is None else serving,
-            frozen=target.frozen if frozen is None else frozen,
-            state=state or target.state,
-            admission=admission or target.admission,
-        )
-        with self._transaction() as session:
-            changed = session.execute(
-                update(TargetRow)
-                .where(TargetRow.id == target.id, TargetRow.revision == target.revision)
-                .values(
-                    revision=new.revision,
-                    serving=new.serving,
-                    frozen=new.frozen,
-                    moments=new.state.moments.to_bytes(),
-                    count=new.state.count,
-                    pending=new.state.pending,
-                    admission=new.admission,
-                )
-            )
-            if changed.rowcount != 1:  # type: ignore[attr-defined]
-                raise LedgerConflict(f"target {target.name!r} was changed by another process")
-            if version is not None:
-                session.add(_version_row(target.id, version))
-            if forget_receipts:
+        new = target.after(change)
+        with self._transaction(write=True) as session:
+            _update_target(session, target, new)
+            if change.version is not None:
+                _add_version(session, target.id, change.version)
+            if change.voids_receipts:
                 session.execute(delete(ReceiptRow).where(ReceiptRow.target_id == target.id))
-            if receipt is not None:
-                same = ReceiptRow.target_id == target.id, ReceiptRow.key == receipt.key
-                session.execute(delete(ReceiptRow).where(*same))
-                row = ReceiptRow(target_id=target.id, **vars(receipt))
-                session.add(row)
-                session.flush()
-                old = ReceiptRow.id <= row.id - RECEIPTS_KEPT
-                session.execute(delete(ReceiptRow).where(old))
-            if event is not None:
-                session.add(
-                    EventRow(target_id=target.id, at=now(), kind=event, detail=detail or {})
-                )
+            if change.receipt is not None:
+                _store_receipt(session, target.id, change.receipt)
+            event = EventRow(target_id=target.id, at=now(), kind=change.kind)
+            event.detail = change.detail()
+            session.add(event)
+            if self._keep_versions is not None and change.version is not None:
+                _drop_snapshots(session, new, self._keep_versions)
         return new
 
-    def versions(self, target: Target) -> list[Version]:
-        """All versions, oldest first."""
+    def versions(self, target: Target, page: Page) -> list[VersionRecord]:
+        """Records of versions by number, oldest first; reads no moments."""
+        kept = exists().where(SnapshotRow.version_id == VersionRow.id)
+        query = select(VersionRow, kept).where(VersionRow.target_id == target.id)
         with self._transaction() as session:
-            query = select(VersionRow).where(VersionRow.target_id == target.id)
-            return [_version(row) for row in session.scalars(query.order_by(VersionRow.number))]
+            found = _read_page(session, query, VersionRow.number, page)
+            return [rows.read_version_record(row, kept=has) for row, has in found]
+
+    def version_record(self, target: Target, number: int) -> VersionRecord | None:
+        """The record of one version, or None if there is no such version; reads no moments."""
+        found = self.versions(target, Page(1, after=number - 1))
+        return found[0] if found and found[0].number == number else None
 
     def version(self, target: Target, number: int) -> Version | None:
-        """One version, or None if there is no such."""
+        """A version with its moments, or None if there is no such version or its moments were dropped."""
+        query = (
+            select(VersionRow, SnapshotRow)
+            .join(SnapshotRow, SnapshotRow.version_id == VersionRow.id)
+            .where(VersionRow.target_id == target.id, VersionRow.number == number)
+        )
         with self._transaction() as session:
-            query = select(VersionRow).where(VersionRow.target_id == target.id)
-            row = session.scalar(query.where(VersionRow.number == number))
-            return None if row is None else _version(row)
+            found = session.execute(query).one_or_none()
+            return None if found is None else rows.read_version(*found)
 
     def next_number(self, target: Target) -> int:
         """The number that the target's next version takes."""
@@ -173,95 +136,90 @@ class Ledger:
             query = select(func.max(VersionRow.number)).where(VersionRow.target_id == target.id)
             return int(session.scalar(query) or 0) + 1
 
+    def events(self, target: Target, page: Page) -> list[Event]:
+        """What happened to a target, oldest first."""
+        query = select(EventRow).where(EventRow.target_id == target.id)
+        with self._transaction() as session:
+            return [
+                rows.read_event(row) for (row,) in _read_page(session, query, EventRow.id, page)
+            ]
+
     def receipt(self, target: Target, key: str) -> Receipt | None:
-        """What was answered under an idempotency key."""
+        """The outcome that was acknowledged under an idempotency key, or None."""
         with self._transaction() as session:
             query = select(ReceiptRow).where(ReceiptRow.target_id == target.id)
             row = session.scalar(query.where(ReceiptRow.key == key))
-            return None if row is None else Receipt(row.key, row.request, row.response)
+            return None if row is None else rows.read_receipt(row)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
+    def _transaction(self, *, write: bool = False) -> Iterator[Session]:
+        engine = self._writing if write else self._engine
         try:
-            with Session(self._engine) as session, session.begin():
+            with Session(engine) as session, session.begin():
                 yield session
         except SQLAlchemyError as error:
             raise LedgerError(
                 f"the ledger cannot be used: {describe_error(error, first_line=True)}"
             ) from error
 
-    def _prepare(self) -> None:
-        """Make the tables, unless they are those of another version, which are left alone."""
-        found = None
-        with Session(self._engine) as session, session.begin():
-            if inspect(session.connection()).has_table(MetaRow.__tablename__):
-                found = session.scalar(select(MetaRow.schema_version))
-        if found is not None and found != SCHEMA:
-            raise LedgerError(f"the ledger has schema version {found}; this program uses {SCHEMA}")
-        Base.metadata.create_all(self._engine)
-        if found is None:
-            with Session(self._engine) as session, session.begin():
-                session.add(MetaRow(schema_version=SCHEMA))
+
+def _update_target(session: Session, old: Target, new: Target) -> None:
+    """Write the values of a target, unless it was changed since ``old`` was read."""
+    values: dict[str, Any] = {
+        "revision": new.revision,
+        "serving": new.serving,
+        "frozen": new.frozen,
+        "count": new.state.count,
+        "pending": new.state.pending,
+    }
+    # Large, and many changes leave them as they are.
+    if new.state.moments is not old.state.moments:
+        values["moments"] = new.state.moments.to_bytes()
+    if new.admission is not old.admission:
+        values["admission"] = new.admission
+    unchanged = TargetRow.id == old.id, TargetRow.revision == old.revision
+    result = session.execute(update(TargetRow).where(*unchanged).values(**values))
+    if result.rowcount != 1:  # type: ignore[attr-defined]
+        raise LedgerConflict(f"target {old.name!r} was changed by another process")
 
 
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except SQLAlchemyError as error:  # the text may hold a password
-        raise LedgerError("the URL of the ledger is not one that SQLAlchemy can read") from error
-    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise LedgerError("the ledger must be a file: in memory it would not outlast the service")
-    return parsed
+def _add_version(session: Session, target_id: int, version: Version) -> None:
+    row = rows.make_version_row(target_id, version)
+    session.add(row)
+    session.flush()
+    session.add(rows.make_snapshot_row(row.id, version))
 
 
-def _make_directory(url: URL) -> None:
-    if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+def _store_receipt(session: Session, target_id: int, receipt: Receipt) -> None:
+    """Store a receipt instead of one with the same key, and drop the oldest ones."""
+    same = ReceiptRow.target_id == target_id, ReceiptRow.key == receipt.key
+    session.execute(delete(ReceiptRow).where(*same))
+    row = rows.make_receipt_row(target_id, receipt)
+    session.add(row)
+    session.flush()
+    session.execute(delete(ReceiptRow).where(ReceiptRow.id <= row.id - RECEIPTS_KEPT))
 
 
-def _set_pragmas(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    # FULL, because an acknowledged batch must survive a power cut, not only a crash of the process.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _store(row: TargetRow, state: OnlineState, admission: bytes) -> None:
-    row.moments, row.count, row.pending = state.moments.to_bytes(), state.count, state.pending
-    row.admission = admission
-
-
-def _target(row: TargetRow) -> Target:
-    state = OnlineState(FlatMoments.from_bytes(row.moments), row.count, row.pending)
-    return Target(row.id, row.name, row.revision, row.serving, row.frozen, state, row.admission)
-
-
-def _version_row(target_id: int, version: Version) -> VersionRow:
-    return VersionRow(
-        target_id=target_id,
-        number=version.number,
-        parent=version.parent,
-        status=version.status,
-        reason=version.reason,
-        created_at=version.created_at,
-        moments=version.state.moments.to_bytes(),
-        count=version.state.count,
-        admission=version.admission,
-        fingerprint=version.fingerprint,
-        scores=version.scores,
+def _drop_snapshots(session: Session, target: Target, keep: int) -> None:
+    """Drop the moments of all but the newest versions, version 0, the served one and its parent."""
+    numbers = VersionRow.target_id == target.id
+    newest = select(func.max(VersionRow.number)).where(numbers).scalar_subquery()
+    parent = select(VersionRow.parent).where(numbers, VersionRow.number == target.serving)
+    needed = {0, target.serving, session.scalar(parent)} - {None}
+    old = select(VersionRow.id).where(
+        numbers, VersionRow.number <= newest - keep, VersionRow.number.not_in(needed)
     )
+    session.execute(delete(SnapshotRow).where(SnapshotRow.version_id.in_(old)))
 
 
-def _version(row: VersionRow) -> Version:
-    return Version(
-        number=row.number,
-        parent=row.parent,
-        status=row.status,
-        reason=row.reason,
-        state=OnlineState(FlatMoments.from_bytes(row.moments), row.count),
-        admission=row.admission,
-        fingerprint=row.fingerprint,
-        scores=row.scores,
-        created_at=row.created_at,
-    )
+def _read_page(
+    session: Session, query: Select[*tuple[Any, ...]], key: InstrumentedAttribute[int], page: Page
+) -> Sequence[Any]:
+    """Rows of a page in ascending order of the key."""
+    if page.before is not None:
+        query = query.where(key < page.before)
+    if page.after is not None:
+        query = query.where(key > page.after)
+        return session.execute(query.order_by(key).limit(page.limit)).all()
+    newest_first = session.execute(query.order_by(key.desc()).limit(page.limit)).all()
+    return newest_first[::-1]

@@ -1,12 +1,11 @@
 """What the ledger keeps, as immutable records."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Protocol
 
 from service.adaptation.state import OnlineState
-
-Status = Literal["exported", "published", "rejected"]
+from service.vocabulary import EventKind, Status
 
 
 @dataclass(frozen=True)
@@ -14,12 +13,13 @@ class Target:
     """A target as the ledger has it.
 
     Attributes:
-        id, name: of the target.
-        revision: grows with every change.
+        id: key of the target in the ledger.
+        name: name of the target.
+        revision: number of changes so far.
         serving: number of the version that is served.
         frozen: whether adaptation is switched off.
         state: moments and counts, pending images included.
-        admission: what :meth:`service.guards.admission.Admission.to_bytes` wrote.
+        admission: admission snapshot, see :meth:`service.guards.admission.Admission.to_bytes`.
     """
 
     id: int
@@ -30,58 +30,137 @@ class Target:
     state: OnlineState
     admission: bytes
 
+    def after(self, change: "TargetChange") -> "Target":
+        """The target after a change; a pure function of both."""
+        return replace(change.applied_to(self), revision=self.revision + 1)
+
+
+class TargetChange(Protocol):
+    """What :meth:`Target.after` needs to know of a change; see :mod:`service.ledger.changes`."""
+
+    def applied_to(self, target: Target) -> Target:
+        """The target with the values that this change sets."""
+        ...
+
 
 @dataclass(frozen=True)
-class Version:
-    """An immutable version of a target's statistics.
+class VersionRecord:
+    """What is known of a version for ever, without its moments.
 
     Attributes:
-        number: 0 for the exported one.
-        parent: the version that was served when this one was made.
-        status: ``exported``, ``published``, or ``rejected`` by the gate.
-        reason: why it was rejected.
-        state: moments and count.
-        admission: what was admitted up to it.
+        number: 0 for the exported version.
+        parent: number of the version that was served when this one was made.
+        status: ``exported``, ``published``, or ``rejected`` by the publication guard.
+        reason: why it was rejected; None if it was not.
+        count: effective number of images behind it.
         fingerprint: SHA-256 of the moments.
-        scores: what the gate measured.
-        created_at: ISO 8601, UTC.
+        scores: what the publication guard measured.
+        created_at: time in ISO 8601, UTC.
+        kept: whether the ledger still has its moments, so that it can be run.
     """
 
     number: int
     parent: int | None
     status: Status
     reason: str | None
-    state: OnlineState
-    admission: bytes
+    count: float
     fingerprint: str
     scores: dict[str, float]
     created_at: str
+    kept: bool = True
+
+
+@dataclass(frozen=True)
+class Version:
+    """An immutable version of a target's statistics: its record, and what it takes to run it.
+
+    Attributes:
+        record: everything but the statistics.
+        state: moments and count.
+        admission: admission snapshot of everything admitted up to it.
+    """
+
+    record: VersionRecord
+    state: OnlineState
+    admission: bytes
+
+    @property
+    def number(self) -> int:
+        """Number of the version."""
+        return self.record.number
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a target.
+
+    Attributes:
+        id: position in the history; grows with time.
+        at: time in ISO 8601, UTC.
+        kind: what happened.
+        detail: JSON values that depend on the kind; see :mod:`service.ledger.changes`.
+    """
+
+    id: int
+    at: str
+    kind: EventKind
+    detail: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """An answer that was given under an idempotency key: hash of the request, and the answer."""
+    """An outcome that was acknowledged under an idempotency key.
+
+    Attributes:
+        key: the key.
+        request: hash by which the same request is recognized.
+        outcome: what became of the request, as JSON values.
+    """
 
     key: str
     request: str
-    response: dict[str, Any]
+    outcome: dict[str, Any]
 
 
-def first_version(state: OnlineState, admission: bytes) -> Version:
-    """Version 0 of a target: what was exported."""
-    return Version(
-        number=0,
-        parent=None,
-        status="exported",
-        reason=None,
-        state=state,
-        admission=admission,
+@dataclass(frozen=True)
+class Page:
+    """A part of a list that grows.
+
+    Attributes:
+        limit: maximum number of items.
+        before: only items before this one, the last ``limit`` of them; None for the end of the list.
+        after: only items after this one, the first ``limit`` of them; None for no such bound.
+    """
+
+    limit: int
+    before: int | None = None
+    after: int | None = None
+
+
+def make_version(
+    number: int,
+    state: OnlineState,
+    admission: bytes,
+    *,
+    parent: int | None = None,
+    status: Status = "exported",
+    reason: str | None = None,
+    scores: dict[str, float] | None = None,
+) -> Version:
+    """A version that is made now; by default version 0, the exported one."""
+    record = VersionRecord(
+        number=number,
+        parent=parent,
+        status=status,
+        reason=reason,
+        count=state.count,
         fingerprint=state.moments.fingerprint(),
-        scores={},
+        scores=scores or {},
         created_at=now(),
     )
+    return Version(record, state, admission)
 
 
 def now() -> str:
-    """The time, ISO 8601, UTC."""
+    """The present time, ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

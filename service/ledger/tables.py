@@ -1,23 +1,34 @@
-"""Tables of the ledger."""
+"""Tables of the ledger, as the newest migration leaves them."""
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from service.ledger.records import Status
+from service.vocabulary import EventKind, Status
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {dict[str, Any]: JSON, dict[str, float]: JSON, Status: String}
+    """Base of all tables."""
+
+    type_annotation_map = {
+        dict[str, Any]: JSON,
+        dict[str, float]: JSON,
+        Status: String,
+        EventKind: String,
+    }
 
 
 class MetaRow(Base):
+    """The schema version, by which programs older than the migrations recognize a newer ledger."""
+
     __tablename__ = "meta"
     schema_version: Mapped[int] = mapped_column(primary_key=True)
 
 
 class TargetRow(Base):
+    """A target, with the online state that its next batch is merged into."""
+
     __tablename__ = "targets"
     __table_args__ = (UniqueConstraint("name", "bundle"),)
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -33,6 +44,8 @@ class TargetRow(Base):
 
 
 class VersionRow(Base):
+    """The record of a version; it is never deleted."""
+
     __tablename__ = "versions"
     __table_args__ = (UniqueConstraint("target_id", "number"),)
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -42,23 +55,35 @@ class VersionRow(Base):
     status: Mapped[Status]
     reason: Mapped[str | None]
     created_at: Mapped[str]
-    moments: Mapped[bytes]
     count: Mapped[float]
-    admission: Mapped[bytes]
     fingerprint: Mapped[str]
     scores: Mapped[dict[str, float]]
 
 
+class SnapshotRow(Base):
+    """The moments of a version; a table of their own, so that listing versions reads none of them."""
+
+    __tablename__ = "snapshots"
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+    moments: Mapped[bytes]
+    admission: Mapped[bytes]
+
+
 class EventRow(Base):
+    """Something that happened to a target."""
+
     __tablename__ = "events"
+    __table_args__ = (Index("events_of_target", "target_id", "id"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     target_id: Mapped[int] = mapped_column(ForeignKey("targets.id"))
     at: Mapped[str]
-    kind: Mapped[str]
+    kind: Mapped[EventKind]
     detail: Mapped[dict[str, Any]]
 
 
 class ReceiptRow(Base):
+    """An outcome that was acknowledged under an idempotency key."""
+
     __tablename__ = "receipts"
     __table_args__ = (UniqueConstraint("target_id", "key"),)
     id: Mapped[int] = mapped_column(primary_key=True)

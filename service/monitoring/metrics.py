@@ -12,7 +12,9 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.build = Info(
-            "rn_service", "The bundle and the provider really used.", registry=self.registry
+            "rn_service",
+            "The bundle, and the provider that is really used.",
+            registry=self.registry,
         )
         self._add_prediction(self.registry)
         self._add_adaptation(self.registry)
@@ -27,7 +29,7 @@ class Metrics:
         )
         self.batch_images = Histogram(
             "rn_predict_batch_images",
-            "Images that were run at once.",
+            "Images per inference batch.",
             buckets=(1, 2, 4, 8, 16, 32, 64, 128),
             registry=registry,
         )
@@ -37,15 +39,13 @@ class Metrics:
             ["target", "label"],
             registry=registry,
         )
-        self.refusals = Counter(
+        self.failures = Counter(
             "rn_refused_requests_total",
-            "Requests that were refused, by status.",
+            "HTTP errors by status.",
             ["status"],
             registry=registry,
         )
-        self.queued = Gauge(
-            "rn_queue_images", "Images that wait for prediction.", registry=registry
-        )
+        self.queued = Gauge("rn_queue_images", "Images waiting for prediction.", registry=registry)
 
     def _add_adaptation(self, registry: CollectorRegistry) -> None:
         self.adapted = Counter(
@@ -56,7 +56,7 @@ class Metrics:
         )
         self.alarms = Counter(
             "rn_adapt_alarms_total",
-            "Batches of which under half was admitted.",
+            "Batches that were not admitted because most of them was unlike the past.",
             ["target"],
             registry=registry,
         )
@@ -77,7 +77,7 @@ class Metrics:
         )
         self.pending = Gauge(
             "rn_pending_images",
-            "Admitted images that are in no version yet.",
+            "Admitted images that are not yet part of a version.",
             ["target"],
             registry=registry,
         )

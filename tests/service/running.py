@@ -13,7 +13,7 @@ import uvicorn
 from bundle import Pixels
 from rn.commands.serve import listen
 from service.app import create_app
-from service.lifespan import Context
+from service.lifespan import Resources
 from service.settings import Settings
 from tests.service.pictures import NPY, npy
 
@@ -23,7 +23,7 @@ class Service:
     """A running service; ``context`` is what its routes share."""
 
     http: httpx.Client
-    context: Context
+    resources: Resources
     url: str
 
     def adapt(self, images: Pixels, key: str | None = None, status: int = 200) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def settings_for(bundle: Path, folder: Path, **changes: Any) -> Settings:
         "bundle": bundle,
         "ledger": f"sqlite:///{folder}/ledger.sqlite",
         "threads": 1,
-        "gate_margin": 1.0,
-        "gate_max_shift": 100.0,
+        "publication_margin": 1.0,
+        "publication_max_shift": 100.0,
     }
     return Settings(**{**given, **changes})
 
@@ -78,7 +78,7 @@ def serving(settings: Settings) -> Iterator[Service]:
     try:
         with httpx.Client(base_url=url, timeout=30) as http:
             assert http.get("/health/ready").status_code == 200
-            yield Service(http, app.state.context, url)
+            yield Service(http, app.state.resources, url)
     finally:
         server.should_exit = True
         thread.join()

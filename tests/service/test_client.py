@@ -44,7 +44,7 @@ def test_everything_that_it_can(bundle_path: Path, tmp_path: Path) -> None:
         (lambda c: c.predict([b"x"]), 422, "image 0 is not an image"),
         (lambda c: c.predict([FILES[0]], version=9), 404, "has no version 9"),
         (lambda c: c.predict([]), 400, "the body is empty"),
-        (lambda c: c.rollback(), 409, "nothing to go back to"),
+        (lambda c: c.rollback(), 409, "nothing to roll back to"),
         (lambda c: c.predict([Path("nowhere.png")]), None, "cannot read nowhere.png: No such file"),
     ],
 )

@@ -56,7 +56,7 @@ class Load:
 
 
 def test_killed_right_after_an_acknowledgement(bundle_path: Path, tmp_path: Path) -> None:
-    settings = {"RN_COMMIT_EVERY": "8", "RN_GATE_MARGIN": "1"}
+    settings = {"RN_COMMIT_EVERY": "8", "RN_PUBLICATION_MARGIN": "1"}
     with started(bundle_path, tmp_path, **settings) as process, client(process) as http:
         made = adapt(http, 1, 8)
         assert made["committed"]["status"] == "published"

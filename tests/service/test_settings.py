@@ -21,7 +21,7 @@ def test_every_setting_is_explained() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("port", 70000), ("max_images", 0), ("gate_margin", -0.1), ("timeout_seconds", 0)],
+    [("port", 70000), ("max_images", 0), ("publication_margin", -0.1), ("timeout_seconds", 0)],
 )
 def test_what_cannot_be(name: str, value: float) -> None:
     with pytest.raises(ValidationError, match=name):

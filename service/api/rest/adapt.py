@@ -1,39 +1,51 @@
 """POST /adapt."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 
 from bundle.preprocessing import Pixels
-from service.api.problems import (
-    BadRequest,
-    Conflict,
-    NotFound,
-    ServiceError,
-    TooLarge,
-    Unavailable,
-    Unprocessable,
-    UnsupportedMedia,
-    problem_responses,
-)
+from service.api.dependencies import ResourcesDep, TargetDep
+from service.api.problems import problem_responses
+from service.api.rest.answers import describe_outcome
 from service.api.rest.bodies import IMAGES_BODY
 from service.api.uploads import read_upload
-from service.lifespan import ContextDep, TargetDep
-from service.schemas import AdaptResult, Refusal
-from service.targets.target import Idempotency
+from service.errors import (
+    AdaptationFrozen,
+    ConcurrentChange,
+    InvalidContent,
+    KeyReused,
+    LedgerError,
+    MalformedRequest,
+    ServiceError,
+    TooLarge,
+    UnknownTarget,
+    UnsupportedContent,
+)
+from service.schemas import AdaptResult, ImageNotAdmitted
+from service.targets.idempotency import Idempotency
 
 router = APIRouter(tags=["adapt"])
 
 _ERRORS = problem_responses(
-    BadRequest, NotFound, Conflict, TooLarge, UnsupportedMedia, Unprocessable, Unavailable
+    MalformedRequest,
+    UnknownTarget,
+    AdaptationFrozen,
+    ConcurrentChange,
+    TooLarge,
+    UnsupportedContent,
+    InvalidContent,
+    KeyReused,
+    LedgerError,
 )
 
 
 @router.post("/adapt", responses=_ERRORS, openapi_extra=IMAGES_BODY)
 async def adapt(
     request: Request,
-    context: ContextDep,
+    resources: ResourcesDep,
     target: TargetDep,
     idempotency_key: Annotated[
         str | None,
@@ -46,32 +58,27 @@ async def adapt(
 ) -> AdaptResult:
     """Move the target statistics by a batch of unlabeled images.
 
-    Images that cannot be decoded are refused one by one; if none can, so is the request. What was
-    admitted is stored before the answer is given. A batch that completes a version waits for it.
+    Images that cannot be decoded are reported one by one; if none can be decoded, the request fails. What
+    was admitted is stored before the answer is sent. A batch that completes a version waits for it.
     """
-    preprocessing = context.bundle.manifest.preprocessing
-    upload = await read_upload(request, preprocessing, context.settings)
-    decoded = await context.decode(lambda: upload.decode(preprocessing, context.settings))
+    preprocessing = resources.bundle.manifest.preprocessing
+    upload = await read_upload(request, preprocessing, resources.settings)
+    decoded = await resources.decode(lambda: upload.decode(preprocessing, resources.settings))
     places = [i for i, image in enumerate(decoded) if not isinstance(image, ServiceError)]
     images = [image for image in decoded if not isinstance(image, ServiceError)]
-    refused = [
-        Refusal(index=i, reason=image.detail)
+    if not images:
+        raise next(image for image in decoded if isinstance(image, ServiceError))
+    unreadable = [
+        ImageNotAdmitted(index=i, reason=image.detail)
         for i, image in enumerate(decoded)
         if isinstance(image, ServiceError)
     ]
-    if not images:
-        raise next(image for image in decoded if isinstance(image, ServiceError))
-    idempotency = await context.decode(lambda: _idempotency(idempotency_key, images))
-    result = await context.write(lambda: target.adapt(images, idempotency))
-    result.received = len(decoded)
-    in_request = [
-        Refusal(index=places[refusal.index], reason=refusal.reason) for refusal in result.refused
-    ]
-    result.refused = sorted([*refused, *in_request], key=lambda refusal: refusal.index)
-    return result
+    idempotency = await resources.decode(lambda: _idempotency(idempotency_key, images))
+    outcome = await resources.write(lambda: target.adapt(images, idempotency))
+    return describe_outcome(target.name, outcome, places, unreadable)
 
 
-def _idempotency(key: str | None, images: list[Pixels]) -> Idempotency | None:
+def _idempotency(key: str | None, images: Sequence[Pixels]) -> Idempotency | None:
     if key is None:
         return None
     content = hashlib.sha256()

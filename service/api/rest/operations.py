@@ -3,25 +3,27 @@
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from service.api.problems import Unavailable, problem_responses
-from service.lifespan import Context, ContextDep
-from service.schemas import Health
+from service.api.dependencies import ResourcesDep
+from service.api.problems import problem_responses
+from service.errors import ShuttingDown
+from service.lifespan import Resources
+from service.schemas import Health, Liveness
 
 router = APIRouter(tags=["operations"])
 
 
 @router.get("/health/live")
-async def live() -> dict[str, str]:
-    """Whether the process answers at all."""
-    return {"status": "live"}
+async def live() -> Liveness:
+    """Report that the process answers."""
+    return Liveness()
 
 
-@router.get("/health/ready", responses=problem_responses(Unavailable))
-async def ready(context: ContextDep) -> Health:
-    """Whether requests are taken, by which version, on which provider."""
-    if context.draining:
-        raise Unavailable("the service is shutting down")
-    return _describe(context)
+@router.get("/health/ready", responses=problem_responses(ShuttingDown))
+async def ready(resources: ResourcesDep) -> Health:
+    """Report whether requests are accepted, and by which version and provider they are answered."""
+    if resources.draining:
+        raise ShuttingDown("the service is shutting down")
+    return _describe(resources)
 
 
 @router.get(
@@ -29,16 +31,16 @@ async def ready(context: ContextDep) -> Health:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus text format."}},
 )
-async def metrics(context: ContextDep) -> Response:
-    """Metrics in Prometheus' format."""
-    return Response(context.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(resources: ResourcesDep) -> Response:
+    """Metrics in the text format of Prometheus."""
+    return Response(resources.metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _describe(context: Context) -> Health:
+def _describe(resources: Resources) -> Health:
     return Health(
         status="ready",
-        model=context.bundle.manifest.name,
-        bundle=context.bundle.fingerprint,
-        serving=context.target.record.serving,
-        provider=context.target.provider,
+        model=resources.bundle.manifest.name,
+        bundle=resources.bundle.fingerprint,
+        serving=resources.target.record.serving,
+        provider=resources.target.provider,
     )

@@ -7,35 +7,42 @@ import numpy as np
 from fastapi import APIRouter, Query, Request
 
 from bundle.preprocessing import Pixels
-from service.api.problems import (
-    BadRequest,
-    ClientGone,
-    DeadlinePassed,
-    NotFound,
-    ServiceError,
-    TooLarge,
-    TooManyRequests,
-    Unavailable,
-    Unprocessable,
-    UnsupportedMedia,
-    problem_responses,
-)
+from service.api.dependencies import ResourcesDep, TargetDep
+from service.api.problems import problem_responses
 from service.api.rest.bodies import IMAGES_BODY
 from service.api.uploads import Upload, read_upload
-from service.inference.queue import Prediction
-from service.lifespan import Context, ContextDep, TargetDep
+from service.errors import (
+    ClientDisconnected,
+    DeadlinePassed,
+    InvalidContent,
+    LedgerError,
+    MalformedRequest,
+    MomentsDropped,
+    QueueFull,
+    ServiceError,
+    ShuttingDown,
+    TooLarge,
+    UnknownTarget,
+    UnknownVersion,
+    UnsupportedContent,
+)
+from service.inference.prediction import Prediction
+from service.lifespan import Resources
 from service.schemas import ImagePrediction, PredictResult
 
 router = APIRouter(tags=["predict"])
 
 _ERRORS = problem_responses(
-    BadRequest,
-    NotFound,
+    MalformedRequest,
+    UnknownTarget,
+    UnknownVersion,
+    MomentsDropped,
     TooLarge,
-    UnsupportedMedia,
-    Unprocessable,
-    TooManyRequests,
-    Unavailable,
+    UnsupportedContent,
+    InvalidContent,
+    QueueFull,
+    ShuttingDown,
+    LedgerError,
     DeadlinePassed,
 )
 
@@ -43,25 +50,26 @@ _ERRORS = problem_responses(
 @router.post("/predict", responses=_ERRORS, openapi_extra=IMAGES_BODY)
 async def predict(
     request: Request,
-    context: ContextDep,
+    resources: ResourcesDep,
     target: TargetDep,
     version: Annotated[
-        int | None, Query(ge=0, le=2**31 - 1, description="Default: the version that is served.")
+        int | None,
+        Query(ge=0, le=2**31 - 1, description="Version to use; default: the served one."),
     ] = None,
 ) -> PredictResult:
-    """Label one image or many, and say which version did."""
+    """Predict the class of one image or many, and name the version that did."""
     if version is not None:
-        await context.decode(lambda: target.version(version))
-    upload = await read_upload(request, context.bundle.manifest.preprocessing, context.settings)
-    pixels = await context.decode(lambda: _decode(upload, context))
-    prediction = await _wait(request, context, pixels, version)
-    with context.metrics.stage_seconds.labels("postprocess").time():
-        return _describe(context, target.name, prediction)
+        await resources.decode(lambda: target.queries.version(version))
+    upload = await read_upload(request, resources.bundle.manifest.preprocessing, resources.settings)
+    pixels = await resources.decode(lambda: _decode(upload, resources))
+    prediction = await _wait(request, resources, pixels, version)
+    with resources.metrics.stage_seconds.labels("postprocess").time():
+        return _describe(resources, target.name, prediction)
 
 
-def _decode(upload: Upload, context: Context) -> Pixels:
-    with context.metrics.stage_seconds.labels("preprocess").time():
-        images = upload.decode(context.bundle.manifest.preprocessing, context.settings)
+def _decode(upload: Upload, resources: Resources) -> Pixels:
+    with resources.metrics.stage_seconds.labels("preprocess").time():
+        images = upload.decode(resources.bundle.manifest.preprocessing, resources.settings)
     for image in images:
         if isinstance(image, ServiceError):
             raise image
@@ -69,36 +77,36 @@ def _decode(upload: Upload, context: Context) -> Pixels:
 
 
 async def _wait(
-    request: Request, context: Context, pixels: Pixels, version: int | None
+    request: Request, resources: Resources, pixels: Pixels, version: int | None
 ) -> Prediction:
-    timeout = context.settings.timeout_seconds
-    reply = asyncio.wrap_future(context.batcher.submit(pixels, version, timeout))
+    timeout = resources.settings.timeout_seconds
+    reply = asyncio.wrap_future(resources.queue.submit(pixels, version, timeout))
     gone = asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait((reply, gone), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if reply.done():
             return reply.result()
         if gone.done():
-            raise ClientGone("the client did not wait for the prediction")
+            raise ClientDisconnected("the client did not wait for the prediction")
         raise DeadlinePassed(f"no prediction within {timeout:g} s")
     finally:
-        # A reply that is cancelled drops its images from the queue.
+        # Cancelling a reply drops its images from the queue.
         reply.cancel()
         gone.cancel()
 
 
 async def _gone(request: Request) -> None:
-    """Returns when the client closes the connection; the request's body was read before."""
+    """Return when the client closes the connection; the request's body was read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-def _describe(context: Context, target: str, prediction: Prediction) -> PredictResult:
-    classes = context.bundle.manifest.classes
+def _describe(resources: Resources, target: str, prediction: Prediction) -> PredictResult:
+    classes = resources.bundle.manifest.classes
     predictions = []
     for row in prediction.probabilities:
         index = int(row.argmax())
-        context.metrics.predictions.labels(target, classes[index]).inc()
+        resources.metrics.predictions.labels(target, classes[index]).inc()
         predictions.append(
             ImagePrediction(
                 label=classes[index],
@@ -108,7 +116,7 @@ def _describe(context: Context, target: str, prediction: Prediction) -> PredictR
             )
         )
     return PredictResult(
-        model=context.bundle.manifest.name,
+        model=resources.bundle.manifest.name,
         target=target,
         version=prediction.version,
         predictions=predictions,

@@ -2,32 +2,54 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
 
-from service.api.problems import (
-    Conflict,
-    NotFound,
+from service.api.dependencies import ResourcesDep, TargetDep
+from service.api.problems import problem_responses
+from service.api.rest.answers import describe_target, describe_version
+from service.api.rest.paging import Limit
+from service.api.uploads import content_type, read_body
+from service.errors import (
+    ConcurrentChange,
+    InvalidContent,
+    LedgerError,
+    MomentsDropped,
+    NothingToRollBack,
     TooLarge,
-    Unavailable,
-    Unprocessable,
-    UnsupportedMedia,
-    problem_responses,
+    UnknownTarget,
+    UnknownVersion,
+    UnsupportedContent,
 )
-from service.api.uploads import read_body
-from service.lifespan import Context, ContextDep, TargetDep
+from service.ledger.records import Page
+from service.lifespan import Resources
 from service.schemas import RollbackRequest, TargetInfo, VersionInfo
-from service.targets.target import OnlineTarget, version_info
+from service.targets.target import OnlineTarget
 
 router = APIRouter(tags=["versions"])
 
-Number = Annotated[int, Path(ge=0, le=2**31 - 1, description="Number of the version.")]
+MAX_NUMBER = 2**31 - 1
+PAGE = 100
 
-_READ_ERRORS = problem_responses(NotFound, Unprocessable, Unavailable)
-_WRITE_ERRORS = problem_responses(NotFound, Conflict, Unprocessable, Unavailable)
-_ROLLBACK_ERRORS = {**_WRITE_ERRORS, **problem_responses(TooLarge, UnsupportedMedia)}
+Number = Annotated[int, Path(ge=0, le=MAX_NUMBER, description="Number of the version.")]
 
-# Read by hand, because FastAPI takes a body of any size into memory.
+_READ_ERRORS = problem_responses(UnknownTarget, UnknownVersion, InvalidContent, LedgerError)
+_WRITE_ERRORS = problem_responses(
+    UnknownTarget, UnknownVersion, ConcurrentChange, MomentsDropped, InvalidContent, LedgerError
+)
+_ROLLBACK_ERRORS = problem_responses(
+    UnknownTarget,
+    UnknownVersion,
+    ConcurrentChange,
+    MomentsDropped,
+    NothingToRollBack,
+    TooLarge,
+    UnsupportedContent,
+    InvalidContent,
+    LedgerError,
+)
+
+# Read by hand, because FastAPI reads a body of any size into memory.
 _ROLLBACK_BODY: dict[str, Any] = {
     "requestBody": {
         "content": {"application/json": {"schema": RollbackRequest.model_json_schema()}}
@@ -36,77 +58,83 @@ _ROLLBACK_BODY: dict[str, Any] = {
 
 
 @router.get("/versions", responses=_READ_ERRORS)
-async def list_versions(context: ContextDep, target: TargetDep) -> TargetInfo:
-    """All versions of the target, and which one is served."""
-    return await _describe(context, target)
+async def list_versions(
+    resources: ResourcesDep,
+    target: TargetDep,
+    limit: Limit = PAGE,
+    before: Annotated[
+        int | None, Query(ge=0, le=MAX_NUMBER, description="Only versions before this one.")
+    ] = None,
+) -> TargetInfo:
+    """Describe the target and its newest versions; `before` pages back."""
+    return await _describe(resources, target, Page(limit, before))
 
 
 @router.get("/versions/{number}", responses=_READ_ERRORS)
-async def get_version(context: ContextDep, target: TargetDep, number: Number) -> VersionInfo:
-    """One version."""
-    return version_info(await context.decode(lambda: target.version(number)))
+async def get_version(resources: ResourcesDep, target: TargetDep, number: Number) -> VersionInfo:
+    """Describe one version."""
+    record = await resources.decode(lambda: target.queries.version_record(number))
+    return describe_version(record)
 
 
 @router.post("/versions/{number}/promote", responses=_WRITE_ERRORS)
-async def promote(context: ContextDep, target: TargetDep, number: Number) -> TargetInfo:
-    """Serve a version, and adapt on from it."""
-    await context.write(lambda: target.promote(number))
-    return await _describe(context, target)
+async def promote(resources: ResourcesDep, target: TargetDep, number: Number) -> TargetInfo:
+    """Serve a version, and let adaptation continue from it."""
+    await resources.write(lambda: target.promote(number))
+    return await _describe(resources, target)
 
 
 @router.post("/rollback", responses=_ROLLBACK_ERRORS, openapi_extra=_ROLLBACK_BODY)
-async def rollback(request: Request, context: ContextDep, target: TargetDep) -> TargetInfo:
+async def rollback(request: Request, resources: ResourcesDep, target: TargetDep) -> TargetInfo:
     """Serve an earlier version again, by default the parent of the served one.
 
-    Its predictions come back exactly, and so does the state from which adaptation goes on.
+    Its predictions come back exactly, and so does the state from which adaptation continues.
     """
-    number = _parse_rollback(request, await read_body(request, context.settings.max_body_bytes))
-    await context.write(lambda: target.rollback(number))
-    return await _describe(context, target)
+    number = _parse_rollback(request, await read_body(request, resources.settings.max_body_bytes))
+    await resources.write(lambda: target.rollback(number))
+    return await _describe(resources, target)
 
 
 @router.post("/reset", responses=_WRITE_ERRORS)
-async def reset(context: ContextDep, target: TargetDep) -> TargetInfo:
+async def reset(resources: ResourcesDep, target: TargetDep) -> TargetInfo:
     """Serve version 0, the exported one, and forget what was observed since."""
-    await context.write(target.reset)
-    return await _describe(context, target)
+    await resources.write(target.reset)
+    return await _describe(resources, target)
 
 
 @router.post("/freeze", responses=_WRITE_ERRORS)
-async def freeze(context: ContextDep, target: TargetDep) -> TargetInfo:
-    """Switch adaptation off; predictions go on."""
-    await context.write(lambda: target.freeze(True))
-    return await _describe(context, target)
+async def freeze(resources: ResourcesDep, target: TargetDep) -> TargetInfo:
+    """Switch adaptation off; predictions continue."""
+    await resources.write(lambda: target.freeze(True))
+    return await _describe(resources, target)
 
 
 @router.post("/unfreeze", responses=_WRITE_ERRORS)
-async def unfreeze(context: ContextDep, target: TargetDep) -> TargetInfo:
+async def unfreeze(resources: ResourcesDep, target: TargetDep) -> TargetInfo:
     """Switch adaptation on again."""
-    await context.write(lambda: target.freeze(False))
-    return await _describe(context, target)
+    await resources.write(lambda: target.freeze(False))
+    return await _describe(resources, target)
 
 
 def _parse_rollback(request: Request, body: bytes) -> int | None:
     if not body:
         return None
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type(request)
     if kind != "application/json":
-        raise UnsupportedMedia(f"content type {kind or '(none)'} is not read here; send JSON")
+        raise UnsupportedContent(f"unsupported content type {kind or '(none)'}; send JSON")
     try:
         return RollbackRequest.model_validate_json(body).version
     except ValidationError as error:
         first = error.errors()[0]
         place = " ".join(["body", *map(str, first["loc"])])
-        raise Unprocessable(f"{place}: {first['msg']}") from error
+        raise InvalidContent(f"{place}: {first['msg']}") from error
 
 
-async def _describe(context: Context, target: OnlineTarget) -> TargetInfo:
-    versions = await context.decode(target.versions)
-    record = target.record
-    return TargetInfo(
-        target=target.name,
-        serving=record.serving,
-        frozen=record.frozen,
-        pending=record.state.pending,
-        versions=[version_info(version) for version in versions],
-    )
+async def _describe(
+    resources: Resources, target: OnlineTarget, page: Page | None = None
+) -> TargetInfo:
+    wanted = page or Page(PAGE)
+    versions = await resources.decode(lambda: target.queries.versions(wanted))
+    # Version 0 is the first of all.
+    earlier = versions[0].number if versions and versions[0].number > 0 else None
+    return describe_target(target.record, versions, earlier)

@@ -22,6 +22,7 @@ OPERATIONS = {
     ("POST", "/predict"),
     ("POST", "/adapt"),
     ("GET", "/versions"),
+    ("GET", "/events"),
     ("GET", "/versions/{number}"),
     ("POST", "/versions/{number}/promote"),
     ("POST", "/rollback"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service.api.decoding import FORMATS, decode_image
-from service.api.problems import ServiceError, TooLarge, Unprocessable
+from service.errors import InvalidContent, ServiceError, TooLarge
 from tests.contracts import SMALL
 from tests.service.pictures import huge_png, noise, png
 
@@ -53,13 +53,13 @@ def test_the_number_of_pixels_is_checked_before_they_are_decoded() -> None:
 
 def test_the_setting_decides_what_is_too_large() -> None:
     # Beyond what Pillow calls a bomb; only the start of the file is there, so it is found damaged.
-    with pytest.raises(Unprocessable, match="damaged or incomplete"):
+    with pytest.raises(InvalidContent, match="damaged or incomplete"):
         decode_image(huge_png(14_000)[:60], CONTRACT, 10**9, "image")
 
 
 def test_other_formats_are_refused_although_pillow_reads_them() -> None:
     for form in ("PPM", "ICO", "TGA"):
-        with pytest.raises(Unprocessable, match="is not an image in a format that is read here"):
+        with pytest.raises(InvalidContent, match="is not an image in a supported format"):
             decode_image(png(IMAGE, form), CONTRACT, 10**6, "image")
 
 

@@ -107,14 +107,18 @@ PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\
 
 BAD: dict[str, tuple[int, dict[str, Any], str]] = {
     "nothing": (400, body(b""), "the body is empty"),
-    "not an image": (422, body(b"hello"), "image 0 is not an image in a format that is read"),
-    "a format that is not read": (422, body(b"%PDF-1.7 and so on"), "not an image in a format"),
+    "not an image": (422, body(b"hello"), "image 0 is not an image in a supported format"),
+    "a format that is not read": (
+        422,
+        body(b"%PDF-1.7 and so on"),
+        "not an image in a supported format",
+    ),
     "cut JPEG": (422, body(CUT_JPEG, "image/jpeg"), "image 0 is damaged or incomplete"),
     "cut PNG": (422, body(FILES[0][:-30]), "image 0 is damaged or incomplete"),
     "huge PNG": (413, body(huge_png(30_000)), "30000 x 30000 = 900,000,000 pixels"),
     "huger PNG": (413, body(huge_png(2**31 - 1)), "at most 25,000,000 are accepted"),
-    "text": (415, body(b"hello", "text/plain"), "content type text/plain is not read here"),
-    "no type": (415, body(FILES[0], None), "content type (none) is not read here"),
+    "text": (415, body(b"hello", "text/plain"), "unsupported content type text/plain"),
+    "no type": (415, body(FILES[0], None), "unsupported content type (none)"),
     "too many bytes": (413, body(TOO_MUCH), "larger than the 33,554,432 bytes"),
     "too many bytes in chunks": (413, body(chunked(TOO_MUCH)), "larger than the 33,554,432 bytes"),
     "too large a form": (413, form(PART + TOO_MUCH), "larger than the 33,554,432 bytes"),

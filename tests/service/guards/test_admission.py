@@ -10,13 +10,13 @@ from bundle.manifest import InputProfile
 from service.guards.admission import (
     MAX_REMEMBERED,
     Admission,
-    AdmissionRules,
+    AdmissionOptions,
     Features,
-    Verdict,
     digest,
 )
+from service.vocabulary import Verdict
 
-RULES = AdmissionRules(window=128, threshold=8.0, change_images=32)
+OPTIONS = AdmissionOptions(window=128, threshold=8.0, change_images=32)
 INPUT_PROFILE = InputProfile(features=("a", "b"), median=(0.5, 0.1), spread=(0.05, 0.02))
 _numbers = itertools.count()
 
@@ -65,13 +65,13 @@ def feed(admission: Admission, batch: tuple[list[Pixels], Features]) -> tuple[li
 
 
 def settled(profile: InputProfile | None = None) -> Admission:
-    admission = Admission(RULES, profile)
+    admission = Admission(OPTIONS, profile)
     feed(admission, Stream(0.5, seed=100).take(64))
     return admission
 
 
 def test_duplicates_count_once_within_a_batch_and_later() -> None:
-    admission = Admission(RULES, None)
+    admission = Admission(OPTIONS, None)
     (one, two), features = images(2), np.zeros((3, 2))
     assert admission.judge([one, two, one], features) == ["admitted", "admitted", "duplicate"]
     admission.remember([one], features[:1])
@@ -86,29 +86,32 @@ def test_judging_remembers_nothing() -> None:
 
 
 def test_everything_finite_is_normal_at_first() -> None:
-    admission = Admission(RULES, None)
+    admission = Admission(OPTIONS, None)
     features = np.array([[0.0, 1e6], [np.nan, 0.0], [np.inf, 0.0], [-5.0, 3.0]])
     assert admission.judge(images(4), features) == ["admitted", "outlier", "outlier", "admitted"]
 
 
 def test_the_input_profile_says_what_is_normal_at_first() -> None:
-    admission = Admission(RULES, INPUT_PROFILE)
-    reach = RULES.threshold * 1.4826 * 0.05
+    admission = Admission(OPTIONS, INPUT_PROFILE)
+    reach = OPTIONS.threshold * 1.4826 * 0.05
     features = np.array([[0.5 + 0.99 * reach, 0.1], [0.5 + 1.01 * reach, 0.1], [np.nan, 0.1]])
     assert admission.judge(images(3), features) == ["admitted", "outlier", "outlier"]
 
 
 def test_admitted_images_say_later_what_is_normal() -> None:
-    admission = Admission(RULES, INPUT_PROFILE)
+    admission = Admission(OPTIONS, INPUT_PROFILE)
     admission.remember(*Stream(3.0).take(32))
     verdicts = admission.judge(images(2), np.array([[3.0, 3.0], [0.5, 0.1]]))
     assert verdicts == ["admitted", "outlier"]
 
 
 def test_images_that_are_all_alike_do_not_make_others_outliers() -> None:
-    admission = Admission(RULES, None)
+    admission = Admission(OPTIONS, None)
     admission.remember(images(40), np.full((40, 2), 0.5))
-    near, far = [0.5 + 0.99 * RULES.threshold * 0.01] * 2, [0.5 + 1.01 * RULES.threshold * 0.01] * 2
+    near, far = (
+        [0.5 + 0.99 * OPTIONS.threshold * 0.01] * 2,
+        [0.5 + 1.01 * OPTIONS.threshold * 0.01] * 2,
+    )
     assert admission.judge(images(2), np.array([near, far])) == ["admitted", "outlier"]
 
 
@@ -122,7 +125,7 @@ def test_junk_is_kept_out_while_normal_images_go_on(share: float) -> None:
         far = np.abs(features).max(axis=1) > 5
         assert [verdict == "outlier" for verdict in verdicts] == far.tolist()
         assert not changed
-    assert admission.held == 2 * RULES.change_images
+    assert admission.held == 2 * OPTIONS.change_images
 
 
 def test_a_change_of_domain_is_let_in_once_it_is_certain() -> None:
@@ -133,8 +136,8 @@ def test_a_change_of_domain_is_let_in_once_it_is_certain() -> None:
         verdicts, changed = feed(admission, batch)
         assert set(verdicts) == {"outlier"}
         changes.append(changed)
-        assert len(changes) * 10 <= 2 * RULES.change_images + 10
-    assert 10 * (len(changes) - 1) >= RULES.change_images
+        assert len(changes) * 10 <= 2 * OPTIONS.change_images + 10
+    assert 10 * (len(changes) - 1) >= OPTIONS.change_images
     assert admission.held == 0
     assert all(digest(image) in admission.digests for image in batch[0])
     assert set(feed(admission, other.take(10))[0]) == {"admitted"}
@@ -142,7 +145,7 @@ def test_a_change_of_domain_is_let_in_once_it_is_certain() -> None:
 
 
 def test_the_whole_new_domain_is_given_back() -> None:
-    admission, other = Admission(RULES, None), Stream(20.0)
+    admission, other = Admission(OPTIONS, None), Stream(20.0)
     first, second = other.take(31), other.take(1)
     verdicts: list[Verdict] = ["outlier"] * 31
     assert admission.hold(*first, verdicts) is None
@@ -172,7 +175,7 @@ def test_junk_that_does_not_agree_is_no_domain() -> None:
         batch = mixed(Stream(20.0, seed=number).take(6), junk(4, seed=number))
         verdicts, changed = feed(admission, batch)
         assert set(verdicts) == {"outlier"} and not changed
-    assert admission.held == 2 * RULES.change_images
+    assert admission.held == 2 * OPTIONS.change_images
 
 
 def test_one_image_again_and_again_is_no_domain() -> None:
@@ -184,10 +187,10 @@ def test_one_image_again_and_again_is_no_domain() -> None:
 
 
 def test_only_the_last_images_are_remembered() -> None:
-    admission = Admission(RULES, None)
+    admission = Admission(OPTIONS, None)
     many = images(MAX_REMEMBERED + 10)
     admission.remember(many, np.zeros((len(many), 2)))
-    assert len(admission.features) == RULES.window
+    assert len(admission.features) == OPTIONS.window
     assert len(admission.digests) == MAX_REMEMBERED
     assert digest(many[9]) not in admission.digests and digest(many[10]) in admission.digests
 
@@ -195,9 +198,9 @@ def test_only_the_last_images_are_remembered() -> None:
 @given(st.integers(0, 200), st.booleans())
 def test_what_is_stored_comes_back(count: int, calibrated: bool) -> None:
     profile = INPUT_PROFILE if calibrated else None
-    admission = Admission(RULES, profile)
+    admission = Admission(OPTIONS, profile)
     admission.remember(*Stream(0.5).take(count))
-    restored = Admission(RULES, None)
+    restored = Admission(OPTIONS, None)
     restored.restore(admission.to_bytes(), INPUT_PROFILE)
     assert restored.input_profile == profile
     assert list(restored.digests) == list(admission.digests)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from bundle import Pixels
-from service.api.problems import DeadlinePassed, TooManyRequests, Unavailable
-from service.inference.queue import Batcher, Prediction
+from service.errors import DeadlinePassed, QueueFull, ShuttingDown
+from service.inference.prediction import Prediction
+from service.inference.queue import PredictionQueue
 from service.monitoring.metrics import Metrics
 
 LONG = 60.0
@@ -57,8 +58,8 @@ def values(reply: Future[Prediction]) -> list[float]:
 @contextmanager
 def batcher(
     runner: Runner, max_batch: int = 8, max_queue: int = 16, metrics: Metrics | None = None
-) -> Iterator[Batcher]:
-    made = Batcher(runner, metrics or Metrics(), max_batch, max_queue)
+) -> Iterator[PredictionQueue]:
+    made = PredictionQueue(runner, metrics or Metrics(), max_batch, max_queue)
     try:
         yield made
     finally:
@@ -67,7 +68,7 @@ def batcher(
 
 
 @contextmanager
-def busy(runner: Runner, max_batch: int = 8, max_queue: int = 16) -> Iterator[Batcher]:
+def busy(runner: Runner, max_batch: int = 8, max_queue: int = 16) -> Iterator[PredictionQueue]:
     """A batcher whose runner is in the middle of a batch, so that what comes has to wait."""
     with batcher(runner, max_batch, max_queue) as made:
         made.submit(images(0), None, LONG)
@@ -123,9 +124,9 @@ def test_a_full_queue_refuses() -> None:
     runner = Runner()
     with busy(runner, max_queue=4) as queue:
         replies = [queue.submit(images(1, 2, 3), None, LONG), queue.submit(images(4), None, LONG)]
-        with pytest.raises(TooManyRequests, match="4 images are waiting already") as refused:
+        with pytest.raises(QueueFull, match="4 images are waiting already") as refused:
             queue.submit(images(5), None, LONG)
-        assert refused.value.headers == {"Retry-After": "1"}
+        assert refused.value.retry_after == 1
         runner.let_go(2)
         wait(replies, LONG)
 
@@ -134,7 +135,7 @@ def test_a_request_larger_than_the_queue_is_let_in_alone() -> None:
     runner = Runner()
     with busy(runner, max_batch=8, max_queue=2) as queue:
         reply = queue.submit(images(1, 2, 3), None, LONG)
-        with pytest.raises(TooManyRequests):
+        with pytest.raises(QueueFull):
             queue.submit(images(4), None, LONG)
         runner.let_go(2)
         assert values(reply) == [1, 2, 3]
@@ -194,7 +195,7 @@ def test_images_that_do_not_fit_together_do_not_stop_the_runner() -> None:
 
 def test_close_answers_what_is_queued_and_takes_nothing_more() -> None:
     runner = Runner()
-    queue = Batcher(runner, Metrics(), 2, 16)
+    queue = PredictionQueue(runner, Metrics(), 2, 16)
     replies = [queue.submit(images(n), None, LONG) for n in range(5)]
     runner.wait_for_run()
     closing = threading.Thread(target=queue.close)
@@ -203,7 +204,7 @@ def test_close_answers_what_is_queued_and_takes_nothing_more() -> None:
     closing.join(LONG)
     assert not closing.is_alive()
     assert [values(reply) for reply in replies] == [[0], [1], [2], [3], [4]]
-    with pytest.raises(Unavailable):
+    with pytest.raises(ShuttingDown):
         queue.submit(images(1), None, LONG)
 
 

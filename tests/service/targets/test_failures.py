@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.api.problems import Conflict
-from service.ledger.ledger import LedgerError
-from service.targets.target import Idempotency, OnlineTarget
+from service.errors import ConcurrentChange, LedgerError
+from service.targets.idempotency import Idempotency
+from service.targets.target import OnlineTarget
 from tests.service.online_targets import target_of
 from tests.service.pictures import flat, noise
 from tests.service.running import serving, settings_for
@@ -46,8 +46,8 @@ def memory(target: OnlineTarget) -> tuple[Any, ...]:
         record.state.count,
         record.state.pending,
         record.admission,
-        target._intake._admission.to_bytes(),
-        target.models.predict(None, SEEN).probabilities.tobytes(),
+        target._estimator.admission_snapshot(),
+        target.served.predict(None, SEEN).probabilities.tobytes(),
     )
 
 
@@ -85,16 +85,16 @@ def test_a_version_that_cannot_be_recorded_does_not_undo_the_batch(
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     with target_of(bundle_path, tmp_path, commit_every=8) as target:
-        says = target.models.predict(None, SEEN).probabilities.tobytes()
+        says = target.served.predict(None, SEEN).probabilities.tobytes()
         with refusing(tmp_path, "versions"):
             result = target.adapt(list(noise(8, 1)), Idempotency("key", "hash"))
-        assert (result.admitted, result.pending, result.committed) == (8, 8, None)
-        assert target.models.predict(None, SEEN).probabilities.tobytes() == says
+        assert (result.admitted, result.pending, result.made) == (8, 8, None)
+        assert target.served.predict(None, SEEN).probabilities.tobytes() == says
         assert target.adapt(list(noise(8, 1)), Idempotency("key", "hash")) == result
         following = target.adapt(list(noise(1, 2)))
-        assert following.committed is not None
+        assert following.made is not None
         assert (following.pending, following.serving) == (0, 1)
-        assert target.version(1).state.count == 64 + 9
+        assert target.queries.version(1).state.count == 64 + 9
 
 
 def test_a_session_that_cannot_be_built_does_not_undo_the_batch(
@@ -108,7 +108,7 @@ def test_a_session_that_cannot_be_built_does_not_undo_the_batch(
             patch.setattr(target._builder, "build", broken)
             assert target.adapt(list(noise(8, 1))).pending == 8
         assert target.adapt(list(noise(1, 2))).serving == 1
-        metric = target._metrics.registry.get_sample_value
+        metric = target._report._metrics.registry.get_sample_value
         assert metric("rn_versions_total", {"target": "default", "status": "failed"}) == 1
 
 
@@ -118,7 +118,7 @@ def test_two_processes_do_not_overwrite_each_other(bundle_path: Path, tmp_path: 
         target_of(bundle_path, tmp_path, commit_every=8) as other,
     ):
         one.adapt(list(noise(8, 1)))
-        with pytest.raises(Conflict, match="changed by another process; try again"):
+        with pytest.raises(ConcurrentChange, match="changed by another process; try again"):
             other.adapt(list(noise(4, 2)))
         # It has caught up, so that trying again works, and goes on from what the first one left.
         assert memory(other) == memory(one)

@@ -9,9 +9,10 @@ from bundle import Bundle, Pixels, load_bundle
 from bundle.files import MANIFEST
 from bundle.moments import FlatMoments
 from bundle.runtime import make_session
-from service.api.problems import Conflict, NotFound, Unprocessable
-from service.ledger.records import Version
-from service.targets.target import Idempotency, OnlineTarget
+from service.errors import AdaptationFrozen, KeyReused, NothingToRollBack, UnknownVersion
+from service.ledger.records import Page, Version, VersionRecord
+from service.targets.idempotency import Idempotency
+from service.targets.target import OnlineTarget
 from tests.bundle.tampering import copy_of, write_manifest
 from tests.service.online_targets import target_of
 from tests.service.pictures import flat, noise
@@ -21,7 +22,11 @@ SEEN = noise(5, seed=50)
 
 def predict(target: OnlineTarget, version: int | None = None) -> bytes:
     """What a version says, bit for bit."""
-    return target.models.predict(version, SEEN).probabilities.tobytes()
+    return target.served.predict(version, SEEN).probabilities.tobytes()
+
+
+def every_version(target: OnlineTarget) -> list[VersionRecord]:
+    return target.queries.versions(Page(1000))
 
 
 def observe(bundle: Bundle, images: Pixels, prior: FlatMoments, count: float) -> FlatMoments:
@@ -98,15 +103,19 @@ def test_first_site_sees_the_moments_of_all_images(bundle_path: Path, tmp_path: 
 def test_commit_comes_with_the_image_that_completes_it(bundle_path: Path, tmp_path: Path) -> None:
     with target_of(bundle_path, tmp_path, commit_every=10) as target:
         first = target.adapt(list(noise(9, 1)))
-        assert (first.pending, first.committed, first.serving) == (9, None, 0)
+        assert (first.pending, first.made, first.serving) == (9, None, 0)
         second = target.adapt(list(noise(1, 2)))
-        assert second.committed is not None
-        assert (second.pending, second.committed.number, second.serving) == (0, 1, 1)
+        assert second.made is not None
+        assert (second.pending, second.made.number, second.serving) == (0, 1, 1)
         third = target.adapt(list(noise(25, 3)))
-        assert third.committed is not None
-        assert (third.pending, third.committed.number, third.serving) == (0, 2, 2)
-        version = target.version(2)
-        assert (version.parent, version.status, version.reason) == (1, "published", None)
+        assert third.made is not None
+        assert (third.pending, third.made.number, third.serving) == (0, 2, 2)
+        version = target.queries.version(2)
+        assert (version.record.parent, version.record.status, version.record.reason) == (
+            1,
+            "published",
+            None,
+        )
         assert version.state.moments.to_bytes() == target.record.state.moments.to_bytes()
         assert version.state.count == 64 + 35
 
@@ -120,18 +129,18 @@ def test_versions_never_change(bundle_path: Path, tmp_path: Path) -> None:
             target.adapt(list(noise(8, seed=number)))
             assert target.record.serving == number
             predictions[number] = predict(target)
-        fingerprints = {v.number: v.fingerprint for v in target.versions()}
+        fingerprints = {v.number: v.fingerprint for v in every_version(target)}
         # More than are kept built, so some are built again.
         assert {n: predict(target, n) for n in predictions} == predictions
     assert len(set(predictions.values())) == 8
     with target_of(bundle_path, tmp_path, commit_every=8) as target:
         assert predict(target) == predictions[7]
         assert {n: predict(target, n) for n in predictions} == predictions
-        assert {v.number: v.fingerprint for v in target.versions()} == fingerprints
+        assert {v.number: v.fingerprint for v in every_version(target)} == fingerprints
         target.rollback(3)
         assert predict(target) == predictions[3]
         target.adapt(list(noise(8, seed=99)))
-        assert (target.record.serving, target.version(8).parent) == (8, 3)
+        assert (target.record.serving, target.queries.version_record(8).parent) == (8, 3)
         assert {n: predict(target, n) for n in predictions} == predictions
 
 
@@ -140,7 +149,7 @@ def test_version_0_predicts_what_was_exported(bundle_path: Path, tmp_path: Path)
     exported = make_session(bundle.predict, bundle.predict_arrays, threads=1)
     (logits,) = exported.run(["logits"], {"image": SEEN})
     with target_of(bundle_path, tmp_path) as target:
-        found = target.models.predict(None, SEEN)
+        found = target.served.predict(None, SEEN)
     assert found.version == 0
     np.testing.assert_array_equal(found.probabilities.argmax(1), logits.argmax(1))
     ratio = found.probabilities[:, 0] / found.probabilities[:, 1]
@@ -150,28 +159,28 @@ def test_version_0_predicts_what_was_exported(bundle_path: Path, tmp_path: Path)
 def test_a_rejected_candidate_leaves_everything_as_it_was_served(
     bundle_path: Path, tmp_path: Path
 ) -> None:
-    with target_of(bundle_path, tmp_path, commit_every=16, gate_max_shift=1e-6) as target:
+    with target_of(bundle_path, tmp_path, commit_every=16, publication_max_shift=1e-6) as target:
         before, says = target.record, predict(target)
         result = target.adapt(list(noise(16)))
-        assert result.committed is not None
-        assert (result.committed.status, result.serving, result.pending) == ("rejected", 0, 0)
-        assert result.committed.reason is not None
-        assert "means moved by" in result.committed.reason
+        assert result.made is not None
+        assert (result.made.status, result.serving, result.pending) == ("rejected", 0, 0)
+        assert result.made.reason is not None
+        assert "means moved by" in result.made.reason
         after = target.record
         assert after.state.moments.to_bytes() == before.state.moments.to_bytes()
         assert (after.state.count, after.admission) == (before.state.count, before.admission)
         assert predict(target) == says
         # What was rejected is not remembered, so the images may come again.
         again = target.adapt(list(noise(16)))
-        assert (again.admitted, again.committed and again.committed.number) == (16, 2)
-        assert [v.parent for v in target.versions()] == [None, 0, 0]
+        assert (again.admitted, again.made and again.made.number) == (16, 2)
+        assert [v.parent for v in every_version(target)] == [None, 0, 0]
 
 
 def test_refusals_have_their_place_and_reason(bundle_path: Path, tmp_path: Path) -> None:
     good, odd = noise(4), flat(1)
     with target_of(bundle_path, tmp_path) as target:
         result = target.adapt([good[0], odd[0], good[1], good[0], good[2], good[3]])
-    found = [(refusal.index, refusal.reason) for refusal in result.refused]
+    found = [(refusal.index, refusal.reason) for refusal in result.not_admitted]
     assert found == [
         (1, "unlike the images admitted before"),
         (3, "duplicate of an image that was admitted before"),
@@ -180,14 +189,14 @@ def test_refusals_have_their_place_and_reason(bundle_path: Path, tmp_path: Path)
     assert (result.pending, result.alarm) == (4, None)
 
 
-def test_a_batch_that_is_mostly_unlike_is_refused_with_an_alarm(
+def test_a_batch_that_is_mostly_unlike_is_not_admitted_with_an_alarm(
     bundle_path: Path, tmp_path: Path
 ) -> None:
     with target_of(bundle_path, tmp_path) as target:
         before = target.record.state.moments.to_bytes()
         result = target.adapt([*noise(3), *flat(9)])
         assert result.admitted == 0 and result.alarm is not None
-        assert len(result.refused) == 12
+        assert len(result.not_admitted) == 12
         assert target.record.state.moments.to_bytes() == before
         # The good ones of it were not counted, so they are no duplicates.
         assert target.adapt(list(noise(3))).admitted == 3
@@ -200,7 +209,7 @@ def test_a_new_domain_is_reached(bundle_path: Path, tmp_path: Path) -> None:
         changed = [result.new_domain for result in results].index(True)
         assert [r.admitted for r in results[:changed]] == [0] * changed
         assert results[changed].admitted == 8 * (changed + 1)
-        assert results[changed].refused == []
+        assert results[changed].not_admitted == ()
         assert [r.admitted for r in results[changed + 1 :]] == [8] * (10 - changed)
         assert target.record.serving > 0
         first = load_bundle(bundle_path).manifest.sites[0].slice
@@ -218,11 +227,11 @@ def test_a_replayed_key_gives_the_same_answer_and_counts_once(
     with target_of(bundle_path, tmp_path, commit_every=10) as target:
         first = target.adapt(list(noise(4, 1)), Idempotency("one", "hash one"))
         second = target.adapt(list(noise(8, 2)), Idempotency("two", "hash two"))
-        assert second.committed is not None
+        assert second.made is not None
         state = target.record
         assert target.adapt(list(noise(4, 1)), Idempotency("one", "hash one")) == first
         assert target.adapt(list(noise(8, 2)), Idempotency("two", "hash two")) == second
-        with pytest.raises(Unprocessable, match="used for another request"):
+        with pytest.raises(KeyReused, match="used for another request"):
             target.adapt(list(noise(4, 3)), Idempotency("one", "hash three"))
         assert target.record is state
     with target_of(bundle_path, tmp_path) as target:
@@ -239,14 +248,14 @@ def test_what_a_rollback_took_back_can_be_posted_again(bundle_path: Path, tmp_pa
         assert (posted.admitted, posted.serving) == (8, 2)
         target.promote(1)
         repeated = target.adapt(images, again)
-        assert (repeated.admitted, len(repeated.refused), repeated.serving) == (0, 8, 1)
+        assert (repeated.admitted, len(repeated.not_admitted), repeated.serving) == (0, 8, 1)
 
 
 def test_frozen_means_frozen(bundle_path: Path, tmp_path: Path) -> None:
     with target_of(bundle_path, tmp_path) as target:
         target.adapt(list(noise(4)))
         target.freeze(True)
-        with pytest.raises(Conflict, match="frozen"):
+        with pytest.raises(AdaptationFrozen, match="frozen"):
             target.adapt(list(noise(4, 2)))
     with target_of(bundle_path, tmp_path, commit_every=2) as target:
         assert (target.record.frozen, target.record.serving) == (True, 0)
@@ -267,13 +276,13 @@ def test_promote_rollback_reset(bundle_path: Path, tmp_path: Path) -> None:
         ]
         for move, number in moves:
             move()
-            assert (target.record.serving, target.models.served.version) == (number, number)
-            version = target.version(number)
+            assert (target.record.serving, target.served.served.version) == (number, number)
+            version = target.queries.version(number)
             assert target.record.state.moments.to_bytes() == version.state.moments.to_bytes()
             assert (target.record.state.count, target.record.state.pending) == (64 + 8 * number, 0)
-        with pytest.raises(Conflict, match="nothing to go back to"):
+        with pytest.raises(NothingToRollBack, match="nothing to roll back to"):
             target.rollback(None)
-        with pytest.raises(NotFound, match="no version 17"):
+        with pytest.raises(UnknownVersion, match="no version 17"):
             target.promote(17)
         # After a reset the same images may come again.
         assert target.adapt(list(noise(4, 1))).admitted == 4
@@ -287,7 +296,7 @@ def test_a_process_that_starts_commits_what_is_due(bundle_path: Path, tmp_path: 
         assert (target.record.serving, target.record.state.pending) == (0, 20)
     with target_of(bundle_path, tmp_path, commit_every=20) as target:
         assert (target.record.serving, target.record.state.pending) == (1, 0)
-        assert target.version(1).state.moments.to_bytes() == due.moments.to_bytes()
+        assert target.queries.version(1).state.moments.to_bytes() == due.moments.to_bytes()
     assert stored(bundle_path, tmp_path)[0] == due.moments.to_bytes()
 
 
@@ -298,7 +307,7 @@ def test_another_bundle_has_a_state_of_its_own(bundle_path: Path, tmp_path: Path
     with target_of(bundle_path, tmp_path, commit_every=8) as target:
         target.adapt(list(noise(8)))
     with target_of(other, tmp_path) as target:
-        assert (target.record.serving, len(target.versions())) == (0, 1)
+        assert (target.record.serving, len(every_version(target))) == (0, 1)
     with target_of(bundle_path, tmp_path) as target:
         assert target.record.serving == 1
 

@@ -31,7 +31,7 @@ def test_health(service: Service, bundle_path: Path) -> None:
 
 
 def test_readiness_ends_when_the_service_drains(service: Service) -> None:
-    service.context.draining = True
+    service.resources.draining = True
     answer = service.http.get("/health/ready")
     assert (answer.status_code, answer.json()["detail"]) == (503, "the service is shutting down")
     assert service.http.get("/health/live").status_code == 200

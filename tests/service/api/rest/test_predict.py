@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bundle import Pixels
-from service.inference.queue import Prediction
+from service.inference.prediction import Prediction
 from tests.service.pictures import NPY, noise, npy
 from tests.service.running import Service, serving, settings_for
 
@@ -29,8 +29,8 @@ class Gate:
     def __init__(self, service: Service) -> None:
         self.runs: list[int] = []
         self._opened = threading.Event()
-        self._run = service.context.batcher._run
-        service.context.batcher._run = self._held
+        self._run = service.resources.queue._run
+        service.resources.queue._run = self._held
         self._service = service
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
@@ -40,7 +40,7 @@ class Gate:
             self._service.http.get("/health/live")
 
     def metric(self, name: str, **labels: str) -> float:
-        return self._service.context.metrics.registry.get_sample_value(name, labels) or 0.0
+        return self._service.resources.metrics.registry.get_sample_value(name, labels) or 0.0
 
     def open(self) -> None:
         self._opened.set()
@@ -90,7 +90,7 @@ def test_a_full_queue_is_told_and_when_to_come_again(bundle_path: Path, tmp_path
         refused = service.http.post("/predict", content=npy(noise(1)), headers=NPY)
         assert refused.status_code == 429
         assert refused.headers["Retry-After"] == "1"
-        assert refused.json()["detail"] == "2 images are waiting already; at most 2 may"
+        assert refused.json()["detail"] == "2 images are waiting already; the maximum is 2"
         gate.open()
         assert len(first.result(LONG)["predictions"]) == 1
         assert len(second.result(LONG)["predictions"]) == 2
@@ -121,7 +121,7 @@ def test_images_of_a_client_that_has_gone_are_dropped(bundle_path: Path, tmp_pat
 
 @pytest.mark.parametrize("path", ["/predict", "/adapt"])
 def test_a_client_that_goes_while_it_sends_is_no_failure(path: str, shared: Service) -> None:
-    refused = shared.context.metrics.refusals.labels("499")._value
+    refused = shared.resources.metrics.failures.labels("499")._value
     before = refused.get()
     with raw(shared, npy(noise(5)), path, missing=10):
         pass
@@ -153,12 +153,12 @@ def test_a_failure_is_told_without_its_details(bundle_path: Path, tmp_path: Path
         def broken(*_: object) -> Prediction:
             raise RuntimeError("secret")
 
-        run, service.context.batcher._run = service.context.batcher._run, broken
+        run, service.resources.queue._run = service.resources.queue._run, broken
         answer = service.http.post("/predict", content=npy(noise(1)), headers=NPY)
         assert (answer.status_code, answer.headers["content-type"]) == (
             500,
             "application/problem+json",
         )
-        assert answer.json()["detail"] == "the service failed; its log says why"
-        service.context.batcher._run = run
+        assert answer.json()["detail"] == "internal error; see the service log"
+        service.resources.queue._run = run
         assert np.isclose(service.predict(noise(1))["predictions"][0]["probability"], 0.5, atol=0.5)

@@ -35,10 +35,41 @@ def test_going_back_and_forth(service: Service) -> None:
     assert service.post("/versions/2/promote")["serving"] == 2
     assert service.post("/rollback")["serving"] == 1
     assert service.post("/rollback", json={"version": None})["serving"] == 0
-    assert "nothing to go back to" in service.post("/rollback", 409)["detail"]
+    assert "nothing to roll back to" in service.post("/rollback", 409)["detail"]
     assert service.post("/rollback", json={"version": 2})["serving"] == 2
     assert service.post("/reset")["serving"] == 0
     assert service.predict(noise(1))["version"] == 0
+
+
+def test_versions_come_in_pages(service: Service) -> None:
+    newest = service.http.get("/versions?limit=2").json()
+    assert [v["number"] for v in newest["versions"]] == [1, 2]
+    assert newest["earlier"] == 1
+    oldest = service.http.get(f"/versions?limit=2&before={newest['earlier']}").json()
+    assert [v["number"] for v in oldest["versions"]] == [0]
+    assert oldest["earlier"] is None
+    assert service.versions()["earlier"] is None
+
+
+def test_a_version_without_moments_is_named(bundle_path: Path, tmp_path: Path) -> None:
+    settings = settings_for(bundle_path, tmp_path, commit_every=4, keep_versions=1)
+    with serving(settings) as service:
+        for seed in range(1, 5):
+            service.adapt(noise(4, seed))
+        assert [v["kept"] for v in service.versions()["versions"]] == [
+            True,
+            False,
+            False,
+            True,
+            True,
+        ]
+        for answer in (
+            service.post("/versions/2/promote", 409),
+            service.post("/rollback", 409, json={"version": 1}),
+            service.predict(noise(1), version=2, status=409),
+        ):
+            assert "are no longer kept" in answer["detail"]
+        assert service.post("/rollback")["serving"] == 3
 
 
 @pytest.mark.parametrize(
@@ -55,7 +86,7 @@ def test_going_back_and_forth(service: Service) -> None:
         ("POST", "/rollback", {"json": {"version": False}}, 422, "body version: Input should be"),
         ("POST", "/rollback", {"json": {"number": 1}}, 422, "body number: Extra inputs"),
         ("POST", "/rollback", {"json": [1]}, 422, "body: Input should be"),
-        ("POST", "/rollback", {"content": b"{"}, 415, "content type (none) is not read here"),
+        ("POST", "/rollback", {"content": b"{"}, 415, "unsupported content type (none)"),
         (
             "POST",
             "/rollback",

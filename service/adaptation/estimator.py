@@ -8,88 +8,83 @@ import numpy as np
 
 from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
-from service.adaptation.observer import Observed, Observer
+from service.adaptation.observer import Observation, Observer
+from service.adaptation.outcome import BatchOutcome, NotAdmitted
 from service.adaptation.state import OnlineState
-from service.guards.admission import Admission, AdmissionRules, Features
-from service.schemas import Refusal, describe_verdict
+from service.guards.admission import Admission, AdmissionOptions, Features
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Taken:
-    """What became of a batch.
-
-    Attributes:
-        images: those that moved the state; ones held earlier may be among them.
-        refused: those of the batch that did not.
-        state: after the batch.
-        admission: what has to be kept of what was admitted.
-        held: outliers that are kept in memory.
-        alarm: why the whole batch was refused, if it was.
-        new_domain: whether held images were let in as a new domain.
-    """
-
-    images: Sequence[Pixels]
-    refused: list[Refusal]
-    state: OnlineState
-    admission: bytes
-    held: int
-    alarm: str | None
-    new_domain: bool
+REASONS = {
+    "duplicate": "duplicate of an image that was admitted before",
+    "outlier": "unlike the images admitted before",
+    "batch": "most of its batch is unlike the images admitted before",
+}
 
 
 @dataclass(frozen=True)
 class _Admitted:
+    """The images that move the state, and what is to be said of the others."""
+
     images: Sequence[Pixels]
     features: Features
-    refused: list[Refusal]
+    not_admitted: list[NotAdmitted]
     alarm: str | None = None
     new_domain: bool = False
 
 
-class Intake:
-    """Takes batches of one target; remembers what it admitted, and nothing else.
+class MomentEstimator:
+    """Estimates the target moments from batches; remembers what it admitted, and nothing else.
 
     Args:
-        name: of the target, for the log.
-        bundle: what is adapted.
+        target: name of the target, for the log.
+        bundle: the bundle that is adapted.
+        settings: thresholds and counts.
+
+    Attributes:
+        first_state: state of version 0.
+        first_admission: admission snapshot of version 0.
     """
 
-    def __init__(self, name: str, bundle: Bundle, settings: Settings) -> None:
-        self._name = name
+    def __init__(self, target: str, bundle: Bundle, settings: Settings) -> None:
+        self._target = target
         self._max_count = settings.max_count
         self._observer = Observer(bundle, settings)
         base = bundle.manifest.target
         self._prior_count = settings.prior_count or base.prior_count
-        # What is normal for source images says nothing of target ones.
+        # A profile of source images does not say what is normal for target images.
         self._input_profile = bundle.manifest.input_profile if base.origin == "target" else None
-        self._rules = AdmissionRules(
+        options = AdmissionOptions(
             settings.admission_window, settings.admission_threshold, settings.change_images
         )
-        self._admission = Admission(self._rules, self._input_profile)
+        self._admission = Admission(options, self._input_profile)
         self.first_state = OnlineState(bundle.target, self._prior_count)
         self.first_admission = self._admission.to_bytes()
 
     def restore(self, admission: bytes) -> None:
-        """Remember what was admitted up to then, and forget what came after."""
+        """Return to an admission snapshot, and forget what was admitted or held since."""
         self._admission.restore(admission, self._input_profile)
 
-    def take(self, images: Sequence[Pixels], state: OnlineState) -> Taken:
-        """Admit what belongs, and merge it into the state.
+    def admission_snapshot(self) -> bytes:
+        """What admission remembers now, as :meth:`restore` reads it."""
+        return self._admission.to_bytes()
+
+    def merge_batch(self, images: Sequence[Pixels], state: OnlineState) -> BatchOutcome:
+        """Admit the images that belong to the target, and merge them into its state.
 
         Args:
-            images: at least one.
-            state: before the batch.
+            images: one image or more, each ``(H, W, C)`` uint8.
+            state: state before the batch.
         """
         observed = self._observer.observe_all(images, state)
         admitted = self._admit(images, np.concatenate([part.features for part in observed]))
         merged = self._merge(images, observed, admitted, state)
         self._admission.remember(admitted.images, admitted.features)
-        return Taken(
+        return BatchOutcome(
+            received=len(images),
             images=admitted.images,
-            refused=admitted.refused,
+            not_admitted=admitted.not_admitted,
             state=merged,
             admission=self._admission.to_bytes(),
             held=self._admission.held,
@@ -105,32 +100,34 @@ class Intake:
         alarm = None
         if released is None and outliers > len(chosen):
             alarm = f"{outliers} of {len(images)} images are unlike the images admitted before"
-            logger.warning("target %s: batch refused: %s", self._name, alarm)
+            logger.warning("target %s: batch not admitted: %s", self._target, alarm)
             chosen = []
         kept = set(chosen)
-        refused = [
-            Refusal(index=index, reason=describe_verdict(verdict))
+        not_admitted = [
+            NotAdmitted(index, REASONS["batch" if verdict == "admitted" else verdict])
             for index, verdict in enumerate(verdicts)
             if index not in kept and not (released is not None and verdict == "outlier")
         ]
         admitted_images, admitted_features = [images[i] for i in chosen], features[chosen]
         if released is not None:
             logger.warning(
-                "target %s: %d held images are a new domain", self._name, len(released[0])
+                "target %s: %d held images are a new domain", self._target, len(released[0])
             )
             admitted_images = [*admitted_images, *released[0]]
             admitted_features = np.concatenate([admitted_features, released[1]])
-        return _Admitted(admitted_images, admitted_features, refused, alarm, released is not None)
+        return _Admitted(
+            admitted_images, admitted_features, not_admitted, alarm, released is not None
+        )
 
     def _merge(
         self,
         images: Sequence[Pixels],
-        observed: Sequence[Observed],
+        observed: Sequence[Observation],
         admitted: _Admitted,
         state: OnlineState,
     ) -> OnlineState:
         if admitted.new_domain:
-            # The past speaks of another domain now; it may not outweigh the new one.
+            # The moments of the past describe another domain; they must not outweigh the new one.
             state = state.limited(self._prior_count)
         elif len(observed) == 1 and len(admitted.images) == len(images):
             return state.merge(observed[0].moments, len(images), self._max_count)

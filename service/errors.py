@@ -1,0 +1,89 @@
+"""What can go wrong, in words; how each error is reported over HTTP is up to ``service.api``."""
+
+
+class ServiceError(Exception):
+    """An error that a client can be told about in one clear line.
+
+    Attributes:
+        detail: the line.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class MalformedRequest(ServiceError):
+    """The request is incomplete or not well-formed."""
+
+
+class UnsupportedContent(ServiceError):
+    """The content type is not supported."""
+
+
+class TooLarge(ServiceError):
+    """More bytes, pixels or images than allowed."""
+
+
+class InvalidContent(ServiceError):
+    """The content is not what its type says, or a value is not allowed."""
+
+
+class ClientDisconnected(ServiceError):
+    """The client closed the connection; nobody reads this."""
+
+
+class UnknownTarget(ServiceError):
+    """No target has this name."""
+
+
+class UnknownVersion(ServiceError):
+    """The target has no version with this number."""
+
+
+class MomentsDropped(ServiceError):
+    """The record of the version is kept, but its moments are not, so it cannot be run."""
+
+
+class NothingToRollBack(ServiceError):
+    """The served version has no parent."""
+
+
+class AdaptationFrozen(ServiceError):
+    """Adaptation is switched off."""
+
+
+class ConcurrentChange(ServiceError):
+    """Another process changed the target in the meantime."""
+
+
+class KeyReused(ServiceError):
+    """The idempotency key was used for another request."""
+
+
+class QueueFull(ServiceError):
+    """Too many images are waiting for prediction.
+
+    Attributes:
+        retry_after: seconds after which to try again.
+    """
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class DeadlinePassed(ServiceError):
+    """The prediction was not ready in time."""
+
+
+class ShuttingDown(ServiceError):
+    """The service is shutting down."""
+
+
+class LedgerError(ServiceError):
+    """The ledger cannot be opened or used."""
+
+
+class LedgerConflict(LedgerError):
+    """Another process changed the target since it was read."""

@@ -1,0 +1,81 @@
+"""Opens the database of the ledger, with its tables as this program needs them."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy.event
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from bundle.text import describe_error
+from service.errors import LedgerError
+from service.ledger.schema import prepare
+
+# How the transactions of a connection begin; SQLite only.
+BEGIN = "begin"
+READING, WRITING = "DEFERRED", "IMMEDIATE"
+
+
+def open_database(url: str) -> Engine:
+    """Connect to a database, making its directory and tables, or migrating them, where needed.
+
+    Args:
+        url: database URL as SQLAlchemy takes it.
+
+    Raises:
+        LedgerError: if it cannot be opened, or a later version of this program wrote it.
+    """
+    parsed = _parse(url)
+    try:
+        _make_directory(parsed)
+        engine = create_engine(parsed)
+    except (SQLAlchemyError, ImportError, OSError) as error:
+        raise _cannot_open(parsed, error) from error
+    if parsed.get_backend_name() == "sqlite":
+        sqlalchemy.event.listen(engine, "connect", _set_pragmas)
+        sqlalchemy.event.listen(engine, "begin", _begin)
+    try:
+        prepare(engine.execution_options(**{BEGIN: WRITING}))
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise _cannot_open(parsed, error) from error
+    except LedgerError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _cannot_open(url: URL, error: Exception) -> LedgerError:
+    return LedgerError(f"cannot open the ledger {url}: {describe_error(error, first_line=True)}")
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError as error:  # the text may hold a password
+        raise LedgerError("the URL of the ledger is not one that SQLAlchemy can read") from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise LedgerError("the ledger must be a file: in memory it would not outlast the service")
+    return parsed
+
+
+def _make_directory(url: URL) -> None:
+    if url.get_backend_name() == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _set_pragmas(connection: Any, _: Any) -> None:
+    # Python's driver begins transactions late and not before DDL; here they begin with `_begin`.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # FULL, because an acknowledged batch must survive a power cut, not only a crash of the process.
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A writer that began as a reader could fail with SQLITE_BUSY however long it is ready to wait.
+    mode = connection.get_execution_options().get(BEGIN, READING)
+    connection.exec_driver_sql(f"BEGIN {mode}")

@@ -1,0 +1,1 @@
+"""Migrations of the ledger, by Alembic; a new one goes into ``versions``."""

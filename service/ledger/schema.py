@@ -1,0 +1,80 @@
+"""Brings the tables of a ledger to the schema that this program uses."""
+
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, text
+
+from service.errors import LedgerError
+from service.ledger.tables import Base, MetaRow
+
+# The newest migration, and the schema version that it leaves.
+HEAD = "0002"
+SCHEMA = 2
+# What programs without migrations wrote.
+FIRST = "0001"
+REVISIONS = ("0001", "0002")
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def prepare(engine: Engine) -> None:
+    """Make the tables of an empty database, or migrate those of an earlier program, in one transaction.
+
+    Raises:
+        LedgerError: if a later version of this program wrote them; nothing is changed then.
+        SQLAlchemyError: if the database cannot be used.
+    """
+    with engine.connect() as connection:
+        if _revision(connection) == HEAD:
+            return
+    with engine.begin() as connection:
+        # Read again: another process may have been faster, and now it is locked out.
+        revision = _revision(connection)
+        if revision is None:
+            _create(connection)
+        elif revision != HEAD:
+            _migrate(connection, revision)
+
+
+def _revision(connection: Connection) -> str | None:
+    """The migration that the tables are at; None if there are no tables."""
+    inspector = sqlalchemy.inspect(connection)
+    if inspector.has_table("alembic_version"):
+        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        if found not in REVISIONS:
+            raise LedgerError(
+                f"the ledger has schema {found}, from a later version of this program, which uses {HEAD}"
+            )
+        return str(found)
+    if not inspector.has_table(MetaRow.__tablename__):
+        return None
+    version = connection.scalar(sqlalchemy.select(MetaRow.schema_version))
+    if version != 1:
+        raise LedgerError(f"the ledger has schema version {version}; this program uses {SCHEMA}")
+    return FIRST
+
+
+def _create(connection: Connection) -> None:
+    Base.metadata.create_all(connection)
+    connection.execute(sqlalchemy.insert(MetaRow).values(schema_version=SCHEMA))
+    # As Alembic makes it.
+    connection.execute(
+        text(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+            " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+        )
+    )
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+
+
+def _migrate(connection: Connection, revision: str) -> None:
+    # Imported here, because few starts of the service need it.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    if revision == FIRST:
+        command.stamp(config, FIRST)
+    command.upgrade(config, "head")

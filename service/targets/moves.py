@@ -1,0 +1,66 @@
+"""Moves of the label ``serving`` by hand: promote, roll back, reset."""
+
+from service.adaptation.estimator import MomentEstimator
+from service.errors import NothingToRollBack
+from service.ledger.changes import LabelMoved, MoveKind
+from service.ledger.records import Version
+from service.targets.candidate import CandidateMaker
+from service.targets.queries import Queries
+from service.targets.recorder import Recorder
+from service.targets.served import ServedVersions
+
+
+class LabelMover:
+    """Serves another version, and lets adaptation continue from it.
+
+    Later versions stay in the ledger. Idempotency keys are forgotten: what they acknowledged may not be
+    part of the state any more, and what is part of it is recognized as a duplicate.
+
+    Args:
+        recorder: record of the target.
+        queries: reads versions.
+        served: sessions of the target.
+        estimator: returns to what the version had admitted.
+        candidates: forgets the images that came after the version.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        queries: Queries,
+        served: ServedVersions,
+        estimator: MomentEstimator,
+        candidates: CandidateMaker,
+    ) -> None:
+        self._recorder = recorder
+        self._queries = queries
+        self._served = served
+        self._estimator = estimator
+        self._candidates = candidates
+
+    def move(self, number: int, kind: MoveKind) -> Version:
+        """Serve a version.
+
+        Raises:
+            UnknownVersion: if there is no such version.
+            MomentsDropped: if only its record is kept.
+        """
+        version = self._queries.version(number)
+        session = self._served.get(number)
+        previous = self._recorder.target.serving
+        self._recorder.append(LabelMoved(version, previous, kind))
+        self._estimator.restore(version.admission)
+        self._candidates.forget()
+        self._served.serve(session)
+        return version
+
+    def parent_of_served(self) -> int:
+        """Number of the parent of the served version.
+
+        Raises:
+            NothingToRollBack: if it has none.
+        """
+        parent = self._queries.version_record(self._recorder.target.serving).parent
+        if parent is None:
+            raise NothingToRollBack("version 0 is served; there is nothing to roll back to")
+        return parent
