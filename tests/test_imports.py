@@ -50,6 +50,17 @@ ORDERS: Mapping[str, Order] = {
         "backbones data objectives",
         "digits layers",
     ),
+    "service": (
+        "app client",
+        "api",
+        "lifespan",
+        "targets",
+        "ledger",
+        "adaptation",
+        "guards inference",
+        "monitoring schemas settings",
+        "errors vocabulary",
+    ),
     "rn_model.layers": (
         "conversion diagnostics domain_split population_moments",
         "reciprocal_norm rivals",

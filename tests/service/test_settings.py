@@ -32,3 +32,12 @@ def test_threads() -> None:
     assert Settings(bundle=Path("x"), threads=3).effective_threads == 3
     assert Settings(bundle=Path("x")).effective_threads == available_processors()
     assert 1 <= available_processors() <= len(os.sched_getaffinity(0))
+
+
+def test_earlier_names_of_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RN_GATE_MARGIN", "0.5")
+    monkeypatch.setenv("RN_GATE_MAX_SHIFT", "7")
+    settings = Settings(bundle=Path("x"))
+    assert (settings.publication_margin, settings.publication_max_shift) == (0.5, 7)
+    monkeypatch.setenv("RN_PUBLICATION_MARGIN", "0.25")
+    assert Settings(bundle=Path("x")).publication_margin == 0.25
