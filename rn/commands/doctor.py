@@ -9,7 +9,7 @@ import typer
 
 from bundle.errors import BundleError
 from bundle.extras import install_command
-from rn.options.common import Device
+from service.vocabulary import Device
 
 if TYPE_CHECKING:
     import onnx

@@ -10,8 +10,8 @@ import typer
 
 from bundle.errors import BundleError
 from rn.failing import fail, one_line
-from rn.options.common import Device
 from rn.termination import exit_cleanly
+from service.vocabulary import Device
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

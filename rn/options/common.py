@@ -1,13 +1,10 @@
 """Options that several commands share."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 LOCAL = "http://127.0.0.1:8000"
-
-# The same as the service's, which is not importable without ONNX Runtime.
-Device = Literal["cpu", "cuda"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Settings = Annotated[

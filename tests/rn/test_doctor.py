@@ -1,8 +1,5 @@
 from pathlib import Path
-from typing import get_args
 
-from rn.options import common
-from service.inference import device
 from tests.rn.calling import rn
 
 
@@ -17,7 +14,3 @@ def test_a_bundle_that_cannot_be_read_fails(tmp_path: Path) -> None:
     result = rn("doctor", "--bundle", tmp_path)
     assert result.exit_code == 1
     assert f"FAIL bundle {tmp_path}: cannot read manifest.json" in result.stdout
-
-
-def test_devices_are_those_of_the_service() -> None:
-    assert get_args(common.Device) == get_args(device.Device)
