@@ -1,4 +1,4 @@
-"""Normalizations against each other on digits: ``python -m bench.claim --data FOLDER --out runs/claim``."""
+"""Compares normalizations on digits: ``python -m bench.claim --data FOLDER --out runs/claim``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from rn_model.compare.findings.tables import TextTable, as_rich, percent, print_
 from rn_model.compare.grid_file import load_grid
 from rn_model.training.errors import Interrupted
 
-# Target accuracies in percent as published for the same protocols, by other networks and trainings.
+# Published target accuracies in percent for the same protocols, with other networks and training.
 PUBLISHED: dict[str, dict[str, float]] = {
     "mnist-usps-p1": {"source only": 75.2, "DANN": 77.1, "CoGAN": 91.2, "ADDA": 89.4},
     "usps-mnist-p1": {"source only": 57.1, "DANN": 73.0, "CoGAN": 89.1, "ADDA": 90.1},
@@ -44,7 +44,7 @@ _OBJECTIVE = "cdan+e"
 
 
 def published_table() -> TextTable:
-    """What papers report, beside which ours stands."""
+    """The accuracies that papers report, for comparison with ours."""
     names = list(dict.fromkeys(name for found in PUBLISHED.values() for name in found))
     rows = [
         (name, *(f"{found[name]:.1f}" if name in found else "-" for found in PUBLISHED.values()))
@@ -54,7 +54,7 @@ def published_table() -> TextTable:
 
 
 def claim_lines(grid: GridConfig, findings: Sequence[Finding]) -> list[str]:
-    """Each claim with the numbers that it stands or falls with."""
+    """Each claim with the numbers that support or refute it."""
     tasks = [task.name for task in grid.tasks]
     lines = [_against_published(grid, findings, task) for task in PUBLISHED if task in tasks]
     rivals = [entry.name for entry in grid.normalizations if entry.name != _METHOD]
@@ -87,7 +87,7 @@ def _against_rival(grid: GridConfig, findings: Sequence[Finding], name: str) -> 
     claim = f"with {_OBJECTIVE}, mean of all tasks, RN is better than {name}"
     found = difference(grid, findings, _METHOD, name, _OBJECTIVE)
     if found is None or found.size == 1:
-        return f"not measured: {claim}: it takes two seeds"
+        return f"not measured: {claim}: at least two seeds are needed"
     numbers = f"{100 * found.mean:+.2f} points, standard error {100 * found.error:.2f}"
     return f"{_verdict(found.mean > 2 * found.error)}: {claim}: {numbers}, {found.size} seeds"
 
@@ -110,7 +110,7 @@ def measure(
     only: str,
     console: Console,
 ) -> tuple[GridConfig, list[Finding]]:
-    """Train what is missing of a grid and print its tables."""
+    """Train the missing runs of a grid and print its tables."""
     grid, base = load_grid(name)
     grid = grid.model_copy(update={"seeds": tuple(range(seeds))})
     try:
@@ -120,7 +120,7 @@ def measure(
         console.print(f"{error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
     except (Interrupted, KeyboardInterrupt) as error:
-        console.print(f"{error}; the same command goes on", markup=False, soft_wrap=True)
+        console.print(f"{error}; the same command resumes", markup=False, soft_wrap=True)
         raise typer.Exit(130) from error
     findings, tables = summarize(grid, out)
     print_tables(tables, console)
@@ -130,16 +130,17 @@ def measure(
 def main(
     data: Annotated[Path, typer.Option(help="Folder with MNIST.npz and USPS.npz.")],
     grid_name: Annotated[
-        str, typer.Option("--grid", help="claim, or claim-full: the full sets, wider, more steps.")
+        str,
+        typer.Option("--grid", help="claim, or claim-full: full sets, wider network, more steps."),
     ] = "claim",
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the runs; default runs/ and the grid's name.")
+        Path | None, typer.Option(help="Folder of the runs. Default: runs/GRID.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at once.")] = 2,
-    seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 5,
-    only: Annotated[str, typer.Option(help="Part of the path of the runs to train.")] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="Number of parallel runs.")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds.")] = 5,
+    only: Annotated[str, typer.Option(help="Train only runs whose path contains this text.")] = "",
 ) -> None:
-    """Train the grid, resuming where it stopped, and say which claims hold."""
+    """Train the grid, resuming an interrupted one, and report which claims hold."""
     console = Console(width=160)
     folder = out or Path("runs") / grid_name
     grid, findings = measure(

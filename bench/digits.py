@@ -1,4 +1,4 @@
-"""Printed to handwritten digits over several seeds: ``python -m bench.digits --seeds 5``."""
+"""Trains the built-in example with several seeds: ``python -m bench.digits --seeds 5``."""
 
 import statistics
 import tempfile
@@ -17,10 +17,10 @@ RECIPE = "printed-digits"
 
 
 def main(
-    seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
 ) -> None:
-    """Run the recipe of the example for seeds 0, 1, ... and print means and standard deviations."""
+    """Train the example with seeds 0, 1, ... and print means and standard deviations."""
     console = Console(width=120, highlight=False)
     torch.set_num_threads(threads)
     before: list[float] = []
@@ -45,13 +45,13 @@ def main(
     console.print(f"source accuracy: {_summary(source)}")
     console.print(f"seconds of a run with {threads} thread(s): {_summary(seconds)}")
     console.print(
-        "Target accuracy is on the images that were adapted to; their labels only report it."
+        "Target accuracy is measured on the images adapted to; their labels are used only to report it."
     )
 
 
 def _summary(values: Sequence[float]) -> str:
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.1f} +- {deviation:.1f}, least {min(values):.1f}"
+    return f"{statistics.mean(values):.1f} +- {deviation:.1f}, minimum {min(values):.1f}"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""What a folded network costs at run time: ``python -m bench.latency --network resnet18``.
+"""Measures the latency of a folded network: ``python -m bench.latency --network resnet18``.
 
-Three graphs take their turns in one process, so that whatever else the machine does meets all alike:
+Three graphs run in turn in one process, so that other load on the machine affects all alike:
 
 - folded: ``predict.onnx`` of the bundle, as the service runs it;
 - bare: the same network exported without any normalization layer, its convolutions with a bias;
-- BatchNorm: the network as it was before conversion, its BatchNorm nodes left to ONNX Runtime, which
-  folds them itself when it builds the session.
+- BatchNorm: the network before conversion; ONNX Runtime folds its BatchNorm nodes when it builds the
+  session.
 
-Printed is the ratio of folded to each other one: the median over rounds of paired runs, and the interval
+Prints the ratio of folded to each of the others: the median over rounds of paired runs, and the interval
 that holds 95 % of the medians of resampled rounds.
 """
 
@@ -43,9 +43,9 @@ FOLDED, BARE, PLAIN = "folded", "bare", "BatchNorm"
 
 
 def without_norms(network: nn.Module) -> nn.Module:
-    """The network with its BatchNorm layers gone, and a bias in every convolution before one.
+    """The network without its BatchNorm layers, and with a bias in every convolution.
 
-    An activation that a BatchNorm layer of timm brings along stays.
+    Activations that are part of a BatchNorm layer of timm are kept.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.bias is None:
@@ -61,10 +61,10 @@ def without_norms(network: nn.Module) -> nn.Module:
 
 
 def to_onnx(network: nn.Module, size: int, path: Path, *, optimize: bool) -> Path:
-    """Write a network with the pixel scaling before it, batch dimension free.
+    """Write a network, preceded by the pixel scaling, with a free batch dimension.
 
     Args:
-        optimize: whether the tracer may fold BatchNorm itself; else only constants are folded.
+        optimize: whether the tracer may fold BatchNorm itself; otherwise only constants are folded.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of its own internals
@@ -80,7 +80,7 @@ def to_onnx(network: nn.Module, size: int, path: Path, *, optimize: bool) -> Pat
             verbose=False,
         )
     if not optimize:
-        # Biases that are computed from constants would keep ONNX Runtime from folding BatchNorm.
+        # ONNX Runtime would not fold BatchNorm after biases that are computed from constants.
         model = ir.load(path)
         InlinePass()(model)
         fold_constants(model)
@@ -90,12 +90,12 @@ def to_onnx(network: nn.Module, size: int, path: Path, *, optimize: bool) -> Pat
 
 
 def count_norms(path: Path) -> int:
-    """BatchNormalization nodes in a graph."""
+    """Number of BatchNormalization nodes in a graph."""
     return sum(node.op_type == "BatchNormalization" for node in onnx.load(path).graph.node)
 
 
 def preprocessing(size: int) -> Preprocessing:
-    """That of ImageNet's networks."""
+    """The preprocessing of ImageNet networks."""
     return Preprocessing(
         mode="RGB", height=size, width=size, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
     )
@@ -115,7 +115,7 @@ def sessions(name: str, size: int, folder: Path, threads: int) -> dict[str, ort.
     probe.optimized_model_filepath = str(folder / "optimized.onnx")
     ort.InferenceSession(plain, probe, providers=["CPUExecutionProvider"])
     print(
-        f"{name}: {count_norms(plain)} BatchNormalization nodes are left to ONNX Runtime, which leaves"
+        f"{name}: {count_norms(plain)} BatchNormalization nodes, of which ONNX Runtime keeps"
         f" {count_norms(folder / 'optimized.onnx')}"
     )
     bare = to_onnx(without_norms(copy.deepcopy(network)), size, folder / "bare.onnx", optimize=True)
@@ -134,7 +134,7 @@ def sessions(name: str, size: int, folder: Path, threads: int) -> dict[str, ort.
 def measure(
     found: Mapping[str, ort.InferenceSession], image: NDArray[np.uint8], rounds: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Seconds of each run, ``(rounds,)``; the order turns from round to round."""
+    """Seconds of each run, ``(rounds,)``; the order rotates from round to round."""
     names = list(found)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for number in range(-3, rounds):
@@ -148,7 +148,7 @@ def measure(
 
 
 def interval(ratios: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Median, and the interval of 95 % of the medians of resampled rounds."""
+    """Median, and the interval that holds 95 % of the medians of resampled rounds."""
     generator = np.random.default_rng(0)
     drawn = generator.choice(ratios, (2000, len(ratios)))
     low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
@@ -157,8 +157,8 @@ def interval(ratios: NDArray[np.float64]) -> tuple[float, float, float]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="What a folded network costs at run time.")
-    parser.add_argument("--network", default="resnet18", help="name of a model of timm")
+    parser = argparse.ArgumentParser(description="Measure the latency of a folded network.")
+    parser.add_argument("--network", default="resnet18", help="name of a timm model")
     parser.add_argument("--size", type=int, default=224, help="height and width of the images")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=100)

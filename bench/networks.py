@@ -1,12 +1,12 @@
-"""Networks that are measured: of timm, with random weights and random statistics."""
+"""Networks to measure: timm models with random weights and random statistics."""
 
 import torch
 from torch import nn
 
 
 def make_network(name: str, classes: int) -> nn.Module:
-    """A network of timm with random weights, float ``(N, 3, H, W)`` to logits ``(N, classes)``."""
-    # Where torchvision has no binary for this torch, it can be imported only if these are declared.
+    """A timm model with random weights, from float ``(N, 3, H, W)`` to logits ``(N, classes)``."""
+    # Without a binary for this torch, torchvision can be imported only if these are declared.
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for operator in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, operator):
@@ -21,7 +21,7 @@ def make_network(name: str, classes: int) -> nn.Module:
 
 @torch.no_grad()
 def randomize_statistics(model: nn.Module, seed: int = 0) -> None:
-    """Give every BatchNorm the statistics and parameters of no other network, near 0 and 1."""
+    """Give every BatchNorm random statistics and parameters near 0 and 1."""
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -1,8 +1,8 @@
-"""From new target moments to a session that serves them: ``python -m bench.refold --network resnet50``.
+"""Measures how long a new version takes: ``python -m bench.refold --network resnet50``.
 
-The parts of a commit on one thread, each the median of several: compensation (``compensate.onnx``), folding
-into the weights, the new session, and its first prediction. Beside the milliseconds that this machine's
-processor takes stands each part's ratio to a prediction of one image in the same process.
+Prints the steps of making a version on one thread, each the median of several repeats: compensation
+(``compensate.onnx``), folding into the weights, the new session, and its first prediction; in milliseconds
+of processor time, and relative to a prediction of one image in the same process.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from rn_model import convert_normalization
 
 
 def make_bundle(name: str, size: int, folder: Path) -> Bundle:
-    """A network of timm with random weights, converted and exported."""
+    """A timm model with random weights, converted and exported."""
     torch.manual_seed(0)
     network = make_network(name, CLASSES).eval()
     randomize_statistics(network)
@@ -38,7 +38,7 @@ def make_bundle(name: str, size: int, folder: Path) -> Bundle:
 
 
 def timed(seconds: list[float], work: Callable[[], Any]) -> Any:
-    """Do the work and note how long it took."""
+    """Do the work and append its processor time in seconds."""
     begin = time.process_time()
     found = work()
     seconds.append(time.process_time() - begin)
@@ -46,7 +46,7 @@ def timed(seconds: list[float], work: Callable[[], Any]) -> Any:
 
 
 def measure(bundle: Bundle, size: int, repeats: int) -> dict[str, list[float]]:
-    """Seconds of every part, each time with other moments; the first time is left out."""
+    """Seconds of every step, with new moments each time; the first time is omitted."""
     refolder = Refolder(bundle)
     generator = np.random.default_rng(0)
     image = generator.integers(0, 256, (1, size, size, 3), dtype=np.uint8)
@@ -69,8 +69,10 @@ def measure(bundle: Bundle, size: int, repeats: int) -> dict[str, list[float]]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="What a commit of new moments costs.")
-    parser.add_argument("--network", default="resnet50", help="name of a model of timm")
+    parser = argparse.ArgumentParser(
+        description="Measure the time to make a version from new moments."
+    )
+    parser.add_argument("--network", default="resnet50", help="name of a timm model")
     parser.add_argument("--size", type=int, default=224, help="height and width of the images")
     parser.add_argument("--repeats", type=int, default=15)
     given = parser.parse_args()
@@ -84,9 +86,9 @@ def main() -> None:
             f"{name:<17} {1000 * middle:7.1f} ms ({1000 * low:.1f} to {1000 * high:.1f}),"
             f" {middle / prediction:.2f} of a prediction"
         )
-    commit = sum(statistics.median(parts[name]) for name in ("compensate", "fold", "session"))
+    total = sum(statistics.median(parts[name]) for name in ("compensate", "fold", "session"))
     print(
-        f"refold and new session: {1000 * commit:.1f} ms, {commit / prediction:.2f} of a prediction"
+        f"refold and new session: {1000 * total:.1f} ms, {total / prediction:.2f} of a prediction"
     )
 
 

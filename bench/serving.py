@@ -14,7 +14,7 @@ from service.client import Client, ClientError
 
 @contextmanager
 def served(bundle: Path, folder: Path, seconds: float = 60.0) -> Iterator[Client]:
-    """Serve a bundle in a process of its own, with a ledger in ``folder``; ends with the block.
+    """Serve a bundle in its own process, with a ledger in ``folder``, until the block ends.
 
     Raises:
         RuntimeError: if it is not ready in time.
@@ -34,7 +34,7 @@ def served(bundle: Path, folder: Path, seconds: float = 60.0) -> Iterator[Client
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
+    """A free port of the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

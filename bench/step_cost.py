@@ -1,13 +1,12 @@
-"""What a training step costs with each normalization, beside one with torch's BatchNorm.
+"""Measures a training step with each normalization, relative to one with torch's BatchNorm.
 
     python -m bench.step_cost --device cpu --network resnet50 --size 64 --batch 36
 
-All networks take their steps in turn in one process, so that whatever else the machine does meets all of
-them alike. A step is forward, backward and SGD on ``batch`` source images and as many target ones,
-joined; BatchNorm normalizes them as one batch. Printed are the median and the quartiles of the ratio of
-step times, on the CPU those of the process on all processors, and the ratio of memory: on a GPU of the
-peak that a step allocates, on the CPU of the bytes that autograd keeps for the backward pass, parameters
-left out.
+All networks take their steps in turn in one process, so that other load on the machine affects all
+alike. A step is forward, backward and SGD on ``batch`` source images and as many target images, joined;
+BatchNorm normalizes them as one batch. Prints the median and the quartiles of the ratio of step times (on
+the CPU: processor time of the process), and the ratio of memory (on a GPU: peak allocated during a step;
+on the CPU: bytes that autograd keeps for the backward pass, without the parameters).
 """
 
 import argparse
@@ -37,11 +36,11 @@ CLASSES = 31
 
 @dataclass
 class Contestant:
-    """A network that takes its turns, and what was measured of it.
+    """A network and its measurements.
 
     Attributes:
-        memory: bytes.
-        seconds: of each step.
+        memory: bytes, on a GPU the peak of a step, on the CPU those kept for the backward pass.
+        seconds: time of each step.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Contestant:
     seconds: list[float] = field(default_factory=list)
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Of a batch whose first half is labelled source."""
+        """Loss of a batch whose first half is labelled source images."""
         half = len(labels)
         split: AbstractContextManager[None] = (
             domain_split(self.model, source=half, target=half) if self.split else nullcontext()
@@ -63,7 +62,7 @@ class Contestant:
         return F.cross_entropy(logits[:half], labels) - certainty
 
     def step(self, images: Tensor, labels: Tensor) -> None:
-        """Forward, backward and an update."""
+        """Take one optimizer step."""
         loss = self.loss(images, labels)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -72,7 +71,7 @@ class Contestant:
 
 
 def contestants(network: str, device: str, channels_last: bool) -> list[Contestant]:
-    """BatchNorm first, then each kind, all with the same weights."""
+    """BatchNorm first, then every normalization, all with the same weights."""
     torch.manual_seed(0)
     plain = make_network(network, CLASSES).train()
     found = []
@@ -90,12 +89,12 @@ def contestants(network: str, device: str, channels_last: bool) -> list[Contesta
 
 
 def measure(everyone: list[Contestant], images: Tensor, labels: Tensor, repeats: int) -> None:
-    """Fill in what each contestant takes, after one step to warm up."""
+    """Measure each contestant, after one step to warm up."""
     for contestant in everyone:
         contestant.step(images, labels)
         contestant.memory = _memory(contestant, images, labels)
     for repeat in range(repeats):
-        # Backwards every other time, so that a drift of the machine's speed cancels.
+        # In reverse order every other time, so that a drift of the machine's speed cancels out.
         for contestant in everyone[:: 1 if repeat % 2 else -1]:
             begin = _now(images.device)
             contestant.step(images, labels)
@@ -131,13 +130,13 @@ def _now(device: torch.device) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="What a training step costs.")
+    parser = argparse.ArgumentParser(description="Measure a training step with each normalization.")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--network", default="resnet50", help="name of a model of timm")
+    parser.add_argument("--network", default="resnet50", help="name of a timm model")
     parser.add_argument("--size", type=int, default=64, help="height and width of the images")
     parser.add_argument("--batch", type=int, default=36, help="images of each domain")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, help="of the CPU")
+    parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--channels-last", action="store_true")
     given = parser.parse_args()
     if given.threads:
@@ -151,7 +150,7 @@ def main() -> None:
     measure(everyone, images, labels, given.repeats)
     reference = everyone[0]
     memory = "peak allocated" if device.type == "cuda" else "kept for backward"
-    print(f"{reference.name}: {statistics.median(reference.seconds):.3f} s a step")
+    print(f"{reference.name}: {statistics.median(reference.seconds):.3f} s per step")
     for one in everyone[1:]:
         ratios = [a / b for a, b in zip(one.seconds, reference.seconds, strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
