@@ -1,4 +1,4 @@
-"""Makes the page of a run and puts it into the run's directory."""
+"""Renders the report of a run from a template, and writes it."""
 
 import math
 from collections.abc import Callable
@@ -30,17 +30,17 @@ from rn_model.report.sections.facts import (
     title,
 )
 from rn_model.report.sections.layers import LayerRow, layer_charts, layer_rows
-from rn_model.report.sections.selection import Choice, explain
+from rn_model.report.sections.selection import Selection, explain
 
 FILE = "report.html"
-# A confusion matrix with more classes than these is given by its largest numbers alone.
+# With more classes than this, the confusion matrix is not repeated as a table.
 _WHOLE_TABLE = 12
 
 T = TypeVar("T")
 
 
 def write(run: Path) -> Path:
-    """See :func:`rn_model.report.write_report`."""
+    """Write the report of a run; see :func:`rn_model.report.write_report`."""
     page = render(read_run(run))
     path = run / FILE
     write_file(path, page.encode(errors="replace"))
@@ -48,7 +48,7 @@ def write(run: Path) -> Path:
 
 
 def render(files: RunFiles) -> str:
-    """The page, complete in itself."""
+    """Render a self-contained page."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -60,18 +60,18 @@ def render(files: RunFiles) -> str:
 
 
 def _contents(files: RunFiles) -> dict[str, Any]:
-    """The variables of the template."""
+    """Variables of the template."""
     notes = list(files.notes)
 
     def attempt(file: str, make: Callable[[], T], otherwise: T) -> T:
         try:
             return make()
         except (ValueError, TypeError) as error:
-            notes.append(Note(file, f"not as expected: {describe_error(error)}"))
+            notes.append(Note(file, f"has unexpected contents: {describe_error(error)}"))
             return otherwise
 
     names = class_names(files)
-    choice = explain(files)
+    selection = explain(files)
     steps = files.result.get("steps")
     no_report: ClassReport | None = None
     no_charts: list[Chart] = []
@@ -85,9 +85,9 @@ def _contents(files: RunFiles) -> dict[str, Any]:
         "facts": facts(files),
         "scores": label_free_scores(files.result),
         "oracles": oracles(files.result),
-        "choice": choice,
+        "selection": selection,
         "steps": steps if isinstance(steps, int) else None,
-        "curves": _curves(files, choice),
+        "curves": _curves(files, selection),
         "classes": classes,
         "labelled": labelled,
         "whole_table": labelled and classes is not None and len(classes.names) <= _WHOLE_TABLE,
@@ -105,10 +105,10 @@ def _contents(files: RunFiles) -> dict[str, Any]:
     }
 
 
-def _curves(files: RunFiles, choice: Choice) -> list[Chart]:
-    line = timeline(files, choice)
+def _curves(files: RunFiles, selection: Selection) -> list[Chart]:
+    line = timeline(files, selection)
     training = training_charts(files, line)
-    return training[:1] + evaluation_charts(files, line, choice) + training[1:]
+    return training[:1] + evaluation_charts(files, line, selection) + training[1:]
 
 
 def _has_test_set(files: RunFiles) -> bool:
@@ -144,5 +144,5 @@ def _fingerprints(files: RunFiles) -> dict[str, str]:
 
 
 def _compact(value: float) -> str:
-    """Three significant digits; a dash for what is not there."""
+    """Three significant digits, or a dash for NaN."""
     return UNKNOWN if math.isnan(value) else f"{value:.3g}"

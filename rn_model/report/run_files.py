@@ -1,4 +1,4 @@
-"""Reads the files of a run's directory, as far as they are there."""
+"""Reads the files in the directory of a run, as far as they exist."""
 
 import io
 import json
@@ -17,18 +17,18 @@ T = TypeVar("T")
 Entry = Mapping[str, Any]
 Arrays = Mapping[str, NDArray[Any]]
 
-_WHAT = {
-    "config.yaml": "the configuration",
-    "history.jsonl": "the course of training",
+_CONTENTS = {
+    "config.yaml": "configuration",
+    "history.jsonl": "training history",
     "evaluation.npz": "predictions and features",
-    "layers.json": "the diagnostics of the normalization layers",
-    "result.json": "the result",
-    "run.json": "the record of the network",
+    "layers.json": "diagnostics of the normalization layers",
+    "result.json": "result",
+    "run.json": "record of the network",
 }
 
 
 class Note(NamedTuple):
-    """What the page says of a file that it could not use."""
+    """A note on the page about a file that could not be used."""
 
     file: str
     text: str
@@ -36,18 +36,18 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What a run's directory holds; a part that is missing or damaged is empty, with a note.
+    """Contents of the directory of a run; missing or damaged parts are empty and have a note.
 
     Attributes:
         path: the directory.
-        config: of the run.
-        training: entries of the history that are training steps, in order of stage and step.
-        evaluations: entries that are evaluations, in the same order.
-        arrays: features and predictions.
-        layers: diagnostics, one a normalization layer, from the input to the output.
-        result: of a finished run.
-        record: of the network.
-        notes: what is not there.
+        config: configuration of the run.
+        training: training steps of the history, in order of stage and step.
+        evaluations: evaluations of the history, in the same order.
+        arrays: features and predictions, by name.
+        layers: diagnostics of each normalization layer, from the input to the output.
+        result: result of a finished run.
+        record: record of the network.
+        notes: notes about missing and damaged files.
     """
 
     path: Path
@@ -62,15 +62,15 @@ class RunFiles:
 
 
 def read_run(path: Path) -> RunFiles:
-    """Read a run's directory.
+    """Read the directory of a run.
 
     Raises:
-        ValueError: if there is nothing of a run in ``path``.
+        ValueError: if ``path`` contains none of the files of a run.
     """
     if not path.is_dir():
-        raise ValueError(f"{path} is not a directory: give the one that a training run wrote")
-    if not any((path / name).is_file() for name in _WHAT):
-        raise ValueError(f"{path} has none of the files of a run ({', '.join(_WHAT)})")
+        raise ValueError(f"{path} is not a directory: pass the directory of a training run")
+    if not any((path / name).is_file() for name in _CONTENTS):
+        raise ValueError(f"{path} contains none of the files of a run ({', '.join(_CONTENTS)})")
     parts = _Parts(path)
     nothing: Entry = {}
     none: tuple[Entry, ...] = ()
@@ -89,7 +89,7 @@ def read_run(path: Path) -> RunFiles:
 
 
 class _Parts:
-    """Reads files one by one and notes those that it could not read."""
+    """Reads files one by one, and collects notes about those that cannot be read."""
 
     def __init__(self, path: Path) -> None:
         self.notes: list[Note] = []
@@ -99,10 +99,10 @@ class _Parts:
         try:
             return parse((self._path / name).read_bytes())
         except FileNotFoundError:
-            self.notes.append(Note(name, f"not there: {_WHAT[name]}"))
-        except Exception as error:  # parsers of damaged files raise whatever they like
+            self.notes.append(Note(name, f"is missing ({_CONTENTS[name]})"))
+        except Exception as error:  # damaged files can raise any error in a parser
             why = describe_error(error, kind=True, limit=200)
-            self.notes.append(Note(name, f"cannot be read ({why}): {_WHAT[name]}"))
+            self.notes.append(Note(name, f"cannot be read ({why}): {_CONTENTS[name]}"))
         return empty
 
 
@@ -117,7 +117,7 @@ def _mapping(content: bytes) -> Entry:
 def _list(content: bytes) -> tuple[Entry, ...]:
     value = json.loads(content)
     if not isinstance(value, list):
-        raise ValueError(f"a list is needed, not {type(value).__name__}")
+        raise ValueError(f"expected a list, not {type(value).__name__}")
     return tuple(_checked(entry) for entry in value)
 
 
@@ -132,7 +132,7 @@ def _lines(content: bytes) -> tuple[Entry, ...]:
             continue
         if isinstance(entry.get("step"), int):
             entries.append(entry)
-    # A resumed run goes on where its last checkpoint was.
+    # A resumed run may have repeated steps after its last checkpoint.
     return tuple(sorted(entries, key=lambda entry: (entry["stage"] != "source", entry["step"])))
 
 
@@ -143,5 +143,5 @@ def _arrays(content: bytes) -> Arrays:
 
 def _checked(value: object) -> Entry:
     if not isinstance(value, dict):
-        raise ValueError(f"a mapping is needed, not {type(value).__name__}")
+        raise ValueError(f"expected a mapping, not {type(value).__name__}")
     return value

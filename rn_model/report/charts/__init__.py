@@ -1,1 +1,1 @@
-"""Charts as SVG elements."""
+"""Charts as SVG elements of an HTML page."""

@@ -1,7 +1,7 @@
-"""Charts as SVG elements that belong to a page: its colours, light and dark, and its font.
+"""Charts as SVG elements that use the colours (light and dark) and the font of their page.
 
-A chart is painted in colours that stand for the page's CSS variables, and these are put in their
-place afterwards. So one drawing serves both colour schemes.
+A chart is painted with placeholder colours, which are replaced by CSS variables of the page. One
+drawing thus serves both colour schemes.
 """
 
 import io
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 SERIES = 10
 _NAMES = ("ink", "muted", "grid", "paper", "accent", *(f"c{n}" for n in range(SERIES)))
-_STANDS_FOR = {name: f"#fe01{number:02x}" for number, name in enumerate(_NAMES)}
+_PLACEHOLDERS = {name: f"#fe01{number:02x}" for number, name in enumerate(_NAMES)}
 _PLACE = re.compile(r"#fe01([0-9a-f]{2})")
 _TAG = re.compile(r"<[^>]+>")
 _LONG_NUMBER = re.compile(r"(\d+\.\d\d)\d+")
@@ -27,21 +27,21 @@ _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.size": 10,
-    "axes.edgecolor": _STANDS_FOR["grid"],
-    "axes.labelcolor": _STANDS_FOR["muted"],
+    "axes.edgecolor": _PLACEHOLDERS["grid"],
+    "axes.labelcolor": _PLACEHOLDERS["muted"],
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
     "axes.formatter.useoffset": False,
-    "grid.color": _STANDS_FOR["grid"],
+    "grid.color": _PLACEHOLDERS["grid"],
     "grid.linewidth": 0.6,
-    "text.color": _STANDS_FOR["ink"],
-    "xtick.color": _STANDS_FOR["grid"],
-    "ytick.color": _STANDS_FOR["grid"],
-    "xtick.labelcolor": _STANDS_FOR["muted"],
-    "ytick.labelcolor": _STANDS_FOR["muted"],
+    "text.color": _PLACEHOLDERS["ink"],
+    "xtick.color": _PLACEHOLDERS["grid"],
+    "ytick.color": _PLACEHOLDERS["grid"],
+    "xtick.labelcolor": _PLACEHOLDERS["muted"],
+    "ytick.labelcolor": _PLACEHOLDERS["muted"],
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "lines.linewidth": 1.6,
@@ -52,7 +52,7 @@ Mark = Literal["line", "dashed", "dotted", "dot", "ring"]
 
 
 class Key(NamedTuple):
-    """An entry of a legend; ``color`` is a name of :func:`color` or a CSS colour."""
+    """An entry of a legend; ``color`` is a CSS colour or a name that :func:`color` knows."""
 
     label: str
     color: str
@@ -61,19 +61,19 @@ class Key(NamedTuple):
     @property
     def css(self) -> str:
         """The colour in CSS."""
-        return f"var(--{self.color})" if self.color in _STANDS_FOR else self.color
+        return f"var(--{self.color})" if self.color in _PLACEHOLDERS else self.color
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing with what is said of it.
+    """A drawing with title, legend and caption.
 
     Attributes:
-        title: above it.
-        svg: the drawing, with its description for those who do not see it.
-        caption: below it.
-        legend: between title and drawing.
-        dense: whether its text is so small that it must not be shrunk on small screens.
+        title: title above the drawing.
+        svg: the drawing, with a description for screen readers.
+        caption: text below the drawing.
+        legend: entries of the legend, between title and drawing.
+        dense: whether the text is too small to be shrunk on small screens.
     """
 
     title: str
@@ -84,16 +84,16 @@ class Chart:
 
 
 def color(name: str) -> str:
-    """What to paint with for the CSS variable of a name.
+    """The placeholder colour for a CSS variable of the page.
 
     Raises:
         KeyError: if the page has no such colour.
     """
-    return _STANDS_FOR[name]
+    return _PLACEHOLDERS[name]
 
 
 def series(number: int) -> str:
-    """The name of the colour of a series; they repeat after ten."""
+    """Name of the colour of a series; colours repeat after ten."""
     return f"c{number % SERIES}"
 
 
@@ -107,14 +107,14 @@ def draw(
     """Paint a chart.
 
     Args:
-        name: of the chart, unique on the page; letters and hyphens.
-        description: for people who do not see it.
-        paint: draws on the axes.
-        size: in inches; an inch is 72 pixels, up to half more where there is room.
+        name: name of the chart, unique on the page; letters and hyphens.
+        description: description for screen readers.
+        paint: function that draws on the axes.
+        size: width and height in inches; an inch is 72 pixels, or up to 108 if there is room.
     """
     settings: dict[Any, Any] = {**_SETTINGS, "svg.hashsalt": name}
     with matplotlib.rc_context(settings), warnings.catch_warnings():
-        # The reader's fonts draw the text; matplotlib's only have to measure it.
+        # The browser's fonts render the text; matplotlib's fonts only measure it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=size, layout="constrained")
         figure.patch.set_alpha(0)
@@ -127,18 +127,18 @@ def draw(
 
 
 def short(text: object, most: int = 16) -> str:
-    """A label on one line that leaves room for the chart."""
+    """Shorten a label to one line of at most ``most`` characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names as part of a sentence."""
+    """Join names as in a sentence: ``a, b and c``."""
     return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + "".join(names[-1:])
 
 
 def _element(drawing: str, name: str, description: str, widest: int) -> Markup:
-    """What ``<svg>`` holds, fit to stand inside of HTML next to other drawings."""
+    """Make an SVG file an element of an HTML page, with ids that are unique on the page."""
     svg = drawing[drawing.index("<svg") :]
     head, _, body = svg.partition(">")
     box = re.search(r'viewBox="[^"]*"', head)

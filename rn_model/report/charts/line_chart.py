@@ -1,4 +1,4 @@
-"""Lines over the steps of a training, through both of its stages."""
+"""Line charts over the steps of both stages of a training."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +16,7 @@ Values = NDArray[np.float64]
 
 
 class Curve(NamedTuple):
-    """A line of a chart: finite values ``y`` at places ``x`` and how it is drawn."""
+    """A line of a chart: finite values ``y`` at positions ``x``, and its style."""
 
     key: Key
     x: Values
@@ -24,24 +24,24 @@ class Curve(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """Both stages one after the other on one axis.
+    """An axis with the steps of both stages, one after the other.
 
     Attributes:
-        boundary: steps on the source before the adaptation begins; 0 if there were none.
-        both: whether there is something of both stages.
-        chosen: place of the step that was kept; None if it is not known.
+        boundary: number of steps of the source stage; 0 if there were none.
+        both: whether there are entries of both stages.
+        selected: position of the step that was kept; None if unknown.
     """
 
     boundary: int
     both: bool
-    chosen: int | None
+    selected: int | None
 
     def place(self, entry: Entry) -> int:
-        """Where on the axis an entry of the history is."""
+        """Position of an entry of the history on the axis."""
         return int(entry["step"]) + (self.boundary if entry["stage"] != "source" else 0)
 
     def step(self, place: float) -> float:
-        """The counterpart: the step of its stage."""
+        """Step within its stage at a position on the axis."""
         return place - self.boundary if self.both and place > self.boundary else place
 
 
@@ -60,15 +60,15 @@ def draw_lines(
     """Draw curves.
 
     Args:
-        name: of the drawing.
-        what: the lines show, for people who do not see them.
+        name: name of the chart, unique on the page.
+        what: what the lines show, for screen readers.
         curves: the lines.
         line: the axis.
-        smooth: whether the mean over neighbours is drawn, and the values faintly behind.
-        marks: whether every value gets a dot.
-        share: whether the values are read as per cent.
-        zero: whether the axis has to begin at 0.
-        floor: a value to mark.
+        smooth: whether to draw the mean over neighbours, with the values faintly behind it.
+        marks: whether to mark every value with a dot.
+        share: whether to show the values as percentages.
+        zero: whether the vertical axis must start at 0.
+        floor: value to mark with a horizontal line.
     """
 
     def paint(axes: Axes) -> None:
@@ -91,7 +91,7 @@ def draw_lines(
 
 
 def smoothed(y: Values, window: int) -> Values:
-    """The mean over ``window`` neighbours (odd), over fewer at both ends."""
+    """Moving average over ``window`` (odd) neighbours, or over fewer at both ends."""
     if len(y) == 0:
         return y
     kernel = np.ones(window)
@@ -102,7 +102,7 @@ def smoothed(y: Values, window: int) -> Values:
 
 
 def _paint_curve(axes: Axes, curve: Curve, *, smooth: bool, marks: bool, boundary: int) -> None:
-    # Stages have losses of their own: a line from one to the other would say what never was.
+    # Each stage has its own losses, so no line may connect the two stages.
     before = curve.x <= boundary
     for part in (before, ~before) if boundary else (curve.x >= 0,):
         x, y = curve.x[part], curve.y[part]
@@ -135,8 +135,8 @@ def _paint_stages(axes: Axes, line: Timeline) -> None:
                 color=color("muted"),
                 fontsize=9,
             )
-    if line.chosen is not None:
-        axes.axvline(line.chosen, color=color("ink"), linestyle=(0, (3, 3)), linewidth=1.2)
+    if line.selected is not None:
+        axes.axvline(line.selected, color=color("ink"), linestyle=(0, (3, 3)), linewidth=1.2)
 
 
 def _in_words(curves: Sequence[Curve]) -> str:
@@ -145,4 +145,4 @@ def _in_words(curves: Sequence[Curve]) -> str:
         for curve in curves
         if len(curve.y)
     ]
-    return f"{listed(said)}." if said else "Nothing was recorded."
+    return f"{listed(said)}." if said else "No values were recorded."

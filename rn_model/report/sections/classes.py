@@ -1,4 +1,4 @@
-"""What the network predicts, class by class, with or without labels."""
+"""Predictions by class, with or without labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ Floats = NDArray[np.float64]
 
 
 class Confusion(NamedTuple):
-    """Images of one class that were taken for another.
+    """Images of one class that were predicted as another.
 
     Attributes:
-        true, predicted: names of the classes.
-        images: how many.
-        share: of the labelled images of ``true``.
+        true: name of the true class.
+        predicted: name of the predicted class.
+        images: number of such images.
+        share: share of the labelled images of ``true``.
     """
 
     true: str
@@ -29,7 +30,7 @@ class Confusion(NamedTuple):
 
 
 class ClassRow(NamedTuple):
-    """One class in the table; what is not defined is NaN. Its ``number`` is that of the output."""
+    """A row of the table of classes; undefined values are NaN, ``number`` is the index of the output."""
 
     number: int
     name: str
@@ -43,16 +44,16 @@ class ClassRow(NamedTuple):
 
 @dataclass(frozen=True)
 class ClassReport:
-    """Predictions of ``M`` images among ``K`` classes.
+    """Predictions for ``M`` images among ``K`` classes.
 
     Attributes:
-        names: of the classes.
-        images: ``M``.
-        confusion: ``(K, K)`` counts of the labelled images, true class by predicted class.
-        predicted: ``(K,)`` counts of all images.
-        confidence: ``(K,)`` mean of the greatest probability of the images of a predicted class; NaN
-            where there are none.
-        mean_confidence: the same over all images.
+        names: names of the classes.
+        images: number of images, ``M``.
+        confusion: counts of the labelled images, true class by predicted class, ``(K, K)``.
+        predicted: counts of all images by predicted class, ``(K,)``.
+        confidence: mean confidence by predicted class, ``(K,)``; NaN for classes never predicted. The
+            confidence of an image is its maximum probability.
+        mean_confidence: mean confidence over all images.
     """
 
     names: tuple[str, ...]
@@ -64,32 +65,32 @@ class ClassReport:
 
     @property
     def labelled(self) -> int:
-        """Images whose class is known."""
+        """Number of images whose class is known."""
         return int(self.confusion.sum())
 
     @property
     def accuracy(self) -> float:
-        """Of the labelled images; NaN without."""
+        """Accuracy on the labelled images; NaN if there are none."""
         return float(_divided(np.trace(self.confusion), self.confusion.sum()))
 
     @property
     def recall(self) -> Floats:
-        """``(K,)``; NaN for a class without labelled images."""
+        """Recall by class, ``(K,)``; NaN for classes without labelled images."""
         return _divided(np.diagonal(self.confusion), self.confusion.sum(axis=1))
 
     @property
     def precision(self) -> Floats:
-        """``(K,)``, on labelled images; NaN for a class that is never predicted."""
+        """Precision by class on labelled images, ``(K,)``; NaN for classes never predicted."""
         return _divided(np.diagonal(self.confusion), self.confusion.sum(axis=0))
 
     @property
     def mean_recall(self) -> float:
-        """Over the classes that have labelled images; NaN without."""
+        """Mean recall over the classes with labelled images; NaN if there are none."""
         known = self.recall[~np.isnan(self.recall)]
         return float(known.mean()) if len(known) else float("nan")
 
     def rows(self) -> list[ClassRow]:
-        """One a class: the worst recall first where there are labels, else as predicted most often."""
+        """One row per class: lowest recall first with labels, else most frequently predicted first."""
         recall, precision, support = self.recall, self.precision, self.confusion.sum(axis=1)
         rows = [
             ClassRow(
@@ -109,7 +110,7 @@ class ClassReport:
         return sorted(rows, key=lambda row: -row.predicted)
 
     def largest_confusions(self, most: int = 20) -> list[Confusion]:
-        """Pairs of classes with the most mistaken images, the largest first."""
+        """Pairs of classes with the most wrong predictions, in descending order."""
         wrong = self.confusion.copy()
         np.fill_diagonal(wrong, 0)
         support = self.confusion.sum(axis=1)
@@ -128,27 +129,27 @@ class ClassReport:
 
 
 def class_report(arrays: Arrays, names: Sequence[str]) -> ClassReport | None:
-    """Count what was predicted.
+    """Count predictions by class.
 
     Args:
         arrays: ``target_probability`` ``(M, K)`` and ``target_true`` ``(M,)``, -1 where unknown.
-        names: of the classes; where they are not ``K``, numbers take their place.
+        names: names of the classes; numbers are used instead if there are not ``K`` names.
 
     Returns:
-        None where there is no prediction.
+        The report, or None if there are no predictions.
 
     Raises:
-        ValueError: if the arrays do not belong together.
+        ValueError: if the arrays are invalid or inconsistent.
     """
     probability = arrays.get("target_probability")
     if probability is None or len(probability) == 0:
         return None
     if probability.ndim != 2 or not np.isfinite(probability).all():
-        raise ValueError("target_probability has to be finite, of shape (images, classes)")
+        raise ValueError("target_probability must be finite, of shape (images, classes)")
     images, classes = probability.shape
     true = arrays.get("target_true", np.full(images, -1))
     if true.shape != (images,) or true.max() >= classes:
-        raise ValueError(f"target_true has to hold {images} classes below {classes}, or -1")
+        raise ValueError(f"target_true must contain {images} classes below {classes}, or -1")
     best, confidence = probability.argmax(axis=1), probability.max(axis=1).astype(np.float64)
     predicted = np.bincount(best, minlength=classes)
     known = true >= 0

@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture, for two classes and for hundreds."""
+"""Chart of the confusion matrix, for two to hundreds of classes."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,32 +9,32 @@ from matplotlib.patches import Rectangle
 from rn_model.report.charts.chart import Chart, color, draw, short
 from rn_model.report.sections.classes import ClassReport, Floats
 
-# With more classes than these, numbers in the cells, and then names at the edges, cannot be read.
+# Maximum numbers of classes for legible numbers in the cells, and for legible names at the edges.
 _NUMBERED = 12
 NAMED = 40
 _RASTER_COLOR = "#3b7dd8"
 
 
 def confusion_chart(report: ClassReport) -> Chart:
-    """Every row is a true class, and its shades are shares of that class.
+    """Draw the confusion matrix; the shades of a row are shares of its true class.
 
-    The diagonal of the picture is the recall.
+    The diagonal shows the recall of each class.
     """
     count = len(report.names)
     named = count <= NAMED
     side = max(4.6, 1.6 + 0.17 * count) if named else 6.0
     caption = (
-        "A row is a true class, a column what was predicted; a stronger colour is a greater share of"
-        " the row."
+        "Rows are true classes, columns are predicted classes. A stronger colour is a larger share of the"
+        " row."
     )
     if not named:
-        caption += " Classes are numbered as in the table."
+        caption += " Class numbers are those in the table."
     return Chart(
         "Confusion matrix",
         draw(
             "confusion",
             f"Confusion matrix of {count} classes on {report.labelled} labelled images, accuracy"
-            f" {report.accuracy:.1%}. The tables give the same numbers.",
+            f" {report.accuracy:.1%}. The tables contain the same numbers.",
             lambda axes: _paint(axes, report),
             size=(side, side * 0.92),
         ),
@@ -53,7 +53,7 @@ def _paint(axes: Axes, report: ClassReport) -> None:
         axes.set_xticks(range(count), labels, rotation=90 if count > 6 else 0, fontsize=size)
         axes.set_yticks(range(count), labels, fontsize=size)
     else:
-        # One picture instead of a hundred thousand shapes; the root shows rare confusions, too.
+        # One image instead of a hundred thousand shapes; the square root makes rare confusions visible.
         picture = np.empty((*shares.shape, 4))
         picture[..., :3] = to_rgb(_RASTER_COLOR)
         picture[..., 3] = np.where(shares > 0, 0.15 + 0.85 * np.sqrt(shares), 0)

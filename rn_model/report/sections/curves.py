@@ -1,4 +1,4 @@
-"""What happened while a network was trained, as charts over the steps."""
+"""Learning curves: losses, rates, scores and accuracies over the steps of a training."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,20 +9,20 @@ import numpy as np
 from rn_model.report.charts.chart import Chart, Key, series
 from rn_model.report.charts.line_chart import Curve, Timeline, draw_lines
 from rn_model.report.run_files import Entry, RunFiles
-from rn_model.report.sections.selection import Choice
+from rn_model.report.sections.selection import Selection
 
 
-def timeline(files: RunFiles, choice: Choice) -> Timeline:
-    """The axis of a run."""
+def timeline(files: RunFiles, selection: Selection) -> Timeline:
+    """Make the axis of the steps of a run."""
     entries = files.training + files.evaluations
     boundary = max((int(e["step"]) for e in entries if e["stage"] == "source"), default=0)
     later = any(entry["stage"] != "source" for entry in entries)
-    chosen = choice.step + boundary if choice.step is not None and later else None
-    return Timeline(boundary, boundary > 0 and later, chosen)
+    selected = selection.step + boundary if selection.step is not None and later else None
+    return Timeline(boundary, boundary > 0 and later, selected)
 
 
 def training_charts(files: RunFiles, line: Timeline) -> list[Chart]:
-    """Losses, learning rate and speed; none without a history."""
+    """Charts of losses, learning rate and speed; empty without a history."""
     entries = files.training
     if not entries:
         return []
@@ -39,26 +39,26 @@ def training_charts(files: RunFiles, line: Timeline) -> list[Chart]:
         Chart(
             "Loss",
             draw_lines("loss", "Parts of the loss", losses, line, smooth=True),
-            "Thin: as recorded. Bold: mean over neighbouring records.",
+            "Thin lines: recorded values. Bold lines: moving average.",
             tuple(curve.key for curve in losses if len(curve.x)),
         ),
         Chart(
             "Learning rate",
             draw_lines("rate", "Learning rate", [rate], line),
-            "Of the parameters that have no factor of their own.",
+            "Base learning rate; some groups of parameters have a factor of their own.",
         ),
         Chart(
             "Images per second",
             draw_lines(
                 "speed", "Training images per second", [speed], line, smooth=True, zero=True
             ),
-            "Images of all domains in a training step, over the time that it took.",
+            "Images of all domains in a training step, divided by its duration.",
         ),
     ]
 
 
-def evaluation_charts(files: RunFiles, line: Timeline, choice: Choice) -> list[Chart]:
-    """Label-free scores and accuracies; none without an evaluation."""
+def evaluation_charts(files: RunFiles, line: Timeline, selection: Selection) -> list[Chart]:
+    """Charts of label-free scores and accuracies; empty without evaluations."""
     entries = files.evaluations
     if not entries:
         return []
@@ -69,7 +69,7 @@ def evaluation_charts(files: RunFiles, line: Timeline, choice: Choice) -> list[C
     accuracies = [
         _curve(Key("source", "c2"), entries, line, lambda e: e["source_accuracy"]),
         _curve(
-            Key("oracle: target, by its labels", "muted", "dotted"),
+            Key("oracle: target", "muted", "dotted"),
             entries,
             line,
             lambda e: e["oracle_target_accuracy"],
@@ -77,16 +77,16 @@ def evaluation_charts(files: RunFiles, line: Timeline, choice: Choice) -> list[C
     ]
     oracle = len(accuracies[1].x) > 0
     keys = [curve.key for curve in accuracies if len(curve.x)]
-    if choice.floor is not None:
-        keys.insert(1, Key("floor of the source", "c2", "dashed"))
-    kept = (Key("kept", "ink", "dashed"),) if line.chosen is not None else ()
+    if selection.floor is not None:
+        keys.insert(1, Key("minimum for source", "c2", "dashed"))
+    kept = (Key("kept", "ink", "dashed"),) if line.selected is not None else ()
     return [
         Chart(
             "Label-free scores",
             draw_lines(
                 "scores", "Label-free scores of target predictions", scores, line, marks=True
             ),
-            "Of the predictions on unlabeled target images. These choose the network.",
+            "Scores of the predictions on unlabeled target images, by which the network is selected.",
             (*(curve.key for curve in scores), *kept),
         ),
         Chart(
@@ -94,16 +94,16 @@ def evaluation_charts(files: RunFiles, line: Timeline, choice: Choice) -> list[C
             draw_lines(
                 "accuracy",
                 "Accuracy on held-out source images"
-                + (", and the oracle on the target" if oracle else ""),
+                + (" and oracle accuracy on the target" if oracle else ""),
                 accuracies,
                 line,
                 marks=True,
                 share=True,
-                floor=choice.floor,
+                floor=selection.floor,
             ),
-            "On held-out source images."
+            "Accuracy on held-out source images."
             + (
-                " The oracle is shown for comparison and was never used for choosing."
+                " The oracle uses target labels; it is shown for comparison and was not used for selection."
                 if oracle
                 else ""
             ),
@@ -124,7 +124,7 @@ def _curve(
     for entry in entries:
         try:
             number = float(value(entry))
-        except (KeyError, TypeError, ValueError):  # this entry does not have it
+        except (KeyError, TypeError, ValueError):  # the entry lacks this value
             continue
         if np.isfinite(number):
             x.append(line.place(entry))

@@ -1,4 +1,4 @@
-"""Features of both domains before and after the adaptation, in the plane."""
+"""Features of both domains before and after the adaptation, embedded in two dimensions."""
 
 from collections.abc import Sequence
 from colorsys import hsv_to_rgb
@@ -27,10 +27,12 @@ _TIMES = {"before": "Before the adaptation", "after": "After the adaptation"}
 
 
 def embedding_charts(arrays: Arrays, names: Sequence[str]) -> list[Chart]:
-    """Charts by domain, then by class, each before and after; none for a time without features.
+    """Charts coloured by domain, then by class, each before and after the adaptation.
+
+    Charts without features are omitted.
 
     Raises:
-        ValueError: if the arrays do not belong together.
+        ValueError: if the arrays are invalid or inconsistent.
     """
     by_domain: list[Chart] = []
     by_class: list[Chart] = []
@@ -50,16 +52,16 @@ def embedding_charts(arrays: Arrays, names: Sequence[str]) -> list[Chart]:
 
 
 def embed(features: NDArray[Any]) -> tuple[Points, str]:
-    """Features ``(N, D)`` in the plane, ``(N, 2)``, and the name of the method.
+    """Embed features ``(N, D)`` in two dimensions, ``(N, 2)``; return also the name of the method.
 
-    t-SNE on the first principal components; with few points, or all alike, the components themselves.
-    Equal features give equal points.
+    The method is t-SNE on the first principal components, or PCA if there are few points or all are
+    equal.
 
     Raises:
         ValueError: if a feature is not finite.
     """
     if features.ndim != 2 or not np.isfinite(features).all():
-        raise ValueError("features have to be finite, of shape (images, features)")
+        raise ValueError("features must be finite, of shape (images, features)")
     count, dimensions = features.shape
     centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
     if not centred.any():
@@ -69,17 +71,17 @@ def embed(features: NDArray[Any]) -> tuple[Points, str]:
     if count < _FEWEST or most < 2:
         return np.pad(components, ((0, 0), (0, max(0, 2 - most))))[:, :2], "PCA"
     tsne = TSNE(init="pca", perplexity=min(30, (count - 1) // 3), random_state=_SEED)
-    # So few points are slower on many threads, and many times so beside other work.
+    # So few points are slower on many threads, and much slower beside other work.
     with threadpool_limits(1):
         points: Points = tsne.fit_transform(components).astype(np.float64)
     return points, "t-SNE"
 
 
 def class_colors(count: int) -> list[str]:
-    """A colour a class: of the page's palette, or, where that is too small, around the colour wheel."""
+    """One colour per class: from the palette of the page, or else around the colour wheel."""
     if count <= SERIES:
         return [series(number) for number in range(count)]
-    # Neighbours on the wheel differ in brightness.
+    # Alternating brightness separates neighbours on the wheel.
     return [to_hex(hsv_to_rgb(k / count, 0.75, (0.85, 0.6)[k % 2])) for k in range(count)]
 
 
@@ -87,8 +89,10 @@ def _sample(arrays: Arrays, time: str, domain: str) -> tuple[NDArray[Any], Label
     features = arrays[f"{time}_{domain}"]
     labels = arrays.get(f"{domain}_label", np.full(len(features), -1))
     if labels.shape != (len(features),):
-        raise ValueError(f"{domain}_label has {labels.shape} labels of {len(features)} features")
-    # The same images at both times, so that they can be compared.
+        raise ValueError(
+            f"{domain}_label has shape {labels.shape}, but there are {len(features)} features"
+        )
+    # The same images before and after, so that the charts can be compared.
     order = np.random.default_rng(_SEED).permutation(len(features))[:_MOST]
     return features[np.sort(order)], labels[np.sort(order)]
 
@@ -108,7 +112,7 @@ def _by_domain(title: str, time: str, points: Points, is_target: Mask, method: s
             paint,
             size=(4.6, 3.6),
         ),
-        f"{method} of the classifier's input. Where domains agree, their points mix.",
+        f"{method} of the classifier's input. Points of aligned domains mix.",
         (Key("source", "c0", "dot"), Key("target", "c1", "ring")),
     )
 
@@ -131,13 +135,13 @@ def _by_class(
         _empty(axes)
 
     known = bool((labels[is_target] >= 0).any())
-    caption = "Dots are source images, rings target images"
-    caption += ", coloured by their true class." if known else "; the target has no labels."
+    caption = "Dots are source images, rings are target images"
+    caption += ", coloured by true class." if known else "; the target has no labels."
     keys = [Key(short(name), colors[k], "dot") for k, name in enumerate(names[:SERIES])]
     if count > SERIES:
         keys = []
         caption += (
-            f" {count} classes go around the colour wheel: look for mixed clusters, not names."
+            f" The {count} classes share the colour wheel: look for mixed clusters, not for names."
         )
     return Chart(
         f"By class, {time}",

@@ -1,4 +1,4 @@
-"""What a run is, in words: the head of its page."""
+"""Facts about a run, for the head of its report."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,19 @@ _PLACES = ("name", "built_in", "path", "list")
 
 
 class Fact(NamedTuple):
-    """A thing that is known, and its name."""
+    """A named fact."""
 
     name: str
     value: str
 
 
 class Score(NamedTuple):
-    """A number of the head.
+    """A number in the head of the report.
 
     Attributes:
-        name: of the number.
-        value: to read.
-        remark: what it was measured on.
+        name: name of the number.
+        value: formatted value.
+        remark: images that it was measured on.
     """
 
     name: str
@@ -33,13 +33,13 @@ class Score(NamedTuple):
 
 
 def title(files: RunFiles) -> str:
-    """The name of the run; of its directory, where it has none."""
+    """The name of the run, or else of its directory."""
     name = files.result.get("name") or files.config.get("name") or files.path.resolve().name
     return str(name)
 
 
 def class_names(files: RunFiles) -> list[str]:
-    """Names of the classes in the order of the network's outputs; none where they are not known."""
+    """Names of the classes in the order of the outputs; empty if unknown."""
     for holder in (files.result, files.record, _mapping(files.config.get("task"))):
         classes = holder.get("classes")
         if isinstance(classes, list) and classes:
@@ -48,7 +48,7 @@ def class_names(files: RunFiles) -> list[str]:
 
 
 def facts(files: RunFiles) -> list[Fact]:
-    """What was trained, and how."""
+    """Facts about data, network and training."""
     config, result = files.config, files.result
     task = _mapping(config.get("task"))
     objectives = result.get("objectives", config.get("objectives"))
@@ -68,7 +68,7 @@ def facts(files: RunFiles) -> list[Fact]:
 
 
 def label_free_scores(result: Entry) -> list[Score]:
-    """The numbers that need no label of the target."""
+    """Scores that do not need target labels."""
     scores = result.get("scores")
     if isinstance(scores, Mapping):
         information, nuclear_norm = scores.get("information"), scores.get("nuclear_norm")
@@ -77,25 +77,25 @@ def label_free_scores(result: Entry) -> list[Score]:
     else:
         information = nuclear_norm = None
     found = [
-        Score("Information", decimal(information), "label-free, target"),
-        Score("Nuclear norm", decimal(nuclear_norm), "label-free, target"),
+        Score("Information", decimal(information), "target, without labels"),
+        Score("Nuclear norm", decimal(nuclear_norm), "target, without labels"),
         Score("Source accuracy", percent(result.get("source_accuracy")), "held-out source images"),
     ]
     return [score for score in found if score.value]
 
 
 def oracles(result: Entry) -> list[Score]:
-    """The numbers that were measured with labels of the target."""
+    """Accuracies measured with target labels."""
     found = [
         Score(
             "Target accuracy",
             percent(result.get("oracle_target_accuracy")),
-            "network that was kept",
+            "kept network",
         ),
         Score(
             "Best evaluation",
             percent(result.get("oracle_best_accuracy")),
-            "had labels chosen the step",
+            "if labels selected the step",
         ),
         Score("Test accuracy", percent(result.get("test_accuracy")), "labelled test set"),
     ]
@@ -103,36 +103,36 @@ def oracles(result: Entry) -> list[Score]:
 
 
 def progress(files: RunFiles) -> str:
-    """How far a run came that has no result; nothing of a finished one."""
+    """Progress of an unfinished run; empty for a finished one."""
     if files.result:
         return ""
     entries = files.training or files.evaluations
     if not entries:
-        return "This run is not finished. Nothing of its training has been recorded."
+        return "This run is not finished. No training steps have been recorded yet."
     last = entries[-1]
-    stage = "training on the source" if last["stage"] == "source" else "the adaptation"
+    stage = "source training" if last["stage"] == "source" else "the adaptation"
     steps = f" of {last['steps']:,}" if isinstance(last.get("steps"), int) else ""
     return (
-        f"This run is not finished: the last record is of step {last['step']:,}{steps} of {stage}."
+        f"This run is not finished: the last recorded step is {last['step']:,}{steps} of {stage}."
     )
 
 
 def percent(value: object) -> str:
-    """A share as per cent; nothing for what is no number."""
+    """Format a share as a percentage; empty for values that are not numbers."""
     if not isinstance(value, int | float):
         return ""
     return f"{value:.1%}" if math.isfinite(value) else UNKNOWN
 
 
 def decimal(value: object) -> str:
-    """Three decimal places; nothing for what is no number."""
+    """Format with three decimal places; empty for values that are not numbers."""
     if not isinstance(value, int | float):
         return ""
     return f"{value:.3f}" if math.isfinite(value) else UNKNOWN
 
 
 def duration(seconds: object) -> str:
-    """Hours, minutes and seconds, as many as matter."""
+    """Format a duration in hours and minutes, minutes and seconds, or seconds."""
     if not isinstance(seconds, int | float) or not math.isfinite(seconds):
         return ""
     if seconds < 60:
@@ -148,7 +148,7 @@ def _datasets(value: object) -> str:
     if not isinstance(value, Mapping):
         return str(value) if isinstance(value, str) else ""
     text = next((str(value[key]) for key in _PLACES if value.get(key)), "")
-    # Of ".../amazon/images", the last part alone tells no domain from another.
+    # The last part of ".../amazon/images" alone would not identify the domain.
     place = "/".join(PurePath(text).parts[-2:]) if "/" in text else text
     return f"{place} {value.get('split') or ''}".strip()
 

@@ -1,4 +1,4 @@
-"""What became of the normalization layers, from the network's input to its output."""
+"""Diagnostics of the normalization layers, from the input of the network to its output."""
 
 import math
 from collections.abc import Sequence
@@ -14,16 +14,24 @@ from rn_model.report.run_files import Entry
 
 Values = NDArray[np.float64]
 
-# More names than these do not fit below a chart.
+# Maximum number of names that fit below a chart.
 _NAMED = 24
 
 
 class LayerRow(NamedTuple):
-    """One layer in the table; what it does not have is NaN.
+    """A row of the table of layers; values that a layer does not have are NaN.
 
     Attributes:
-        groups: of channels that RC compares.
-        perplexity_mean, perplexity_variance: of RC's rows, as shares of ``groups``.
+        name: name of the layer.
+        channels: number of channels.
+        groups: number of groups of channels that RC compares.
+        shift_mean: distance between the means of both domains.
+        shift_variance: distance between the variances of both domains.
+        perplexity_mean: perplexity of the rows of RC for means, as a share of ``groups``.
+        perplexity_variance: the same for variances.
+        gate_mean: mean gate of the target for means.
+        gate_variance: mean gate of the target for variances.
+        alpha: AutoDIAL's share of the own domain.
     """
 
     name: str
@@ -52,15 +60,16 @@ _PLOTS = (
     _Plot(
         "shift",
         "Shift between the domains",
-        "Distance of the target's statistics from the source's, before any compensation.",
+        "Distance between target and source before any compensation: of the means in standard deviations,"
+        " of the variances as the absolute logarithm of their ratio.",
         (_MEAN, _VARIANCE),
         ("shift_mean", "shift_variance"),
     ),
     _Plot(
         "perplexity",
         "Perplexity of RC",
-        "As a share of the number of groups: at 1 every group is compensated by the other domain's"
-        " average, near 0 by the one group that resembles it.",
+        "As a share of the number of groups: at 1, every group is compensated by the average of the other"
+        " domain; near 0, by the single most similar group.",
         (_MEAN, _VARIANCE),
         ("perplexity_mean", "perplexity_variance"),
         (0.0, 1.04),
@@ -68,15 +77,15 @@ _PLOTS = (
     _Plot(
         "gates",
         "Gates of RA",
-        "Mean of the target's gates: at 1 a domain keeps its own statistics, at 0.5 half of them are"
-        " the compensation.",
+        "Mean of the target's gates: at 1, the domain keeps its own statistics; at 0.5, half of them come"
+        " from the compensation.",
         (_MEAN, _VARIANCE),
         ("gate_mean", "gate_variance"),
     ),
     _Plot(
         "alpha",
         "Share of the own domain (AutoDIAL)",
-        "At 1 a domain is normalized by its own statistics, at 0.5 by those of both.",
+        "At 1, a domain is normalized by its own statistics; at 0.5, by those of both.",
         (Key("alpha", "c2", "dot"),),
         ("alpha",),
         (0.48, 1.02),
@@ -85,11 +94,11 @@ _PLOTS = (
 
 
 def layer_rows(layers: Sequence[Entry], groups: int | None = None) -> list[LayerRow]:
-    """The diagnostics of the layers as rows of a table.
+    """Turn the diagnostics of the layers into rows of a table.
 
     Args:
-        layers: of ``layers.json``.
-        groups: that the configuration asks for instead of RC's rule for the width.
+        layers: entries of ``layers.json``.
+        groups: configured number of groups; None for the number that follows from the width.
 
     Raises:
         ValueError: if a layer has no name or no channels.
@@ -98,7 +107,7 @@ def layer_rows(layers: Sequence[Entry], groups: int | None = None) -> list[Layer
 
 
 def layer_charts(rows: Sequence[LayerRow]) -> list[Chart]:
-    """A chart for each thing that any layer has."""
+    """One chart per kind of value that any layer has."""
     return [
         _chart(plot, rows)
         for plot in _PLOTS
@@ -110,7 +119,7 @@ def _row(layer: Entry, groups: int | None) -> LayerRow:
     try:
         name, channels = str(layer["name"]), int(layer["channels"])
     except (KeyError, TypeError) as error:
-        raise ValueError("every layer needs a name and its channels") from error
+        raise ValueError("every layer needs a name and a number of channels") from error
     if groups is None:
         groups = channels // group_width(channels)
     return LayerRow(
@@ -138,7 +147,7 @@ def _chart(plot: _Plot, rows: Sequence[LayerRow]) -> Chart:
         plot.title,
         draw(
             plot.name,
-            f"{plot.title} over {len(rows)} layers: {listed(said)}. The table gives every number.",
+            f"{plot.title} over {len(rows)} layers: {listed(said)}. The table contains all numbers.",
             lambda axes: _paint(axes, plot, lines, [row.name for row in rows]),
             size=(4.6, 3.2 if len(rows) <= _NAMED else 2.7),
         ),

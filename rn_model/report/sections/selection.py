@@ -1,4 +1,4 @@
-"""Which step of the training was kept, and why."""
+"""Checkpoint selection: which step of the training was kept, and why."""
 
 import math
 from collections.abc import Sequence
@@ -13,12 +13,13 @@ class Evaluation(NamedTuple):
     """An evaluation of the adaptation, as a row of a table.
 
     Attributes:
-        step: of the adaptation.
-        information, nuclear_norm: label-free scores; NaN where they are not known.
-        source_accuracy: on held-out source images; NaN where it is not known.
-        oracle: accuracy by the target's labels; None without any.
+        step: step of the adaptation.
+        information: label-free score; NaN if unknown.
+        nuclear_norm: label-free score; NaN if unknown.
+        source_accuracy: accuracy on held-out source images; NaN if unknown.
+        oracle: accuracy on the target; None without labels.
         kept: whether the network of this step was kept.
-        allowed: whether it is still good on the source.
+        allowed: whether the source accuracy reaches the floor.
     """
 
     step: int
@@ -31,19 +32,19 @@ class Evaluation(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """Of the label-free scores: the number that is compared."""
+        """Mean of the label-free scores, by which networks are compared."""
         return (self.information + self.nuclear_norm) / 2
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What is known of the choice.
+class Selection:
+    """The kept step and the evaluations that it was selected from.
 
     Attributes:
-        step: that was kept; None if the run is not finished.
-        reason: in a sentence.
-        floor: source accuracy that a network needed; None if it is not known.
-        evaluations: of the adaptation.
+        step: step that was kept; None if the run is not finished.
+        reason: reason for the selection, as a sentence.
+        floor: source accuracy that a network had to reach; None if unknown.
+        evaluations: evaluations of the adaptation.
     """
 
     step: int | None
@@ -52,8 +53,8 @@ class Choice:
     evaluations: tuple[Evaluation, ...]
 
 
-def explain(files: RunFiles) -> Choice:
-    """Say which step was kept and why, by the result, the history and the configuration."""
+def explain(files: RunFiles) -> Selection:
+    """Explain which step was kept and why, from the result, the history and the configuration."""
     step = files.result.get("chosen_step")
     step = int(step) if isinstance(step, int | float) else None
     before = [entry for entry in files.evaluations if entry["stage"] == "source"]
@@ -63,37 +64,37 @@ def explain(files: RunFiles) -> Choice:
     training = files.config.get("training")
     last = isinstance(training, dict) and training.get("keep") == "last"
     known = None if math.isnan(floor) else floor
-    return Choice(step, _reason(rows, step, known, last=last), known, rows)
+    return Selection(step, _reason(rows, step, known, last=last), known, rows)
 
 
 def _reason(
     rows: Sequence[Evaluation], step: int | None, floor: float | None, *, last: bool
 ) -> str:
     if step is None:
-        return "No step has been chosen: the run is not finished."
+        return "No step has been selected yet: the run is not finished."
     if last:
-        return "The last weights were kept, as the configuration says (training.keep: last)."
+        return "The last weights were kept, as configured (training.keep: last)."
     kept = next((row for row in rows if row.kept), None)
     if step == 0 and kept is None:
-        return "The network was kept as it was before the adaptation."
+        return "The network from before the adaptation was kept."
     if kept is None:
-        return "Chosen without target labels; its evaluation is not in the history."
+        return "Selected without target labels; the evaluation of this step is not in the history."
     among = [row for row in rows if row.allowed] or list(rows)
     best = max((row.mean for row in among if not math.isnan(row.mean)), default=math.nan)
     if kept not in among or not math.isclose(kept.mean, best):
-        return "Chosen without target labels."
+        return "Selected without target labels."
     sentence = (
-        f"Its predictions on unlabeled target images have the best label-free score,"
-        f" {kept.mean:.3f} (mean of information and nuclear norm), of {len(rows)} evaluation"
+        f"Selected for the best label-free score of its predictions on unlabeled target images,"
+        f" {kept.mean:.3f} (mean of information and nuclear norm), among {len(rows)} evaluation"
         f"{'s' if len(rows) != 1 else ''}"
     )
     if floor is None:
         return f"{sentence}."
     if not kept.allowed:
-        return f"{sentence}; none reached the floor of {floor:.1%} on held-out source images."
+        return f"{sentence}; none reached the minimum of {floor:.1%} on held-out source images."
     return (
-        f"{sentence}, among those with at least {floor:.1%} on held-out source images"
-        f" ({100 * TOLERANCE:g} points below the accuracy before the adaptation)."
+        f"{sentence}. Only networks with an accuracy of at least {floor:.1%} on held-out source images"
+        f" ({100 * TOLERANCE:g} points below that before the adaptation) could be selected."
     )
 
 
@@ -107,7 +108,7 @@ def _row(entry: Entry, step: int | None, floor: float) -> Evaluation:
         source_accuracy=source,
         oracle=None if math.isnan(oracle) else oracle,
         kept=int(entry["step"]) == step,
-        # Without both numbers nothing is known against it.
+        # NaN compares as false: a network is allowed unless both numbers are known.
         allowed=not source < floor,
     )
 

@@ -114,7 +114,7 @@ def test_the_evaluations_are_a_table_with_the_kept_one_marked(page: Page) -> Non
     assert len(rows) == 8
     (kept,) = (row for row in rows if "kept" in row[0])
     assert kept[0].split() == ["350", "kept"]
-    assert "below the floor" in rows[-1][4]
+    assert "below minimum" in rows[-1][4]
 
 
 def test_the_layers_are_a_table(run: Path, page: Page) -> None:
@@ -130,7 +130,7 @@ def test_the_head_says_what_was_run_and_the_oracle_is_named_so(page: Page) -> No
     for text in ("amazon to webcam", "cdan+e + mcc", "timm:resnet18", "12 min 34 s"):
         assert text in page.text
     oracle = page.text[page.text.index("Oracle") :]
-    assert "never used for choosing" in oracle[:300]
+    assert "not used for training or selection" in oracle[:300]
 
 
 def test_the_configuration_is_there_in_full(run: Path, page: Page) -> None:
@@ -215,14 +215,14 @@ def test_hundreds_of_classes_have_the_numbers_of_the_picture(tmp_path: Path) -> 
     "missing",
     [
         {
-            "config.yaml": "The configuration is not there.",
+            "config.yaml": "The configuration is not available.",
             "result.json": "This run is not finished",
-            "run.json": "the record of the network",
+            "run.json": "record of the network",
         },
         {
-            "history.jsonl": "There is no record of the training.",
-            "evaluation.npz": "There are no predictions",
-            "layers.json": "There are no diagnostics of the layers.",
+            "history.jsonl": "No training history is available.",
+            "evaluation.npz": "No predictions are available",
+            "layers.json": "No diagnostics of the layers are available.",
         },
     ],
 )
@@ -234,8 +234,8 @@ def test_missing_parts_are_named_and_the_others_are_shown(
         (path / file).unlink()
     page = Page(write_report(path))
     for file, said in missing.items():
-        assert said in page.text and f"{file} not there" in page.text
-    assert page.text.count("not there: ") == 3
+        assert said in page.text and f"{file} is missing" in page.text
+    assert page.text.count("is missing (") == 3
     assert len(page.tables) == (0 if "layers.json" in missing else 5)
 
 
@@ -246,7 +246,7 @@ def test_a_run_that_was_interrupted_has_a_page_in_the_place_of_an_earlier_one(
     (path / "report.html").write_text("of an earlier time")
     page = Page(write_report(path))
     assert "of an earlier time" not in page.text
-    assert "the last record is of step 200 of 400 of the adaptation" in page.text
+    assert "the last recorded step is 200 of 400 of the adaptation" in page.text
     assert len(list(page.alt_texts())) == 5
 
 
@@ -255,8 +255,8 @@ def test_parts_that_do_not_belong_together_are_noted(tmp_path: Path) -> None:
     (path / "layers.json").write_text('[{"name": "bn1"}]')
     np.savez(path / "evaluation.npz", target_probability=np.eye(3), target_true=np.array([9, 0, 0]))
     page = Page(write_report(path))
-    assert "evaluation.npz not as expected" in page.text
-    assert "layers.json not as expected" in page.text
+    assert "evaluation.npz has unexpected contents" in page.text
+    assert "layers.json has unexpected contents" in page.text
 
 
 def test_an_earlier_report_stays_whole_when_rendering_fails(

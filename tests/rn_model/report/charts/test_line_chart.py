@@ -18,7 +18,7 @@ def test_smoothing_is_the_mean_over_the_neighbours_that_there_are(
 
 
 def test_the_axis_counts_the_steps_of_each_stage() -> None:
-    line = Timeline(boundary=100, both=True, chosen=None)
+    line = Timeline(boundary=100, both=True, selected=None)
     assert line.place({"stage": "source", "step": 40}) == 40
     assert line.place({"stage": "adapt", "step": 40}) == 140
     assert [line.step(place) for place in (40, 100, 140)] == [40, 100, 40]

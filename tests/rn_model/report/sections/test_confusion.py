@@ -36,7 +36,7 @@ def test_more_classes_have_names_at_the_edges_only(classes: int) -> None:
 def test_hundreds_of_classes_are_one_picture() -> None:
     chart = confusion_chart(_report(345))
     assert "data:image/png;base64" in chart.svg and "class12" not in chart.svg
-    assert "numbered as in the table" in chart.caption
+    assert "Class numbers are those in the table" in chart.caption
     assert len(chart.svg) < 200_000
 
 

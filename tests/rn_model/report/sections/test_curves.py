@@ -14,7 +14,7 @@ def _entry(**values: Any) -> Entry:
 def test_every_part_of_the_loss_has_its_line(tmp_path: Path) -> None:
     files = read_run(make_run(tmp_path / "run", images=10))
     line = timeline(files, explain(files))
-    assert (line.boundary, line.both, line.chosen) == (400, True, 750)
+    assert (line.boundary, line.both, line.selected) == (400, True, 750)
     loss, rate, speed = training_charts(files, line)
     assert [key.label for key in loss.legend] == ["cross_entropy", "cdan+e", "mcc", "total"]
     assert "from 0.01 to 0" in rate.svg and "Images" in speed.title
@@ -26,8 +26,8 @@ def test_the_oracle_is_dotted_and_named_so(tmp_path: Path) -> None:
     _, accuracy = evaluation_charts(files, timeline(files, choice), choice)
     (oracle,) = (key for key in accuracy.legend if key.mark == "dotted")
     assert oracle.label.startswith("oracle")
-    assert "never used for choosing" in accuracy.caption
-    assert "floor of the source" in {key.label for key in accuracy.legend}
+    assert "was not used for selection" in accuracy.caption
+    assert "minimum for source" in {key.label for key in accuracy.legend}
 
 
 def test_without_labels_there_is_no_oracle(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_entries_without_a_number_or_with_none_that_is_finite_are_left_out() -> 
     files = RunFiles(Path("run"), training=entries)
     loss, rate, _ = training_charts(files, timeline(files, explain(files)))
     assert "a from 2 to 1, b from 5 to 5 and total from 1 to 1." in loss.svg
-    assert "Nothing was recorded." in rate.svg
+    assert "No values were recorded." in rate.svg
 
 
 def test_without_a_history_there_are_no_charts() -> None:

@@ -76,8 +76,8 @@ def test_numbers_by_target_labels_are_kept_apart() -> None:
 def test_an_unfinished_run_says_how_far_it_came() -> None:
     entry = {"stage": "adapt", "step": 1200, "steps": 2000}
     text = progress(RunFiles(Path("run"), training=(entry,)))
-    assert "step 1,200 of 2,000 of the adaptation" in text
-    assert "Nothing" in progress(RunFiles(Path("run")))
+    assert "the last recorded step is 1,200 of 2,000 of the adaptation" in text
+    assert "No training steps" in progress(RunFiles(Path("run")))
     assert progress(RunFiles(Path("run"), training=(entry,), result={"seed": 0})) == ""
 
 

@@ -54,5 +54,5 @@ def test_no_layers_no_charts() -> None:
 
 
 def test_a_layer_without_name_or_channels_is_refused() -> None:
-    with pytest.raises(ValueError, match="name and its channels"):
+    with pytest.raises(ValueError, match="name and a number of channels"):
         layer_rows([{"name": "bn1"}])
