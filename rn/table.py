@@ -65,6 +65,7 @@ COMMANDS = {
     "versions": Entry(
         "rn.commands.remote:versions", "List the versions of a target.", ("service",)
     ),
+    "events": Entry("rn.commands.events:events", "List what happened to a target.", ("service",)),
     "rollback": Entry(
         "rn.commands.remote:rollback", "Serve an earlier version of a target again.", ("service",)
     ),

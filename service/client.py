@@ -8,7 +8,14 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
-from service.schemas import AdaptResult, Health, PredictResult, RollbackRequest, TargetInfo
+from service.schemas import (
+    AdaptResult,
+    EventPage,
+    Health,
+    PredictResult,
+    RollbackRequest,
+    TargetInfo,
+)
 
 Image = bytes | Path
 
@@ -16,10 +23,10 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class ClientError(RuntimeError):
-    """The service refused, or could not be reached; one clear line.
+    """The request failed, or the service could not be reached; one clear line.
 
     Attributes:
-        status: of the answer; None if there was none.
+        status: HTTP status of the answer; None if there was no answer.
     """
 
     def __init__(self, detail: str, status: int | None = None) -> None:
@@ -31,10 +38,10 @@ class Client:
     """Talks to one target of a service; closes its connections when it leaves a ``with`` block.
 
     Args:
-        url: of the service.
+        url: URL of the service.
         target: name of the target.
-        timeout: for each request, in seconds.
-        http: takes the place of a client of its own, and is left open.
+        timeout: time limit per request, in seconds.
+        http: HTTP client to use instead of a new one; it is left open.
 
     Raises:
         ClientError: by every method.
@@ -73,9 +80,9 @@ class Client:
 
         Args:
             images: contents of image files, or their paths.
-            version: default the served one.
+            version: version to predict with; default: the served one.
         """
-        params = {} if version is None else {"version": version}
+        params = _given(version=version)
         return self._send("POST", "/predict", PredictResult, files=_files(images), params=params)
 
     def adapt(self, images: Sequence[Image], *, key: str | None = None) -> AdaptResult:
@@ -83,21 +90,39 @@ class Client:
 
         Args:
             images: contents of image files, or their paths.
-            key: repeats with the same key count once.
+            key: idempotency key; repeats of a request with the same key count once.
         """
         headers = {} if key is None else {"Idempotency-Key": key}
         return self._send("POST", "/adapt", AdaptResult, files=_files(images), headers=headers)
 
-    def versions(self) -> TargetInfo:
-        """All versions, and which one is served."""
-        return self._send("GET", "/versions", TargetInfo)
+    def versions(self, *, limit: int = 100, before: int | None = None) -> TargetInfo:
+        """The newest versions, oldest first, and which one is served.
+
+        Args:
+            limit: maximum number of versions.
+            before: only versions before this one; ``earlier`` of a result pages back.
+        """
+        return self._send("GET", "/versions", TargetInfo, params=_given(limit=limit, before=before))
+
+    def events(
+        self, *, limit: int = 100, before: int | None = None, after: int | None = None
+    ) -> EventPage:
+        """What happened to the target, oldest first; by default the newest events.
+
+        Args:
+            limit: maximum number of events.
+            before: only events before this one; ``earlier`` of a result pages back.
+            after: only events after this one; ``latest`` of a result follows the history.
+        """
+        params = _given(limit=limit, before=before, after=after)
+        return self._send("GET", "/events", EventPage, params=params)
 
     def promote(self, version: int) -> TargetInfo:
         """Serve a version."""
         return self._send("POST", f"/versions/{version}/promote", TargetInfo)
 
     def rollback(self, version: int | None = None) -> TargetInfo:
-        """Serve an earlier version, default the parent of the served one."""
+        """Serve an earlier version; default: the parent of the served one."""
         body = RollbackRequest(version=version).model_dump()
         return self._send("POST", "/rollback", TargetInfo, json=body)
 
@@ -114,7 +139,7 @@ class Client:
         return self._send("POST", "/unfreeze", TargetInfo)
 
     def health(self) -> Health:
-        """Whether the service is ready, and what it runs on."""
+        """Report whether the service is ready, and what it runs on."""
         return self._parse(self._request("GET", f"{self._url}/health/ready"), Health)
 
     def _send(self, method: str, path: str, model: type[M], **content: object) -> M:
@@ -141,6 +166,11 @@ class Client:
             return model.model_validate_json(response.content)
         except ValueError as error:
             raise ClientError(f"{self._url} does not answer like this service") from error
+
+
+def _given(**params: int | None) -> dict[str, int]:
+    """Query parameters that have a value."""
+    return {name: value for name, value in params.items() if value is not None}
 
 
 def _files(images: Sequence[Image]) -> list[tuple[str, tuple[str, bytes]]]:

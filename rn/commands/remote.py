@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rn.failing import one_line
-from rn.options.common import LOCAL, AsJson, TargetName, Url
+from rn.options.common import LOCAL, AsJson, Limit, TargetName, Url
 
 if TYPE_CHECKING:
     from service.client import Client
@@ -58,10 +58,24 @@ def predict(
     Console().print(table)
 
 
-def versions(url: Url = LOCAL, target: TargetName = "default") -> None:
+def versions(
+    url: Url = LOCAL,
+    target: TargetName = "default",
+    limit: Limit = 100,
+    before: Annotated[
+        int | None, typer.Option(min=0, help="List only versions before this one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """List the versions of a target."""
     with connect(url, target) as client:
-        _show_versions(client.versions())
+        info = client.versions(limit=limit, before=before)
+    if as_json:
+        typer.echo(info.model_dump_json(indent=2))
+        return
+    _show_versions(info)
+    if info.earlier is not None:
+        typer.echo(f"earlier ones: rn versions --before {info.earlier}")
 
 
 def rollback(

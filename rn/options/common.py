@@ -7,6 +7,7 @@ import typer
 LOCAL = "http://127.0.0.1:8000"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of rows.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

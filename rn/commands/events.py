@@ -1,0 +1,66 @@
+"""``rn events``: what happened to a target."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rn.commands.remote import connect
+from rn.options.common import LOCAL, AsJson, Limit, TargetName, Url
+
+if TYPE_CHECKING:
+    from service.schemas import EventInfo
+
+
+def events(
+    url: Url = LOCAL,
+    target: TargetName = "default",
+    limit: Limit = 100,
+    before: Annotated[
+        int | None, typer.Option(min=0, help="List only events before this one.")
+    ] = None,
+    after: Annotated[
+        int | None, typer.Option(min=0, help="List only events after this one, oldest first.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what happened to a target."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    with connect(url, target) as client:
+        page = client.events(limit=limit, before=before, after=after)
+    if as_json:
+        typer.echo(page.model_dump_json(indent=2))
+        return
+    table = Table("event", "time", "kind", "what happened")
+    for event in page.events:
+        kind = event.kind.replace("_", " ")
+        table.add_row(str(event.id), event.at[:19], kind, escape(describe(event)))
+    Console().print(table)
+    if page.earlier is not None:
+        typer.echo(f"earlier ones: rn events --before {page.earlier}")
+
+
+def describe(event: "EventInfo") -> str:
+    """What an event says, in words."""
+    match event.kind:
+        case "merged" | "new_domain":
+            return (
+                f"{event.admitted} of {event.received} images admitted, {event.held} held,"
+                f" {event.pending} pending"
+            )
+        case "alarm":
+            return event.alarm or ""
+        case "published":
+            return f"version {event.version}, made from version {event.parent}, is served"
+        case "rejected":
+            return f"version {event.version}: {event.reason}"
+        case "promoted" | "rolled_back" | "reset":
+            return f"version {event.version} is served instead of version {event.previous}"
+        case "frozen":
+            return "adaptation is switched off"
+        case "unfrozen":
+            return "adaptation is switched on"
+        case "opened":
+            return "version 0, as exported, is served"
