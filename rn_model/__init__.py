@@ -1,4 +1,16 @@
-"""Reciprocal Normalization (arXiv:2112.10474) and what it takes to adapt a model with it."""
+"""Reciprocal Normalization (RN, arXiv:2112.10474) for unsupervised domain adaptation.
+
+- :mod:`rn_model.layers`: RN and the normalizations that it is compared with.
+- :mod:`rn_model.objectives`: adaptation objectives such as MCC and CDAN+E.
+- :mod:`rn_model.backbones`: networks to adapt.
+- :mod:`rn_model.data`, :mod:`rn_model.recipes`, :mod:`rn_model.digits`: data sets, and ready-made
+  configurations for known ones.
+- :mod:`rn_model.training`: trains on the source and adapts to the target, as ``rn adapt`` does.
+- :mod:`rn_model.runs`, :mod:`rn_model.report`, :mod:`rn_model.compare`: saved runs, their reports, and
+  comparisons of many runs.
+
+The names listed here are sufficient for a training loop of your own; see ``docs/library.md``.
+"""
 
 from rn_model.backbones.classifier import classifier_input
 from rn_model.layers import (
