@@ -1,4 +1,4 @@
-"""Text for people: JSON values as flat facts, and exceptions on one line."""
+"""Text for people: JSON values as flat facts, printable texts, and exceptions on one line."""
 
 import json
 from collections.abc import Iterator
@@ -26,19 +26,19 @@ def printable(text: str) -> str:
 
 
 def single_line(text: str) -> str:
-    """A text whose line breaks, tabs and runs of blanks have become single blanks."""
+    """Replace every run of white space in a text by one space."""
     return " ".join(text.split())
 
 
 def describe_error(
     error: BaseException, *, first_line: bool = False, kind: bool = False, limit: int | None = None
 ) -> str:
-    r"""The message of an exception on one line, or the name of its type if it has no message.
+    r"""Message of an exception on one line; the name of its type if it has no message.
 
     Args:
         error: exception, often raised by another library.
-        first_line: whether only the first line of the message counts: what follows is a background,
-            such as the statement that a database refused.
+        first_line: whether to use only the first line of the message. Some libraries append details, such
+            as the SQL statement that failed.
         kind: whether to put the name of the type before the message.
         limit: maximum length in characters.
 

@@ -1,19 +1,21 @@
 """Folds an adapted model into static ONNX graphs and writes them as a bundle."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from export.errors import ExportError
 
 if TYPE_CHECKING:
-    from export.exporter import BundleInfo, export_bundle
+    from export.bundle_info import BundleInfo
+    from export.exporter import export_bundle
 
 __all__ = ["BundleInfo", "ExportError", "export_bundle"]
+
+_MODULES = {"BundleInfo": "bundle_info", "export_bundle": "exporter"}
 
 
 def __getattr__(name: str) -> Any:
     # Layouts are made without torch, so the package must be importable without it.
-    if name in __all__:
-        from export import exporter
-
-        return getattr(exporter, name)
+    if name in _MODULES:
+        return getattr(import_module(f"export.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'export' has no attribute {name!r}")

@@ -1,23 +1,21 @@
 """Exports an adapted model as a bundle."""
 
-import copy
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import onnx
 import torch
-from pydantic import JsonValue
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import nn
 
 from bundle import files
-from bundle.manifest import NAME_PATTERN, Manifest, Precision, TargetStatistics, Variant
-from bundle.preprocessing import Pixels, Preprocessing
-from bundle.text import describe_error
+from bundle.manifest import Manifest, Precision, TargetStatistics, Variant
+from bundle.preprocessing import Pixels
 from bundle.writing.storage import check_path, describe_files, write_bundle
 from export.assembly import Assembly, assemble
+from export.bundle_info import BundleInfo
 from export.checks.free_size import check_larger, larger_logits
 from export.checks.images import check_images, random_images
 from export.checks.parity import (
@@ -27,35 +25,17 @@ from export.checks.parity import (
     torch_logits,
 )
 from export.checks.reference import check_reference
-from export.errors import ExportError
 from export.graphs.embedded_arrays import embed, serialize
 from export.graphs.metadata import annotate, properties
 from export.graphs.tracing import OPSET
 from export.input_profile import input_profile
 from export.network.modules import Scaling
 from export.network.sites import NormSite, find_sites
+from export.preparation import check_logits, prepare_model
 from export.sample_images import pack_sample_images
 from export.variants.conversion import NO_VARIANTS, VariantOptions, make_variants
 from export.variants.image_split import ImageSplit, check_split, split_images
-from rn_model import domain_norms, set_branch
 from rn_model.layers.domains import Domain
-
-
-@dataclass(frozen=True)
-class BundleInfo:
-    """What a bundle records about a model besides the network.
-
-    Attributes:
-        name: name of the model: up to 64 letters, digits, ``.``, ``_`` and ``-``.
-        classes: labels in the order of the logits.
-        preprocessing: preprocessing contract that the model was trained with.
-        provenance: origin of the model, any JSON values.
-    """
-
-    name: str
-    classes: Sequence[str]
-    preprocessing: Preprocessing
-    provenance: Mapping[str, JsonValue]
 
 
 class Built(NamedTuple):
@@ -127,32 +107,22 @@ def build_bundle(
             has not seen target images yet.
         sample_images: whether to put some of the images into the bundle.
         variants: which variants of ``predict.onnx`` in lower precision to add.
-        free_size: whether the graphs take images of any height and width, and not only of those that
-            the preprocessing produces.
+        free_size: whether the graphs take images of any height and width.
 
     Raises:
         ExportError: if the network cannot be exported faithfully.
     """
-    _check_info(info)
-    labelled = variants.labelled
-    for given in (images, None if labelled is None else labelled.images):
-        if given is not None:
-            check_images(given, info.preprocessing)
-    checked = images if images is not None else random_images(info.preprocessing)
-    split = split_images(checked, calibrate=images is not None)
-    check_split(split, variants.precisions)
-    model = _prepare(model, statistics)
+    info.check()
+    split, checked = _split_images(info, images, variants)
+    model = prepare_model(model, statistics)
     scaling = Scaling(info.preprocessing)
     example = torch.zeros((2, *info.preprocessing.shape), dtype=torch.uint8)
     sites = find_sites(model, scaling(example))
-    _check_classes(model(scaling(example)), info.classes)
-
+    check_logits(model(scaling(example)), info.classes)
     network = nn.Sequential(scaling, model).eval()
     larger = larger_logits(network, checked) if free_size else None
     parts = assemble(model, sites, scaling, example, free_size)
-    parity = _check(parts, network, sites, checked)
-    if larger is not None:
-        parity |= check_larger(larger, parts.contents[files.PREDICT], parts.arrays, checked)
+    parity = _check(parts, network, sites, checked, larger)
     normalization = sites[0].layer.normalization
     contents, table = _annotate_and_vary(parts, info, normalization, split, variants)
     if sample_images and images is not None:
@@ -165,7 +135,7 @@ def build_bundle(
         free_size=free_size,
         normalization=normalization,
         sites=tuple(parts.table),
-        target=_statistics(sites, statistics),
+        target=TargetStatistics(origin=statistics, images=int(sites[0].layer.num_images_target)),
         calibration=None if images is None else input_profile(images),
         parity=parity,
         variants=table,
@@ -175,55 +145,42 @@ def build_bundle(
     return Built(manifest, contents)
 
 
-def _check_info(info: BundleInfo) -> None:
-    if not re.fullmatch(NAME_PATTERN, info.name):
-        raise ExportError(
-            f"{info.name!r} is not a valid model name: use up to 64 letters, digits, '.', '_' and '-',"
-            " beginning with a letter or digit"
-        )
-    if len(info.classes) < 2:
-        raise ExportError(f"a classifier needs at least two classes, not {len(info.classes)}")
+def _split_images(
+    info: BundleInfo, images: Pixels | None, variants: VariantOptions
+) -> tuple[ImageSplit, Pixels]:
+    """Check all images, and split the target images; random images replace them if there are none.
 
-
-def _prepare(model: nn.Module, statistics: Domain) -> nn.Module:
-    try:
-        model = copy.deepcopy(model)
-    except Exception as error:  # a network that defines its own copying may raise anything
-        reason = describe_error(error, first_line=True)
-        raise ExportError(f"the network cannot be copied: {reason}") from error
-    model = model.cpu().float().eval()
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    set_branch(model, "target")
-    if statistics == "source":
-        for _, layer in domain_norms(model):
-            layer.set_running("target", layer.running("source"), int(layer.num_images_source))
-    return model
-
-
-def _check_classes(logits: object, classes: Sequence[str]) -> None:
-    if not isinstance(logits, Tensor):
-        raise ExportError(
-            f"the model returns a {type(logits).__name__} instead of logits: wrap it in a module that"
-            " returns only logits"
-        )
-    if logits.dim() != 2 or logits.shape[1] != len(classes):
-        raise ExportError(
-            f"the model's output has shape {tuple(logits.shape)}, expected (N, {len(classes)}) for"
-            f" {len(classes)} classes"
-        )
+    Returns:
+        The split, and all images that the graphs are checked on.
+    """
+    labelled = variants.labelled
+    for given in (images, None if labelled is None else labelled.images):
+        if given is not None:
+            check_images(given, info.preprocessing)
+    checked = random_images(info.preprocessing) if images is None else images
+    split = split_images(checked, calibrate=images is not None)
+    check_split(split, variants.precisions)
+    return split, checked
 
 
 def _check(
-    parts: Assembly, network: nn.Module, sites: Sequence[NormSite], images: Pixels
+    parts: Assembly,
+    network: nn.Module,
+    sites: Sequence[NormSite],
+    images: Pixels,
+    larger: NDArray[np.float32] | None,
 ) -> dict[str, float]:
+    """Compare the graphs with the network; ``larger`` are its logits if the image size is free."""
     expected = torch_logits(network, images)
     predict, observe = parts.contents[files.PREDICT], parts.contents[files.OBSERVE]
     observed = (observe, parts.observe_arrays, parts.moments, images)
     parity = check_predictions(expected, predict, parts.arrays, images)
     parity |= check_observations(expected, *observed)
     parity |= check_batch_moments(network, sites, *observed)
-    return parity | check_reference(network, expected, predict, parts.arrays, images)
+    parity |= check_reference(network, expected, predict, parts.arrays, images)
+    if larger is not None:
+        parity |= check_larger(larger, predict, parts.arrays, images)
+    return parity
 
 
 def _annotate_and_vary(
@@ -248,7 +205,3 @@ def _annotate_and_vary(
     model = embed(contents[files.PREDICT], parts.arrays)
     made, table = make_variants(model, images, metadata, options)
     return contents | made, table
-
-
-def _statistics(sites: list[NormSite], origin: Domain) -> TargetStatistics:
-    return TargetStatistics(origin=origin, images=int(sites[0].layer.num_images_target))

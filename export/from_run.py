@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from bundle.manifest import Precision
+from export.bundle_info import BundleInfo
 from export.checks.labelled_images import read_labelled
-from export.exporter import Built, BundleInfo, build_bundle
+from export.exporter import Built, build_bundle
 from export.variants.conversion import MAX_LOSS, VariantOptions
 from rn_model.runs.record import load_run
 

@@ -36,7 +36,7 @@ ORDERS: Mapping[str, Order] = {
     "export": (
         "from_run",
         "exporter",
-        "assembly input_profile sample_images variants",
+        "assembly bundle_info input_profile preparation sample_images variants",
         "checks folding layouts",
         "network",
         "graphs",

@@ -1,4 +1,4 @@
-"""Changes bundles, with or without making the hashes match again."""
+"""Changes bundles, with or without recomputing the hashes."""
 
 import hashlib
 import io
@@ -20,12 +20,12 @@ from bundle.runtime import Refolder
 
 
 def copy_of(bundle: Path, where: Path) -> Path:
-    """A bundle of the same content that may be changed."""
+    """A copy of a bundle that may be changed."""
     return Path(shutil.copytree(bundle, where / "copy"))
 
 
 def rehash(path: Path) -> None:
-    """Make the manifest describe the files as they are."""
+    """Write the present sizes and hashes of all files into the manifest."""
     manifest = json.loads((path / files.MANIFEST).read_text())
     for name in manifest["files"]:
         content = (path / name).read_bytes()
@@ -35,7 +35,7 @@ def rehash(path: Path) -> None:
 
 
 def write_manifest(path: Path, content: Any) -> None:
-    """Write a manifest, JSON or text, and its checksum."""
+    """Write a manifest, as JSON value or text, and its checksum."""
     text = content if isinstance(content, bytes) else json.dumps(content).encode()
     (path / files.MANIFEST).write_bytes(text)
     checksum = f"{hashlib.sha256(text).hexdigest()}  {files.MANIFEST}\n"
@@ -43,13 +43,13 @@ def write_manifest(path: Path, content: Any) -> None:
 
 
 def replace_file(path: Path, name: str, content: bytes) -> None:
-    """Give a file other content that the hashes confirm."""
+    """Replace the content of a file, and recompute the hashes."""
     (path / name).write_bytes(content)
     rehash(path)
 
 
 def replace_arrays(path: Path, name: str, **changes: NDArray[Any] | None) -> None:
-    """Change arrays of a safetensors file, or remove them with None, and make the hashes match."""
+    """Replace arrays of a safetensors file, or remove them with None, and recompute the hashes."""
     arrays = load((path / name).read_bytes())
     arrays.update({key: value for key, value in changes.items() if value is not None})
     for key, value in changes.items():
@@ -59,14 +59,14 @@ def replace_arrays(path: Path, name: str, **changes: NDArray[Any] | None) -> Non
 
 
 def npz(**arrays: NDArray[Any]) -> bytes:
-    """A file of numpy arrays."""
+    """Content of an ``.npz`` file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=True, **arrays)
     return buffer.getvalue()
 
 
 def refold(path: Path, target: FlatMoments) -> None:
-    """Give a bundle other target moments, and the arrays that they fold to."""
+    """Replace the target moments of a bundle, and the arrays that follow from them."""
     arrays = Refolder(load_bundle(path)).arrays(target)
     moments = {files.TARGET_MEAN: target.mean, files.TARGET_VARIANCE: target.variance}
     replace_arrays(path, files.BASE, **moments)
@@ -74,7 +74,7 @@ def refold(path: Path, target: FlatMoments) -> None:
 
 
 def refusal(path: Path, public_key: Ed25519PublicKey | None = None) -> str:
-    """The one line in which a bundle is refused; any other exception fails the test."""
+    """The one-line error of an invalid bundle; any other exception fails the test."""
     with pytest.raises(BundleError) as caught:
         load_bundle(path, public_key)
     message = str(caught.value)
@@ -83,7 +83,7 @@ def refusal(path: Path, public_key: Ed25519PublicKey | None = None) -> str:
 
 
 def edited(path: Path, **changes: Any) -> str:
-    """The line in which a bundle is refused after these fields of its manifest were changed."""
+    """The error of a bundle after these fields of its manifest were changed."""
     manifest = json.loads((path / files.MANIFEST).read_text())
     manifest.update(changes)
     write_manifest(path, manifest)

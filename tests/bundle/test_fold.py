@@ -190,7 +190,7 @@ def site(side: str, axis: int, groups: int) -> Site:
         ("output", 0, 1, (6, 2), (6, 1), r"'b' must have shape \(6,\), not \(6, 1\)"),
     ],
 )
-def test_arrays_that_do_not_fit_a_site_are_told(
+def test_arrays_that_do_not_fit_a_site_are_reported(
     side: str,
     axis: int,
     groups: int,

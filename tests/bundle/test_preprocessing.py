@@ -56,7 +56,7 @@ def test_palette() -> None:
     assert_pixels(contract("RGB", height=1).pixels(loaded), expected)
 
 
-def test_alpha_is_left_out() -> None:
+def test_alpha_is_dropped() -> None:
     image = Image.new("RGBA", (1, 1), (10, 20, 30, 0))
     assert_pixels(contract("RGB", 1, 1).pixels(image), [[[10, 20, 30]]])
     grey = Image.new("LA", (1, 1), (40, 0))

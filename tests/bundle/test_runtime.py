@@ -12,7 +12,7 @@ from bundle.runtime import Refolder, make_session
 
 
 def graph(size: int) -> bytes:
-    """``(x * scale) @ weight + shift`` with all arrays outside."""
+    """``(x * scale) @ weight + shift`` with external arrays."""
 
     def outside(name: str, *shape: int) -> TensorProto:
         tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)

@@ -16,14 +16,14 @@ def test_certain_and_diverse_is_perfect() -> None:
     assert label_free_scores(certain([0, 1, 2, 0, 1, 2], 3)) == pytest.approx((1, 1))
 
 
-def test_uniform_tells_nothing() -> None:
+def test_uniform_predictions_carry_no_information() -> None:
     scores = label_free_scores(np.full((6, 3), 1 / 3))
     assert scores.information == pytest.approx(0)
     # One singular value, sqrt(6 / 3), of a possible sum of sqrt(6 * 3).
     assert scores.nuclear_norm == pytest.approx(1 / 3)
 
 
-def test_collapse_tells_nothing() -> None:
+def test_collapsed_predictions_carry_no_information() -> None:
     scores = label_free_scores(certain([1] * 6, 3))
     assert scores.information == pytest.approx(0)
     assert scores.nuclear_norm == pytest.approx(np.sqrt(1 / 3))

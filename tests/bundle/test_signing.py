@@ -35,7 +35,7 @@ def signed(path: Path) -> Path:
     return path
 
 
-def test_a_signed_bundle_is_accepted_by_who_trusts_the_key_and_who_asks_for_none(
+def test_a_signed_bundle_is_accepted_with_the_key_and_without_any(
     signed: Path,
 ) -> None:
     assert load_bundle(signed, PUBLIC).fingerprint == load_bundle(signed).fingerprint
@@ -71,7 +71,7 @@ def test_a_signature_of_another_bundle(signed: Path, moved_bundle: Path) -> None
     assert "is not the signature of this manifest.json" in refusal(signed, PUBLIC)
 
 
-def test_hashes_made_again_do_not_help(signed: Path) -> None:
+def test_recomputed_hashes_do_not_help(signed: Path) -> None:
     rehash(signed)
     load_bundle(signed)
     assert "is not the signature of this manifest.json" in refusal(signed, PUBLIC)
@@ -92,7 +92,7 @@ def test_any_changed_byte_of_a_signature_is_seen(signed: Path, place: int, bits:
 
 def test_a_signature_has_one_spelling(signed: Path) -> None:
     content = (signed / files.SIGNATURE).read_bytes()
-    # The last of its letters stands for two bits of the signature and four that are not used.
+    # The last base64 letter holds two bits of the signature and four unused bits.
     letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
     other = letters[letters.index(chr(content[-4])) ^ 1].encode()
     assert base64.b64decode(content[73:-4] + other + b"==") == base64.b64decode(content[73:-1])
@@ -140,7 +140,7 @@ def test_keys_of_openssl_are_read(tmp_path: Path) -> None:
     [
         (serialization.PrivateFormat.PKCS8, RAW[0]),
         (serialization.PrivateFormat.PKCS8, RAW[1]),
-        # OpenSSH's own encryption needs one more package.
+        # Encrypted OpenSSH keys need another package.
         (serialization.PrivateFormat.OpenSSH, RAW[0]),
     ],
 )
@@ -169,7 +169,7 @@ def test_public_keys_are_read(tmp_path: Path) -> None:
         assert read_public_key(tmp_path / "key") == PUBLIC
 
 
-def test_keys_that_are_none(tmp_path: Path) -> None:
+def test_files_that_are_not_keys(tmp_path: Path) -> None:
     path = tmp_path / "key"
     with pytest.raises(BundleError, match="No such file"):
         read_public_key(path)
@@ -181,7 +181,7 @@ def test_keys_that_are_none(tmp_path: Path) -> None:
             read_private_key(path)
 
 
-def test_keys_of_another_kind(tmp_path: Path) -> None:
+def test_keys_that_are_not_ed25519(tmp_path: Path) -> None:
     path, key = tmp_path / "key", generate_private_key(SECP256R1())
     path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, RAW[0])

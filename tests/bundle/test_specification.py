@@ -1,4 +1,4 @@
-"""docs/bundle.md is enough to read a bundle."""
+"""docs/bundle.md is sufficient for reading a bundle."""
 
 import ast
 import base64
@@ -41,7 +41,7 @@ INFOS = {"small": SMALL, "wide": WIDE}
 
 @pytest.fixture(params=INFOS)
 def bundle_path(request: pytest.FixtureRequest, small_bundle: Path, wide_bundle: Path) -> Path:
-    """Each of the bundles."""
+    """Path of each bundle."""
     return {"small": small_bundle, "wide": wide_bundle}[request.param]
 
 

@@ -1,4 +1,4 @@
-"""Variants of predict.onnx in lower precision are held to what the manifest says of them."""
+"""Variants of predict.onnx in lower precision must be as the manifest describes them."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ DESCRIPTION = {
 
 @pytest.fixture
 def varied(path: Path) -> Path:
-    """A bundle with a variant that holds its arrays."""
+    """A bundle with a float16 variant."""
     arrays = load_bundle(path).predict_arrays
     model = onnx.load_model_from_string((path / files.PREDICT).read_bytes())
     for tensor in external_initializers(model.graph):
@@ -71,17 +71,17 @@ def test_a_variant_that_does_not_run_is_refused(varied: Path) -> None:
         ({"float8": DESCRIPTION}, "variants.float8"),
     ],
 )
-def test_what_is_said_of_variants_must_be_so(
+def test_the_description_of_variants_must_be_true(
     varied: Path, variants: dict[str, Any], reason: str
 ) -> None:
     assert reason in edited(varied, variants=variants)
 
 
-def test_a_variant_keeps_its_arrays_inside(varied: Path) -> None:
+def test_a_variant_embeds_its_arrays(varied: Path) -> None:
     replace_file(varied, files.PREDICT_FP16, (varied / files.PREDICT).read_bytes())
     assert "is stored in another file, which is not allowed" in refusal(varied)
 
 
-def test_a_variant_takes_and_gives_what_predict_does(varied: Path) -> None:
+def test_a_variant_has_the_inputs_and_outputs_of_predict(varied: Path) -> None:
     replace_file(varied, files.PREDICT_FP16, (varied / files.COMPENSATE).read_bytes())
     assert refusal(varied).startswith("predict.fp16.onnx: inputs must be image: uint8 (N, 8, 6, 1)")

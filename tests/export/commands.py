@@ -11,5 +11,5 @@ def rn_export(*arguments: object) -> Result:
 
 
 def refusal(*arguments: object) -> str:
-    """The one line that the command ends with."""
+    """The one-line error that the command ends with."""
     return failure("export", *arguments)

@@ -1,4 +1,4 @@
-"""An exported network held against the same network in float64, as torch computes it."""
+"""Compares an exported network with the same network in float64, as torch computes it."""
 
 import copy
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Exported:
-    """What a network became, and the same network in float64."""
+    """An exported network, and the same network in float64."""
 
     parts: Assembly
     exact: nn.Module
@@ -73,7 +73,7 @@ class Exported:
 
     @contextmanager
     def observing(self, weight: Floats, prior: FlatMoments) -> Iterator[list[Observation]]:
-        """Let the layers observe what passes through them."""
+        """Make the layers observe what passes through them."""
         seen = []
         for site in self.sites:
             moments = Moments(*(torch.from_numpy(value[site.slice]) for value in prior))
@@ -105,7 +105,7 @@ def check_predictions(found: Exported, count: int) -> None:
 
 
 def check_refolding(found: Exported) -> None:
-    """Any moments are compensated and folded as the layers do it."""
+    """Any moments are compensated and folded as the layers do."""
     moments, images = found.moments(), found.images(3)
     compensate = make_session(found.parts.contents[files.COMPENSATE], {}, threads=1)
     inputs = {"mean": moments.mean, "variance": moments.variance}
@@ -123,7 +123,7 @@ def check_refolding(found: Exported) -> None:
 
 
 def check_observation(found: Exported, count: int) -> None:
-    """Every site observes what its layer does, and passes on what it passes on."""
+    """Every site observes the same moments as its layer, and passes on the same values."""
     images, moments, weight = found.images(count), found.moments(), np.linspace(1, 0.5, count)
     outputs = found.observe(images, weight, moments)
     with found.observing(weight, moments) as seen:
@@ -135,7 +135,7 @@ def check_observation(found: Exported, count: int) -> None:
 
 
 def check_weights(found: Exported) -> None:
-    """An image of weight 0 is not there."""
+    """An image of weight 0 has no effect."""
     images, moments, weight = found.images(5), found.moments(), np.array([1.0, 0, 1, 0, 1])
     every = found.observe(images, weight, moments)
     some = found.observe(images[weight > 0], weight[weight > 0], moments)

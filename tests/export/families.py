@@ -1,4 +1,4 @@
-"""Small versions of the families of networks that people bring, and one with every kind of branch."""
+"""Small versions of common network families, and one network with every kind of branch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ CLASSES = 3
 
 
 class PreActivationBlock(nn.Module):
-    """Norm before convolution; the first norm feeds a convolution straight."""
+    """Norm before convolution; the first norm feeds a convolution directly."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ def resnet(block: Any, base_width: int = 64) -> nn.Module:
     return ResNet(block, (1,) * 4, CLASSES, channels=widths, stem_width=8, base_width=base_width)
 
 
-# Each with the norms that neither layer beside them can take up.
+# Each with the norms that cannot be folded into an adjacent layer.
 FAMILIES: dict[str, tuple[Callable[[], nn.Module], set[str]]] = {
     "resnet18": (lambda: resnet(BasicBlock), set()),
     "resnet50": (lambda: resnet(Bottleneck), set()),

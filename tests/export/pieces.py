@@ -51,7 +51,7 @@ class Piece:
         return sites
 
     def model(self) -> ir.Model:
-        """The graph, in which scale and shift of every site are inputs, all scales first."""
+        """The graph; scales and shifts of all sites are inputs, scales first."""
         inputs = [_typed("x", self.x)]
         for kind in ("scale", "shift"):
             for name, channels in self.channels.items():
@@ -85,7 +85,7 @@ def run(model: ir.Model, inputs: dict[str, Floats]) -> Floats:
 
 
 def check(piece: Piece, seed: int = 1) -> dict[str, Site]:
-    """Fold, refold with a scale and shift, and compare with the graph that takes them as inputs."""
+    """Fold a graph with a random scale and shift; compare it with the graph that takes them as inputs."""
     generator = np.random.default_rng(seed)
     x = generator.normal(size=piece.x).astype(np.float32)
     scale, shift = generator.normal(size=(2, sum(piece.channels.values())))
@@ -122,12 +122,12 @@ def after(
     rank: int | None = None,
     channels: int = 2,
 ) -> Piece:
-    """A site ``a`` that normalizes what a layer, or what follows one, gives as ``c``."""
+    """A site ``a`` that normalizes ``c``, the output of a layer or of what follows one."""
     return Piece(f"{layer} {AFTER}", x, {"a": channels}, arrays, rank or len(x))
 
 
 def before(
     layer: str, x: tuple[int, ...], arrays: dict[str, tuple[int, ...]], rank: int | None = None
 ) -> Piece:
-    """A site ``a`` of the input, whose result is ``n``."""
+    """A site ``a`` that normalizes the input and returns ``n``."""
     return Piece(f"{norm('a', 'x', 'n')} {layer}", x, {"a": x[1]}, arrays, rank or len(x))

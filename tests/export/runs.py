@@ -1,4 +1,4 @@
-"""A run's directory without a training: a small network with made up statistics."""
+"""Run directories without training: a small network with invented statistics."""
 
 from pathlib import Path
 

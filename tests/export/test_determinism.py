@@ -1,4 +1,4 @@
-"""The same checkpoint gives the same bytes, whoever exports it."""
+"""The same checkpoint gives the same bytes in every process."""
 
 import os
 import subprocess

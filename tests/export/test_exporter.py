@@ -122,12 +122,12 @@ class Unused(SmallNet):
         self.spare = nn.BatchNorm2d(3)
 
 
-def test_a_norm_in_two_places_is_refused(tmp_path: Path) -> None:
+def test_a_norm_that_runs_twice_is_refused(tmp_path: Path) -> None:
     message = refusal(convert_normalization(Reused()), tmp_path)
     assert message.startswith("normalization layer 'norm' runs 2 times in a forward pass")
 
 
-def test_a_norm_in_no_place_is_refused(tmp_path: Path) -> None:
+def test_a_norm_that_never_runs_is_refused(tmp_path: Path) -> None:
     message = refusal(convert_normalization(Unused()), tmp_path)
     assert message.startswith("normalization layer 'spare' runs 0 times in a forward pass")
 
@@ -137,7 +137,7 @@ class Pair(TinyNet):
         return super().forward(x), x  # type: ignore[return-value]
 
 
-def test_a_model_that_gives_more_than_logits_is_refused(tmp_path: Path) -> None:
+def test_a_model_that_returns_more_than_logits_is_refused(tmp_path: Path) -> None:
     assert "returns a tuple instead of logits" in refusal(convert_normalization(Pair()), tmp_path)
 
 
@@ -186,7 +186,7 @@ def test_images_that_are_not_the_models_are_refused(tmp_path: Path, images: obje
 
 
 class Moody(TinyNet):
-    """Computes something else whenever it is traced."""
+    """A network that computes something else when it is traced."""
 
     def forward(self, x: Tensor) -> Tensor:
         logits = super().forward(x)
@@ -199,7 +199,7 @@ def test_an_unfaithful_export_is_refused(tmp_path: Path) -> None:
 
 
 class Choosy(TinyNet):
-    """Has control flow that depends on the values of the input."""
+    """A network with control flow that depends on the values of its input."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x if float(x.sum()) > 0 else -x)

@@ -1,4 +1,4 @@
-"""Networks of every family: folded, observed and refolded as the torch layers compute it in float64."""
+"""Networks of every family are folded, observed and refolded as torch does in float64."""
 
 from collections import Counter
 
@@ -24,7 +24,7 @@ Family = tuple[str, Exported]
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def family(request: pytest.FixtureRequest) -> Family:
-    """Its name, and a network of it."""
+    """Name of a family, and a network of it."""
     with torch.random.fork_rng():
         torch.manual_seed(4)
         model = FAMILIES[request.param][0]().eval()
@@ -59,5 +59,5 @@ def test_every_site_observes_what_its_layer_does(family: Family, count: int) -> 
     check_observation(family[1], count)
 
 
-def test_an_image_of_weight_zero_is_not_there(family: Family) -> None:
+def test_an_image_of_weight_zero_has_no_effect(family: Family) -> None:
     check_weights(family[1])

@@ -1,4 +1,4 @@
-"""Any small network, with any normalization, moments, gates and groups, is exported exactly."""
+"""Any small network with any normalization, moments, gates and groups is exported exactly."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.export.exactness import (
 from tests.networks import shake
 
 _EXAMPLES = 8
-# To make a failing network smaller would export hundreds of them.
+# Shrinking a failing network would export hundreds of networks.
 _PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
@@ -66,7 +66,7 @@ def _block(draw: st.DrawFn, channels: int) -> tuple[nn.Module, int]:
 
 @st.composite
 def networks(draw: st.DrawFn) -> nn.Module:
-    """Converted, with statistics and parameters far from the defaults; takes ``(N, 3, 32, 32)``."""
+    """A converted network for ``(N, 3, 32, 32)`` with statistics and parameters far from the defaults."""
     with torch.random.fork_rng():
         torch.manual_seed(draw(st.integers(0, 2**16)))
         channels = 8

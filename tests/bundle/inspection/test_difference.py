@@ -26,7 +26,7 @@ def test_the_same_bundle_does_not_differ(small_bundle: Path) -> None:
 def test_a_shift_is_measured_in_standard_deviations(path: Path, small_bundle: Path) -> None:
     first = load_bundle(small_bundle)
     mean, variance = first.target.mean.copy(), first.target.variance.copy()
-    # The second of the four channels of the first site; all five of the second site, means too.
+    # The second of the four channels of the first site; all five channels of the second site.
     mean[1] += 3 * np.sqrt(variance[1] + EPSILON)
     mean[4:] -= 2 * np.sqrt(variance[4:] + EPSILON)
     variance[4:] = np.e * (variance[4:] + EPSILON) - EPSILON
@@ -91,7 +91,7 @@ def test_other_networks_are_compared_as_far_as_they_go(
     assert set(found.graphs) == {files.PREDICT, files.OBSERVE, files.COMPENSATE}
 
 
-def test_sites_of_another_order_are_told(small_bundle: Path, path: Path) -> None:
+def test_renamed_sites_are_reported(small_bundle: Path, path: Path) -> None:
     sites = load_bundle(small_bundle).manifest.sites
     swapped = Path(path)
     manifest = json.loads((swapped / files.MANIFEST).read_text())

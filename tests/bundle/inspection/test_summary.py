@@ -12,7 +12,7 @@ from bundle.signing import key_id, make_signature
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 
-def test_everything_is_told(small_bundle: Path) -> None:
+def test_the_summary_is_complete(small_bundle: Path) -> None:
     found = inspect_bundle(small_bundle)
     assert found.to_json()["manifest"] == json.loads((small_bundle / files.MANIFEST).read_text())
     assert found.sizes == {
@@ -23,7 +23,7 @@ def test_everything_is_told(small_bundle: Path) -> None:
     json.dumps(found.to_json(), allow_nan=False)
 
 
-def test_the_signature_is_told(path: Path) -> None:
+def test_the_signature_is_described(path: Path) -> None:
     assert inspect_bundle(path).signature == "not signed"
     content = make_signature(KEY, (path / files.MANIFEST).read_bytes())
     (path / files.SIGNATURE).write_bytes(content)

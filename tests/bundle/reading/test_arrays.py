@@ -54,12 +54,12 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_what_is_no_safetensors_file(kind: str) -> None:
+def test_files_that_are_not_safetensors(kind: str) -> None:
     with pytest.raises(BundleError, match="file"):
         read_arrays("file", BROKEN[kind])
 
 
-def test_a_name_that_comes_twice_is_told() -> None:
+def test_a_repeated_name_is_reported() -> None:
     with pytest.raises(
         BundleError, match="the header of file is not JSON: the key 'a' is repeated"
     ):
@@ -73,7 +73,7 @@ def test_a_header_that_is_too_long() -> None:
 
 
 @pytest.mark.parametrize("name", [files.PREDICT_WEIGHTS, files.BASE])
-def test_values_that_are_no_numbers(path: Path, name: str) -> None:
+def test_nan_values_are_refused(path: Path, name: str) -> None:
     weight = load_bundle(path).predict_arrays["network.head.weight"].copy()
     weight[0, 0] = np.nan
     replace_arrays(path, name, **{"network.head.weight": weight})

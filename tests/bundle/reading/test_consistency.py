@@ -1,4 +1,4 @@
-"""Who can write a bundle can make all hashes again: then it must still be run, or refused in one line."""
+"""Bundles changed together with their hashes either run, or are rejected with one line."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ FACTORS = st.sampled_from([0.0, -1.0, 1 + 1e-9, 1.001, 1e20, 1e37, 1e200, np.nan
 def original(
     small_bundle: Path, wide_bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Copies of bundles, under their names."""
+    """Directory with a copy of each bundle."""
     folder = tmp_path_factory.mktemp("originals")
     for path in (small_bundle, wide_bundle):
         copy_of(path, folder).rename(folder / path.name)
@@ -43,7 +43,7 @@ def original(
 
 
 def run(bundle: Bundle) -> None:
-    """Do with a bundle what a service does."""
+    """Run a bundle as a service does."""
     shape = bundle.manifest.preprocessing.shape
     image = np.zeros((2, *shape), np.uint8)
     refolded = Refolder(bundle).arrays(bundle.target)
@@ -61,7 +61,7 @@ def run(bundle: Bundle) -> None:
 
 
 def loaded(path: Path) -> Bundle | None:
-    """A bundle, or none if it is refused; any other exception fails the test."""
+    """The bundle, or None if it is invalid; any other exception fails the test."""
     try:
         return load_bundle(path)
     except BundleError:
@@ -69,7 +69,7 @@ def loaded(path: Path) -> Bundle | None:
 
 
 def runs_or_is_refused(path: Path) -> bool:
-    """Whether it runs."""
+    """Whether the bundle is valid; a valid one is run."""
     bundle = loaded(path)
     if bundle is not None:
         run(bundle)
@@ -77,7 +77,7 @@ def runs_or_is_refused(path: Path) -> bool:
 
 
 def places(value: Any, *place: Any) -> Iterator[tuple[Any, ...]]:
-    """Every place in a JSON value, as a path of keys and numbers."""
+    """Every position in a JSON value, as a path of keys and indices."""
     inner = value.items() if isinstance(value, dict) else enumerate(value)
     for key, child in inner:
         yield (*place, key)
@@ -171,7 +171,7 @@ def test_an_array_that_two_sites_claim(path: Path) -> None:
     assert "the same initializer of a site is named twice" in edited(path, sites=sites)
 
 
-def test_a_class_that_comes_twice(path: Path) -> None:
+def test_a_repeated_class(path: Path) -> None:
     assert "the same class is named twice" in edited(path, classes=["one", "two", "one"])
 
 
@@ -187,7 +187,7 @@ def test_numbers_are_not_texts(path: Path) -> None:
     assert edited(path, sites=sites).startswith("manifest.json: sites.0.channels")
 
 
-def test_keys_that_come_twice(path: Path) -> None:
+def test_repeated_keys(path: Path) -> None:
     text = (path / files.MANIFEST).read_bytes()
     write_manifest(path, text.replace(b'"name"', b'"name": "other", "name"', 1))
     assert refusal(path) == "manifest.json is not JSON: the key 'name' is repeated"

@@ -14,7 +14,7 @@ from tests.bundle.tampering import edited, refusal, replace_arrays, replace_file
 
 
 def changed(path: Path, name: str, change: Callable[[onnx.ModelProto], object]) -> str:
-    """The line in which a bundle is refused after one of its graphs was changed, hashes and all."""
+    """The error of a bundle in which one graph was changed, together with the hashes."""
     model = onnx.load_model_from_string((path / name).read_bytes())
     change(model)
     replace_file(path, name, model.SerializeToString())
@@ -65,7 +65,7 @@ def test_arrays_whose_place_is_not_clear_are_refused(path: Path, keys: list[str]
     assert "must be at offset" in changed(path, files.PREDICT, rewrite)
 
 
-def test_compensation_keeps_its_arrays_inside(path: Path) -> None:
+def test_compensation_embeds_its_arrays(path: Path) -> None:
     def move(model: onnx.ModelProto) -> None:
         tensor = model.graph.initializer[0]
         tensor.ClearField("raw_data")
@@ -163,7 +163,7 @@ def test_a_later_format_is_refused(path: Path) -> None:
     assert "has ONNX IR version" in changed(path, files.PREDICT, age)
 
 
-def test_names_that_are_no_text(path: Path) -> None:
+def test_names_that_are_not_utf8(path: Path) -> None:
     content = (path / files.PREDICT).read_bytes()
     replace_file(path, files.PREDICT, content.replace(b"Conv", b"Con\xff"))
     assert refusal(path) == "predict.onnx is not an ONNX graph: its 'op_type' is not UTF-8"

@@ -33,7 +33,7 @@ def test_what_was_written_is_read(path: Path) -> None:
     assert bundle.fingerprint == (path / files.MANIFEST_SUM).read_text().split()[0]
 
 
-def test_hashes_made_again_are_accepted(path: Path) -> None:
+def test_recomputed_hashes_are_accepted(path: Path) -> None:
     rehash(path)
     load_bundle(path)
 
@@ -124,7 +124,7 @@ def test_other_schema_versions_are_refused(path: Path, version: object, advice: 
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"{", b"[" * 100_000, b"null", b"[1]", b"7"])
-def test_a_manifest_that_is_no_manifest(path: Path, content: bytes) -> None:
+def test_a_manifest_that_is_not_a_manifest(path: Path, content: bytes) -> None:
     write_manifest(path, content)
     assert files.MANIFEST in refusal(path)
 
@@ -147,7 +147,7 @@ def test_fields_out_of_range(path: Path, name: str, value: object) -> None:
     assert message.startswith(f"manifest.json: {name}")
 
 
-def test_sites_that_are_no_partition(path: Path) -> None:
+def test_sites_that_do_not_cover_the_flat_vectors(path: Path) -> None:
     sites = json.loads((path / files.MANIFEST).read_text())["sites"]
     sites[1]["offset"] += 1
     assert "begins at 5, not at 4" in edited(path, sites=sites)

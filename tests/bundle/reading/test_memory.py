@@ -1,4 +1,4 @@
-"""Memory grows with what a file is, not with what it says that it is."""
+"""Memory grows with the size of a file, not with what the file claims."""
 
 import io
 import json
@@ -20,7 +20,7 @@ from tests.contracts import SMALL
 TEN_GB = 10 * 10**9
 MOST_GROWTH = 64 * 2**20
 
-# Prints the refusal of every bundle, and by how much the largest address space grew meanwhile.
+# Prints the error of every bundle, and by how much the maximum address space grew meanwhile.
 PROGRAM = """
 import re, sys
 from pathlib import Path
@@ -53,7 +53,7 @@ def claimed_manifest(path: Path) -> None:
 
 
 def sparse(path: Path, name: str) -> None:
-    """Make a file as large as the manifest says, of zeros that take no room on the disk."""
+    """Make a file as large as the manifest says, of zeros that take no space on disk."""
     manifest = json.loads((path / files.MANIFEST).read_text())
     if name in manifest["files"]:
         manifest["files"][name]["size"] = TEN_GB

@@ -1,4 +1,4 @@
-"""Every file of a bundle, changed in every way that files are."""
+"""Every file of a bundle, damaged or exchanged in every way that occurs."""
 
 import os
 import shutil
@@ -56,7 +56,7 @@ def test_files_of_the_same_model_with_other_statistics_are_seen(
 
 
 @pytest.mark.parametrize("name", [files.PREDICT_WEIGHTS, files.BASE])
-def test_other_statistics_are_seen_though_the_hashes_were_made_again(
+def test_other_statistics_are_seen_although_the_hashes_were_recomputed(
     path: Path, moved_bundle: Path, name: str
 ) -> None:
     shutil.copyfile(moved_bundle / name, path / name)
@@ -85,7 +85,7 @@ def test_links_within_the_bundle_are_followed(path: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_what_is_no_file_is_not_read(path: Path, name: str) -> None:
+def test_what_is_not_a_regular_file_is_not_read(path: Path, name: str) -> None:
     (path / name).unlink()
     (path / name).symlink_to(name)
     assert refusal(path).startswith(f"cannot read {name}: ")

@@ -54,7 +54,7 @@ BROKEN_SAMPLES = {
 
 
 class Intruder:
-    """Makes a file when it is unpickled."""
+    """Writes a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -71,7 +71,7 @@ def test_pickled_sample_images_are_not_run(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", BROKEN_SAMPLES)
-def test_broken_canaries(path: Path, kind: str) -> None:
+def test_broken_sample_images(path: Path, kind: str) -> None:
     replace_file(path, files.SAMPLE_IMAGES, BROKEN_SAMPLES[kind])
     assert refusal(path).startswith(files.SAMPLE_IMAGES)
 
@@ -101,6 +101,6 @@ def test_images_are_read_as_they_were(path: Path) -> None:
     ],
     ids=["columns first", "two arrays", "too many"],
 )
-def test_more_broken_canaries(path: Path, content: bytes) -> None:
+def test_more_broken_sample_images(path: Path, content: bytes) -> None:
     replace_file(path, files.SAMPLE_IMAGES, content)
     assert refusal(path).startswith(files.SAMPLE_IMAGES)

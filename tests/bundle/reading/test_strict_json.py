@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bundle import BundleError
 from bundle.reading.strict_json import parse_json
 
-# Texts that a reader might take for numbers, or for the end of a text.
+# Strings that a parser might mistake for numbers, or for the end of a string.
 WORDS = st.lists(
     st.sampled_from(["Infinity", "-Infinity", "NaN", "1e999", '"', "\\", ": ", "[", "x"]),
     max_size=4,
@@ -56,7 +56,7 @@ def test_what_is_not_clear_json_is_refused(text: bytes | str, reason: str) -> No
         parse_json("text", text)
 
 
-def test_a_key_that_comes_twice_is_found_among_many() -> None:
+def test_a_repeated_key_is_found_among_many() -> None:
     keys = ", ".join(f'"{number}": 0' for number in [*range(100_000), 99_999])
     with pytest.raises(BundleError, match="the key '99999' is repeated"):
         parse_json("text", f"{{{keys}}}")

@@ -1,4 +1,4 @@
-"""Graphs that pass every check of their form, and cannot be run or give something else."""
+"""Graphs that pass all static checks but cannot be run, or return something else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ def wrong_padding(model: onnx.ModelProto) -> None:
 
 
 def other_shape(model: onnx.ModelProto) -> None:
-    """Twice the rows, which no inference of shapes sees."""
+    """Doubles the rows, which shape inference does not see."""
     last = next(node for node in model.graph.node if "logits" in node.output)
     last.output[list(last.output).index("logits")] = "once"
     model.graph.node.append(onnx.helper.make_node("Concat", ["once", "once"], ["logits"], axis=0))

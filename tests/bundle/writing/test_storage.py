@@ -22,7 +22,7 @@ def snapshot(directory: Path) -> dict[str, bytes]:
 
 
 def failing(function: Callable[..., None], number: int) -> Callable[..., None]:
-    """The real function until its call of this number, where the disk is full."""
+    """The real function until the call with this number, in which the disk is full."""
     calls = iter(range(number))
 
     def call(*args: object) -> None:
@@ -46,7 +46,7 @@ def test_files_are_described(small_bundle: Path) -> None:
     assert describe_files(contents) == manifest.files
 
 
-def test_what_is_there_is_not_replaced_unasked(small_bundle: Path, tmp_path: Path) -> None:
+def test_an_existing_path_is_not_replaced_unasked(small_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(BundleError, match="already exists"):
         write_bundle(tmp_path / "taken", *parts(small_bundle))

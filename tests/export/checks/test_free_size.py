@@ -19,7 +19,7 @@ IMAGES = random_images(SMALL, 3)
 
 
 class Flattening(TinyNet):
-    """Its linear layer takes every pixel."""
+    """A network whose linear layer takes every pixel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def test_a_bundle_of_free_size_takes_images_of_any_size(tmp_path: Path) -> None:
 
 
 class Deep(nn.Module):
-    """Its last layer sees one pixel of the smallest images."""
+    """A network whose last layer sees one pixel of the smallest images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ def test_no_size_of_the_smallest_images_is_left_in_the_graphs(
     capfd.readouterr()
     for height, width in ((8, 6), (40, 24), (17, 9)):
         predict.run(["logits"], {"image": np.zeros((2, height, width, 1), np.uint8)})
-    # ONNX Runtime would complain of buffers that it cannot use again.
+    # ONNX Runtime would warn about buffers that it cannot reuse.
     assert capfd.readouterr().err == ""
 
 
@@ -110,7 +110,7 @@ def test_a_network_that_needs_one_size_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_graph_of_fixed_size_is_told(small_bundle: Path) -> None:
+def test_a_graph_of_fixed_size_is_refused(small_bundle: Path) -> None:
     bundle = load_bundle(small_bundle)
     network = nn.Sequential(Scaling(SMALL.preprocessing), small_model()).eval()
     expected = larger_logits(network, IMAGES)

@@ -55,7 +55,7 @@ def test_a_wrong_logit_is_refused(small_bundle: Path, error: float) -> None:
         check_predictions(expected, bundle.predict, bundle.predict_arrays, IMAGES)
 
 
-def test_a_tie_is_no_disagreement(small_bundle: Path) -> None:
+def test_a_tie_is_not_a_disagreement(small_bundle: Path) -> None:
     bundle = load_bundle(small_bundle)
     arrays = dict(bundle.predict_arrays)
     (bias,) = (name for name in arrays if name.endswith("head.bias"))

@@ -43,7 +43,7 @@ def test_the_definition_of_the_operators_agrees(bundle: Bundle) -> None:
         check_reference(network(), expected, *arguments)
 
 
-def test_a_large_network_is_left_out(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_network_is_skipped(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = torch_logits(network(), IMAGES)
     assert MAX_OPERATIONS > 10_000
     monkeypatch.setattr("export.checks.reference.MAX_OPERATIONS", 10)
@@ -51,7 +51,7 @@ def test_a_large_network_is_left_out(bundle: Bundle, monkeypatch: pytest.MonkeyP
     assert found == {}
 
 
-def test_an_operator_that_it_does_not_know_leaves_it_out(bundle: Bundle) -> None:
+def test_a_network_with_an_unknown_operator_is_skipped(bundle: Bundle) -> None:
     model = onnx.load_model_from_string(bundle.predict)
     next(node for node in model.graph.node if node.op_type == "Relu").op_type = "Unknown"
     expected = torch_logits(network(), IMAGES)
@@ -59,7 +59,7 @@ def test_an_operator_that_it_does_not_know_leaves_it_out(bundle: Bundle) -> None
     assert check_reference(network(), expected, graph, bundle.predict_arrays, IMAGES) == {}
 
 
-def test_an_operator_in_which_it_fails_leaves_it_out() -> None:
+def test_a_network_that_the_evaluator_cannot_run_is_skipped() -> None:
     graph = onnx.parser.parse_model(IN_GROUPS).SerializeToString()
     (expected,) = make_session(graph, {}).run(["logits"], {"image": IMAGES})
     assert check_reference(network(), expected, graph, {}, IMAGES) == {}

@@ -1,4 +1,4 @@
-"""What may lie between a site and the layer that takes it up."""
+"""Operators between a site and the layer that it is folded into."""
 
 import pytest
 

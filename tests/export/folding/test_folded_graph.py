@@ -1,4 +1,4 @@
-"""Which layer takes up a site, and that the folded graph computes what the explicit one does."""
+"""Which layer a site is folded into, and that the folded graph computes the same as before."""
 
 import onnx_ir as ir
 import pytest
@@ -212,14 +212,14 @@ SQUARE = {"v": (2, 2, 1, 1), "u": (2, 2, 1, 1)}
         # Two in a row: the layer before takes the first, the layer after the second.
         (f"{norm('a', 'k', 'm')} {norm('b', 'm', 'n')} y = Conv(n, v)", ("output", "input")),
         (f"{norm('a', 'k', 'm')} {norm('b', 'm', 'n')} y = Relu(n)", ("output", "")),
-        # One on each side of a layer, which takes up the one after it.
+        # One on each side of a layer: the site after it is folded into it.
         (
             f"r = Relu(k) {norm('a', 'r', 'm')} c = Conv(m, v) {norm('b', 'c', 'y')}",
             ("", "output"),
         ),
-        # The layer before takes a site up even where the layer after could.
+        # A site is folded into the layer before it even if the layer after it would do.
         (f"{norm('a', 'k', 'm')} c = Conv(m, v) {norm('b', 'c', 'y')}", ("output", "output")),
-        # A layer used in two places is copied for the one that takes up a site.
+        # A weight used by two layers is copied for the layer that a site is folded into.
         (
             f"{norm('a', 'k', 'm')} c = Conv(m, v) {norm('b', 'c', 'd')} e = Conv(d, v) y = Add(e, c)",
             ("output", "input"),
@@ -260,7 +260,7 @@ def test_a_scale_and_a_shift_in_different_places_are_refused() -> None:
 
 @st.composite
 def chains(draw: st.DrawFn) -> Piece:
-    """Convolutions one after another, sites and activations anywhere between them."""
+    """A chain of convolutions, with sites and activations anywhere between them."""
     nodes, arrays, sites, value, channels = "", {}, {}, "x", 4
     for number in range(draw(st.integers(1, 5))):
         what = draw(

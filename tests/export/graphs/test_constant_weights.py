@@ -26,7 +26,7 @@ COMPUTED = Piece(
 
 
 class Standardized(nn.Conv2d):
-    """Its weights have mean 0 and variance 1."""
+    """A convolution whose weights have mean 0 and variance 1."""
 
     def forward(self, x: Tensor) -> Tensor:
         mean = self.weight.mean((1, 2, 3), keepdim=True)
@@ -65,8 +65,8 @@ def test_nothing_else_is_touched(piece: Piece) -> None:
 @pytest.mark.parametrize(
     "make", [lambda *sizes: weight_norm(nn.Conv2d(*sizes)), Standardized], ids=["norm", "standard"]
 )
-def test_layers_with_computed_weights_take_up_a_site(make: Callable[..., nn.Module]) -> None:
-    # Larger than what the tracer computes.
+def test_sites_are_folded_into_layers_with_computed_weights(make: Callable[..., nn.Module]) -> None:
+    # Larger than what the tracer folds.
     network = nn.Sequential(make(3, 40, 5), nn.BatchNorm2d(40), nn.ReLU(), make(40, 30, 4))
     model = nn.Sequential(network, nn.BatchNorm2d(30), nn.Flatten(), nn.Linear(30, 2)).eval()
     convert_normalization(model).requires_grad_(False)

@@ -45,7 +45,7 @@ def test_weights_are_float_arrays_with_a_dimension() -> None:
     np.testing.assert_array_equal(found["w"], [1, 2, 3])
 
 
-def test_arrays_outside_are_referred_to_by_place() -> None:
+def test_external_arrays_are_referred_to_by_byte_range() -> None:
     content = pack({"w": np.array([1, 2, 3], np.float32), **ARRAYS})
     model = onnx.load_model_from_string(serialize(graph(), {"arrays": content}))
     outside = {t.name: t for t in model.graph.initializer if t.external_data}
@@ -57,7 +57,7 @@ def test_arrays_outside_are_referred_to_by_place() -> None:
     np.testing.assert_array_equal(np.frombuffer(content[start : start + length], "<f4"), [1, 2, 3])
 
 
-def test_names_that_mean_two_things_are_told_apart() -> None:
+def test_names_that_mean_two_things_are_kept_apart() -> None:
     model = graph()
     keep_apart(model, {"w": np.array([1, 2, 3], np.float32), "v": np.zeros(3, np.float32)})
     assert set(model.graph.initializers) == {"w", "observe.v", "s", "i"}
@@ -72,7 +72,7 @@ def test_nothing_of_the_machine_is_in_the_graphs(small_bundle: Path) -> None:
         assert here not in content and b"site-packages" not in content and b".py" not in content
 
 
-def test_places_lie_within_the_file(wide_bundle: Path) -> None:
+def test_byte_ranges_lie_within_the_file(wide_bundle: Path) -> None:
     for graph_name, arrays_name in (
         (files.PREDICT, files.PREDICT_WEIGHTS),
         (files.OBSERVE, files.BASE),

@@ -21,7 +21,9 @@ from tests.networks import SMALL
         (files.PREDICT_INT8, "int8"),
     ],
 )
-def test_a_file_says_what_it_takes_and_gives(full_bundle: Path, name: str, precision: str) -> None:
+def test_a_file_describes_its_inputs_and_outputs(
+    full_bundle: Path, name: str, precision: str
+) -> None:
     found = ort.InferenceSession(full_bundle / name).get_modelmeta().custom_metadata_map
     assert json.loads(found.pop("classes")) == list(SMALL.classes)
     assert Preprocessing.model_validate_json(found.pop("preprocessing")) == SMALL.preprocessing
@@ -36,7 +38,7 @@ def test_a_file_says_what_it_takes_and_gives(full_bundle: Path, name: str, preci
     }
 
 
-def test_metadata_takes_the_place_of_what_was_there() -> None:
+def test_metadata_replaces_earlier_metadata() -> None:
     model = onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], []))
     onnx.helper.set_model_props(model, {"old": "1"})
     annotate(model, {"name": "new"}, "int8")

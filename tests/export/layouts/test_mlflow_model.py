@@ -23,7 +23,7 @@ def model(full_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mlflow") / "model"
     predictor = read_predictor(full_bundle)
     graph = onnx.load_model_from_string(predictor.content)
-    # One kilobyte and more is what MLflow would move to a file beside the graph.
+    # MLflow would move arrays of one kilobyte or more to a separate file.
     large = onnx.numpy_helper.from_array(np.zeros(1024, np.float32), "large")
     graph.graph.initializer.append(large)
     return write_layout("mlflow", replace(predictor, content=graph.SerializeToString()), path)

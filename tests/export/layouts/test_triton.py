@@ -1,4 +1,4 @@
-"""The configuration is read with Triton's own message."""
+"""The configuration is parsed with Triton's own protobuf message."""
 
 import warnings
 from dataclasses import replace
@@ -28,7 +28,7 @@ def configuration(predictor: Predictor) -> Any:
     return text_format.Parse(contents(predictor)[CONFIG].decode(), triton.ModelConfig())
 
 
-def test_the_configuration_is_what_the_graph_takes_and_gives(predictor: Predictor) -> None:
+def test_the_configuration_matches_the_inputs_and_outputs(predictor: Predictor) -> None:
     found = configuration(predictor)
     assert (found.name, found.platform) == (predictor.manifest.name, "onnxruntime_onnx")
     assert found.max_batch_size == MAX_BATCH
@@ -71,7 +71,7 @@ def test_labels_are_lines_and_the_graph_is_version_one(predictor: Predictor) -> 
 
 
 @pytest.mark.parametrize("label", ["", "two\nlines"])
-def test_a_class_that_is_no_line_is_refused(predictor: Predictor, label: str) -> None:
+def test_a_class_that_is_not_one_line_is_refused(predictor: Predictor, label: str) -> None:
     manifest = predictor.manifest.model_copy(update={"classes": ("a", label)})
     with pytest.raises(ExportError, match=r"^Triton reads one class name per line"):
         contents(replace(predictor, manifest=manifest))

@@ -19,7 +19,7 @@ def place(layout: LayoutName, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_what_is_there_is_replaced_only_if_allowed(
+def test_an_existing_layout_is_replaced_only_if_allowed(
     layout: LayoutName, predictor: Predictor, tmp_path: Path
 ) -> None:
     path = place(layout, tmp_path)
@@ -46,7 +46,7 @@ def test_something_else_is_not_replaced(
 
 
 @pytest.mark.parametrize("layout", ["triton", "mlflow"])
-def test_a_file_is_no_directory(layout: LayoutName, tmp_path: Path) -> None:
+def test_a_file_is_not_a_directory(layout: LayoutName, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ExportError, match="is a file: name a directory"):
         check_layout(layout, tmp_path / "file", "a", replace=True)

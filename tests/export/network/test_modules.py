@@ -40,7 +40,7 @@ NORMALIZATIONS = {
 
 
 class Case:
-    """A model, its bundle, and both run on the same images."""
+    """A model and its bundle, run on the same images."""
 
     def __init__(self, model: nn.Module, path: Path, info: BundleInfo) -> None:
         self.model, self.path, self.info = model, path, info
@@ -186,7 +186,7 @@ def test_observing_is_what_the_layers_do(case: Case, count: int, prior: float) -
     assert_near(found["features"], input_features(torch.from_numpy(images)).numpy())
 
 
-def test_an_image_of_weight_zero_is_not_there(case: Case) -> None:
+def test_an_image_of_weight_zero_has_no_effect(case: Case) -> None:
     images, moments = case.images(6), case.moments(2)
     weight = np.array([1, 0, 1, 1, 0, 1], np.float32)
     kept = weight > 0
@@ -224,7 +224,7 @@ def test_plain_onnxruntime_runs_the_files(case: Case) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-def test_features_tell_flat_striped_and_noisy_images_apart() -> None:
+def test_features_distinguish_flat_striped_and_noisy_images() -> None:
     flat = np.full((8, 6, 1), 51, np.uint8)
     rows = np.tile(np.array([0, 255], np.uint8)[:, None, None], (4, 6, 1))
     columns = np.tile(np.array([0, 255], np.uint8)[None, :, None], (8, 3, 1))

@@ -9,7 +9,7 @@ from rn_model import convert_normalization
 from tests.networks import SMALL, TinyNet, random_images, shake, wide_model
 
 
-def test_sites_are_found_in_order_with_their_places() -> None:
+def test_sites_are_found_in_order_with_their_offsets() -> None:
     sites = find_sites(wide_model(), torch.zeros(2, 3, 8, 6))
     assert [(s.name, s.offset, s.rank, s.broadcast_shape) for s in sites] == [
         ("norm_grouped", 0, 4, (6, 1, 1)),
@@ -57,7 +57,7 @@ def test_rows_that_are_not_images_are_refused() -> None:
     assert message.startswith("normalization layer '1' takes 6 rows for 2 images")
 
 
-def test_a_network_that_does_not_take_the_images_is_refused() -> None:
+def test_a_network_that_cannot_be_run_on_the_images_is_refused() -> None:
     message = refusal(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), torch.zeros(2, 1, 8, 6))
     assert message.startswith("the network cannot be run on images (2, 1, 8, 6): ")
     assert "to have 3 channels" in message
@@ -69,6 +69,6 @@ class Idle(TinyNet):
         return logits
 
 
-def test_a_norm_that_does_not_run_is_not_to_be_doubled() -> None:
+def test_the_advice_for_a_norm_that_never_runs() -> None:
     message = refusal(Idle(), torch.zeros(2, 1, 8, 6))
     assert "'norm' runs 0 times in a forward pass; remove it from the network" in message

@@ -64,7 +64,7 @@ def test_sites_that_are_not_folded_stay_exact(wide_bundle: Path) -> None:
     assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()
 
 
-def test_transposed_convolutions_in_groups_stay_exact() -> None:
+def test_grouped_transposed_convolutions_stay_exact() -> None:
     text = """<ir_version: 10, opset_import: ["" : 20]>
         g (uint8[N, 8, 6, 1] image) => (float[N, 4, 8, 6] logits)
         <float[2, 1, 1, 1] v = {1, 2}, float[2, 2, 1, 1] w = {1, 2, 3, 4}, float[4] b = {1, 2, 3, 4}> {
