@@ -46,6 +46,13 @@ def fold_output(
 
     Returns:
         ``scale * weight`` and ``scale * bias + shift``, computed in float64.
+
+    Example:
+        >>> weight, bias = np.ones((2, 1), np.float32), np.zeros(2, np.float32)
+        >>> scale, shift = np.array([2.0, 3.0]), np.array([0.0, 1.0])
+        >>> weight, bias = fold_output(weight, bias, scale, shift, axis=0)
+        >>> weight.tolist(), bias.tolist()
+        ([[2.0], [3.0]], [0.0, 1.0])
     """
     folded_weight = _times(weight, along_channels(scale, weight.shape, axis, groups))
     folded_bias = bias.astype(np.float64) * scale + shift

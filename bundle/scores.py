@@ -34,6 +34,14 @@ def label_free_scores(probabilities: NDArray[np.float64]) -> Scores:
 
     Raises:
         ValueError: if there are no images, or fewer than two classes.
+
+    Example:
+        >>> certain_and_diverse = label_free_scores(np.eye(3))
+        >>> [round(score, 3) for score in certain_and_diverse]
+        [1.0, 1.0]
+        >>> uniform = label_free_scores(np.full((3, 3), 1 / 3))
+        >>> [round(score, 3) for score in uniform]
+        [0.0, 0.333]
     """
     images, classes = probabilities.shape
     if images < 1 or classes < 2:

@@ -6,12 +6,22 @@ from typing import Any
 
 
 def flatten(value: Any, key: str = "") -> dict[str, Any]:
-    """Values of nested objects by dotted key; a list counts as one value, an empty object as none."""
+    """Values of nested objects by dotted key; a list counts as one value, an empty object as none.
+
+    Example:
+        >>> flatten({"files": {"size": 3, "names": ["a", "b"]}, "empty": {}})
+        {'files.size': 3, 'files.names': ['a', 'b']}
+    """
     return dict(_walk(value, key))
 
 
 def brief(value: Any) -> str:
-    """A value in short form: text as it is, floats in six digits, other values as JSON."""
+    """A value in short form: text as it is, floats with six digits, other values as JSON.
+
+    Example:
+        >>> brief(1 / 3), brief("text"), brief([1, None])
+        ('0.333333', 'text', '[1, null]')
+    """
     if isinstance(value, float):
         return f"{value:.6g}"
     return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
