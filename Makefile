@@ -54,7 +54,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/runtime: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) '.[train,cpu]'
+	$(PIP) '.[train,backbones,cpu]'
 	touch $@
 
 runs/digits/run.json: | $(RUNTIME)

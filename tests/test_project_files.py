@@ -29,7 +29,7 @@ def commands(tmp_path: Path, request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.parametrize("commands", [()], indirect=True)
 def test_serve_installs_what_it_needs_alone(commands: str) -> None:
-    assert "'.[train,cpu]'" in commands
+    assert "'.[train,backbones,cpu]'" in commands
     assert "dev" not in commands
     assert "rn adapt printed-digits" in commands
 
