@@ -1,9 +1,9 @@
-"""Complete runs for known datasets: a YAML file each, in which the domains are left to choose.
+"""Recipes: configurations of runs for known data sets, in which only the domains are left to choose.
 
-A recipe is a run's configuration with ``domains`` in the place of ``task``: for each domain, what a
-:class:`~rn_model.data.DatasetConfig` says, with paths that start from the folder of the data, and
-perhaps ``test``, labelled images that are reported on when the domain is the target, and
-``validation``, labelled images that are held out when it is the source.
+A recipe is a YAML file with the configuration of a run, but with ``domains`` instead of ``task``. Each
+domain has the settings of a :class:`~rn_model.data.DatasetConfig`, with paths relative to the data
+folder. Two more settings are optional: ``test``, labelled images to report accuracy on if the domain is
+the target; and ``validation``, labelled images to hold out if the domain is the source.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from rn_model.data.errors import DataError
 
 _PATHS = ("path", "list", "root")
 _PARTS = ("test", "validation")
-# What a recipe has and a run does not.
+# Settings of a recipe that a run does not have.
 _OWN = ("description", "domains", "classes", "source", "target", "validation")
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come with the program."""
+    """Names of the built-in recipes."""
     return sorted(
         entry.name.removesuffix(".yaml")
         for entry in files(__name__).iterdir()
@@ -32,13 +32,13 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str) -> dict[str, Any]:
-    """A recipe as it is written.
+    """Read a built-in recipe.
 
     Raises:
-        DataError: if there is none of that name.
+        DataError: if there is no recipe of this name.
     """
     if name not in recipe_names():
-        raise DataError(f"there is no recipe {name!r}; there are {', '.join(recipe_names())}")
+        raise DataError(f"unknown recipe {name!r}; the recipes are {', '.join(recipe_names())}")
     recipe: dict[str, Any] = yaml.safe_load((files(__name__) / f"{name}.yaml").read_text("utf-8"))
     return recipe
 
@@ -46,16 +46,16 @@ def load_recipe(name: str) -> dict[str, Any]:
 def expand_recipe(
     recipe: Mapping[str, Any], source: Sequence[str], target: str, data: Path
 ) -> dict[str, Any]:
-    """The configuration of a run that a recipe and a choice of domains make.
+    """Make the configuration of a run from a recipe and a choice of domains.
 
     Args:
-        recipe: see above.
-        source: names of labelled domains; empty for the recipe's ``source``, if it has one.
-        target: name of the domain to adapt to; empty for the recipe's ``target``.
-        data: folder that the domains' paths start from.
+        recipe: the recipe.
+        source: names of labelled domains; empty for the ``source`` of the recipe, if it has one.
+        target: name of the domain to adapt to; empty for the ``target`` of the recipe.
+        data: folder that the paths of the domains start from.
 
     Raises:
-        DataError: if a name is missing or unknown, or the target is a source too.
+        DataError: if a name is missing or unknown, or the target is also a source.
     """
     domains = _domains(recipe)
     default = recipe.get("source") or []
@@ -63,10 +63,10 @@ def expand_recipe(
     target = target or recipe.get("target") or ""
     for role, name in [*(("source", name) for name in names or [""]), ("target", target)]:
         if name not in domains:
-            what = f"there is no domain {name!r}" if name else f"the recipe needs a {role}"
-            raise DataError(f"{what}: choose among {', '.join(domains)}")
+            what = f"unknown domain {name!r}" if name else f"the recipe needs a {role}"
+            raise DataError(f"{what}: choose from {', '.join(domains)}")
     if target in names:
-        raise DataError(f"the domain {target!r} is source and target: choose two")
+        raise DataError(f"domain {target!r} is both source and target: choose two different domains")
     task = {
         "source": [_dataset(name, domains[name], data) for name in names],
         "target": _dataset(target, domains[target], data),
@@ -91,11 +91,11 @@ def expand_recipe(
 def _domains(recipe: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     domains = recipe.get("domains")
     if not isinstance(domains, Mapping) or not domains:
-        raise DataError("a recipe needs domains: a mapping of names to datasets")
+        raise DataError("a recipe needs domains: a mapping of names to data sets")
     for name, domain in domains.items():
         for part in (domain, *(domain[key] for key in _PARTS if key in domain)):
             if not isinstance(part, Mapping):
-                raise DataError(f"the domain {name!r} must be a dataset, such as {{path: folder}}")
+                raise DataError(f"domain {name!r} must be a data set, e.g. {{path: folder}}")
     return domains
 
 

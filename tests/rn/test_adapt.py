@@ -118,7 +118,7 @@ def test_what_is_refused_is_one_line(tmp_path: Path) -> None:
     assert "did you mean training?" in _refused([name, "--set", "trainin.steps=1"])
     assert "normalization.kind: Input should be 'bn'" in _refused([name, "--normalization", "in"])
     assert "is not a recipe with domains" in _refused([name, "--target", "other"])
-    assert "choose among" in _refused(["printed-digits", "--target", "other"])
+    assert "choose from" in _refused(["printed-digits", "--target", "other"])
     assert "folder not found" in _refused([name, *out, "--set", "task.source.path=nowhere"])
     assert not (tmp_path / "run").exists()
 

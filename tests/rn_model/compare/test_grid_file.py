@@ -60,7 +60,7 @@ def test_a_wrong_grid_is_one_line(changes: dict[str, Any], message: str) -> None
     [
         ({"set": {"training.stepz": 3}}, "task digits: training.stepz: unknown setting"),
         ({"base": "nothing"}, "nothing is neither a file nor a recipe"),
-        ({"tasks": [{"name": "t", "target": "x"}]}, "task t: base: there is no domain 'x'"),
+        ({"tasks": [{"name": "t", "target": "x"}]}, "task t: base: unknown domain 'x'"),
         (
             {
                 "objectives": [

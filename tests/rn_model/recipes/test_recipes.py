@@ -25,7 +25,7 @@ def test_what_there_is() -> None:
         "printed-digits",
         "visda-c",
     ]
-    with pytest.raises(DataError, match=r"there is no recipe 'office'; there are digits, folders"):
+    with pytest.raises(DataError, match=r"unknown recipe 'office'; the recipes are digits, folders"):
         load_recipe("office")
 
 
@@ -170,11 +170,11 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "target", "complaint"),
     [
-        (["amazon"], "paris", "there is no domain 'paris': choose among amazon, dslr, webcam"),
-        (["paris"], "amazon", "there is no domain 'paris'"),
-        ([], "amazon", "the recipe needs a source: choose among amazon"),
-        (["amazon"], "", "the recipe needs a target: choose among amazon"),
-        (["amazon", "dslr"], "dslr", "the domain 'dslr' is source and target"),
+        (["amazon"], "paris", "unknown domain 'paris': choose from amazon, dslr, webcam"),
+        (["paris"], "amazon", "unknown domain 'paris'"),
+        ([], "amazon", "the recipe needs a source: choose from amazon"),
+        (["amazon"], "", "the recipe needs a target: choose from amazon"),
+        (["amazon", "dslr"], "dslr", "domain 'dslr' is both source and target"),
     ],
 )
 def test_a_wrong_choice_is_refused(source: list[str], target: str, complaint: str) -> None:
@@ -186,5 +186,5 @@ def test_a_wrong_choice_is_refused(source: list[str], target: str, complaint: st
     "domains", [None, [], {}, {"x": "folder"}, {"x": {"path": "x", "test": 1}}]
 )
 def test_wrong_domains_are_refused(domains: object) -> None:
-    with pytest.raises(DataError, match=r"a recipe needs domains|'x' must be a dataset"):
+    with pytest.raises(DataError, match=r"a recipe needs domains|'x' must be a data set"):
         expand_recipe({"domains": domains}, ["x"], "x", Path())

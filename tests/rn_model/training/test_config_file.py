@@ -41,7 +41,7 @@ def test_every_recipe_is_a_configuration(name: str, tmp_path: Path) -> None:
         )
     except TrainingError as error:
         # The others say which domains there are.
-        listed = str(error).partition("choose among ")[2].split(", ")
+        listed = str(error).partition("choose from ")[2].split(", ")
         loaded, _ = load_config(name, sources=[listed[0]], target=listed[1], data=tmp_path)
     assert loaded.task.source and loaded.training.steps > 0
 
@@ -66,7 +66,7 @@ def test_a_recipe_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     loaded, _ = load_config(name, sources=["a"], target="b", data=Path("data"))
     assert loaded.task.target.path == str(tmp_path / "data" / "y")
-    assert "choose among a, b" in _reason(name, sources=["a"], target="c")
+    assert "choose from a, b" in _reason(name, sources=["a"], target="c")
 
 
 def test_values_by_dotted_names(tmp_path: Path) -> None:
