@@ -66,7 +66,9 @@ def expand_recipe(
             what = f"unknown domain {name!r}" if name else f"the recipe needs a {role}"
             raise DataError(f"{what}: choose from {', '.join(domains)}")
     if target in names:
-        raise DataError(f"domain {target!r} is both source and target: choose two different domains")
+        raise DataError(
+            f"domain {target!r} is both source and target: choose two different domains"
+        )
     task = {
         "source": [_dataset(name, domains[name], data) for name in names],
         "target": _dataset(target, domains[target], data),

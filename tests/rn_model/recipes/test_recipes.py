@@ -25,7 +25,9 @@ def test_what_there_is() -> None:
         "printed-digits",
         "visda-c",
     ]
-    with pytest.raises(DataError, match=r"unknown recipe 'office'; the recipes are digits, folders"):
+    with pytest.raises(
+        DataError, match=r"unknown recipe 'office'; the recipes are digits, folders"
+    ):
         load_recipe("office")
 
 
