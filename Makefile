@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := bundles/digits
+# More flags for the training of the example, such as --steps 50.
+EXAMPLE_FLAGS ?=
 BUNDLE ?= $(EXAMPLE)
 # Tests of one file run in the same process, so that they share what the file sets up.
 WORKERS ?= 2
@@ -58,7 +60,7 @@ $(VENV)/runtime: pyproject.toml constraints.txt
 	touch $@
 
 runs/digits/run.json: | $(RUNTIME)
-	$(BIN)/rn adapt printed-digits --threads 1 --out runs/digits
+	$(BIN)/rn adapt printed-digits --threads 1 --out runs/digits $(EXAMPLE_FLAGS)
 
 $(EXAMPLE)/manifest.json: runs/digits/run.json
 	$(BIN)/rn export runs/digits --out $(EXAMPLE) --replace
