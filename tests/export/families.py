@@ -7,7 +7,8 @@ import tests.vision  # noqa: F401  so that torchvision can be imported
 
 # isort: split
 import torch
-from timm import create_model
+from timm.models._efficientnet_builder import decode_arch_def
+from timm.models.efficientnet import EfficientNet
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor, nn
 from torchvision.models.densenet import DenseNet  # type: ignore[import-untyped]
@@ -119,8 +120,22 @@ def regnet() -> nn.Module:
     return network
 
 
+def efficientnet() -> nn.Module:
+    # The blocks of timm's "test_efficientnet" in two widths only: each width is traced by itself.
+    blocks = [
+        ["cn_r1_k3_s1_e1_c16_skip"],
+        ["er_r1_k3_s2_e2_c16"],
+        ["er_r1_k3_s2_e2_c32"],
+        ["ir_r1_k3_s2_e1_c32_se0.25"],
+        ["ir_r1_k3_s2_e1_c32_se0.25"],
+    ]
+    arguments = decode_arch_def(blocks)  # type: ignore[no-untyped-call]
+    return EfficientNet(arguments, CLASSES, num_features=32, stem_size=16, act_layer=nn.SiLU)
+
+
 def resnet(block: Any, base_width: int = 64) -> nn.Module:
-    widths = (8, 8, 16, 16)
+    # Few widths, because each is traced by itself; the stem has 64 channels.
+    widths = (16, 16, 16, 16)
     return ResNet(block, (1,) * 4, CLASSES, channels=widths, stem_width=8, base_width=base_width)
 
 
@@ -142,7 +157,7 @@ FAMILIES: dict[str, tuple[Callable[[], nn.Module], set[str]]] = {
     ),
     "mobilenet_v2": (mobilenet_v2, set()),
     "mobilenet_v3": (mobilenet_v3, set()),
-    "efficientnet": (lambda: create_model("test_efficientnet", num_classes=CLASSES), set()),
+    "efficientnet": (efficientnet, set()),
     "regnet": (regnet, set()),
     "preactivation": (PreActivationNet, {"blocks.0.norm1", "blocks.1.norm1", "norm"}),
     "branches": (Branches, {"joined", "again"}),

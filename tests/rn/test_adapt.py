@@ -15,7 +15,7 @@ from tests.rn_model.training.running import tiny, trained
 
 FEW = [
     *("--set", "task.source.0.count=60", "--set", "task.validation.count=30"),
-    *("--set", "task.target.draw={count: 60}", "--set", "backbone.arguments.width=4"),
+    *("--set", "task.target.draw={count: 60}", "--set", "backbone.arguments.width=8"),
     *("--set", "training.source_steps=2", "--set", "training.batch_size=12", "--steps", "2"),
     *("--device", "cpu"),
 ]

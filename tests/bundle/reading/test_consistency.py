@@ -113,7 +113,7 @@ def test_any_manifest_is_run_or_refused(original: Path, data: st.DataObject) -> 
         write_manifest(path, text)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_arrays_are_run_or_refused(original: Path, data: st.DataObject) -> None:
     path = original / data.draw(st.sampled_from(["small", "wide"]))

@@ -12,7 +12,7 @@ BASE: dict[str, Any] = {
     "preprocessing": {"mode": "L", "height": 8, "width": 8, "mean": [0.3], "std": [0.4]},
     "backbone": {
         "name": "digits:digitnet",
-        "arguments": {"size": 8, "width": 4, "bottleneck": 8},
+        "arguments": {"size": 8, "width": 8, "bottleneck": 8},
     },
     "training": {"source_steps": 3, "steps": 3, "batch_size": 8, "learning_rate": 0.01},
     "keep_images": 0,
