@@ -19,7 +19,15 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
+# Files that take longest begin first, so that no process is left alone with one of them at the end.
+_LONGEST = ("test_readme.py", "test_families.py")
+
 Keep = Callable[[str, Callable[[Path], None]], Path]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -165,7 +165,7 @@ def test_an_interrupted_grid_goes_on(tmp_path: Path) -> None:
         assert "trained on the source" in process.stdout.readline()
         # The cell begins now.
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
     assert errors == "rn compare: stopped after 0 of 1 runs; run the same command to resume\n"
     cell = tmp_path / "out/digits/rn/mcc/seed-0"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-LONG = 60.0
+LONG = 300.0
 RN = (sys.executable, "-m", "rn")
 
 

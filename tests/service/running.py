@@ -59,6 +59,7 @@ def settings_for(bundle: Path, folder: Path, **changes: Any) -> Settings:
         "bundle": bundle,
         "ledger": f"sqlite:///{folder}/ledger.sqlite",
         "threads": 1,
+        "timeout_seconds": 300.0,
         "publication_margin": 1.0,
         "publication_max_shift": 100.0,
     }
@@ -70,13 +71,13 @@ def serving(settings: Settings) -> Iterator[Service]:
     """Run the service; a request that comes before it is ready waits in the socket's backlog."""
     app = create_app(settings)
     listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=60)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        with httpx.Client(base_url=url, timeout=30) as http:
+        with httpx.Client(base_url=url, timeout=300) as http:
             assert http.get("/health/ready").status_code == 200
             yield Service(http, app.state.resources, url)
     finally:

@@ -23,7 +23,7 @@ from tests.rn_model.training.networks import STRIKES
 
 CLASSES = 3
 SIZE = 12
-LONG = 120.0
+LONG = 300.0
 
 # Torch and all the rest are imported once, and every process is a copy of that one.
 _PROCESSES = multiprocessing.get_context("forkserver")

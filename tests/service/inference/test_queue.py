@@ -12,7 +12,7 @@ from service.inference.prediction import Prediction
 from service.inference.queue import PredictionQueue
 from service.monitoring.metrics import Metrics
 
-LONG = 60.0
+LONG = 300.0
 
 
 class Runner:

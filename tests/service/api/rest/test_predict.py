@@ -16,7 +16,7 @@ from service.inference.prediction import Prediction
 from tests.service.pictures import NPY, noise, npy
 from tests.service.running import Service, serving, settings_for
 
-LONG = 60.0
+LONG = 300.0
 
 
 class Gate:
