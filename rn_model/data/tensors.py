@@ -8,6 +8,8 @@ from bundle.preprocessing import Pixels, Preprocessing
 
 def to_unit(pixels: Pixels | Tensor) -> Tensor:
     """Convert pixels ``(N, H, W, C)`` to floats from 0 to 1, ``(N, C, H, W)``."""
+    # Grey images are contiguous in both memory formats and keep the strides of channels_last, with which
+    # a training step on a CPU takes about two thirds of the time.
     return torch.as_tensor(pixels).permute(0, 3, 1, 2).float().div(255).contiguous()
 
 
