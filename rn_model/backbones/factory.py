@@ -14,7 +14,7 @@ from rn_model.backbones.extractor import Extractor, Size, count_features
 from rn_model.backbones.timm_models import timm_extractor
 from rn_model.backbones.torchvision_models import torchvision_extractor
 from rn_model.backbones.transformers_models import portable_name, transformers_extractor
-from rn_model.backbones.user_networks import check_classifier, make_own, own_features
+from rn_model.backbones.user_networks import check_classifier, make_user_network, user_features
 from rn_model.backbones.weights import load_classifier, load_features
 from rn_model.layers.domain_norm import DomainNorm
 
@@ -89,13 +89,13 @@ def factory_arguments(
 def _make(config: BackboneConfig, num_classes: int, channels: int, size: Size | None) -> nn.Module:
     weights = config.weights_file
     if config.library is None:
-        network, whole = make_own(config, num_classes, channels)
+        network, whole = make_user_network(config, num_classes, channels)
         if whole:
             check_classifier(network, config.name, num_classes, channels, size)
             if weights is not None:
                 load_classifier(network, weights)
             return network
-        extractor = own_features(network, channels, size)
+        extractor = user_features(network, channels, size)
     else:
         make = _LIBRARIES[config.library]
         extractor = make(config.model, dict(config.arguments), channels)

@@ -20,7 +20,9 @@ from rn_model.backbones.extractor import Extractor, Size, drop_classifier, outpu
 _CHANNELS = ("channels", "in_channels", "in_chans", "num_channels")
 
 
-def make_own(config: BackboneConfig, num_classes: int, channels: int) -> tuple[nn.Module, bool]:
+def make_user_network(
+    config: BackboneConfig, num_classes: int, channels: int
+) -> tuple[nn.Module, bool]:
     """Make a network with the callable that a configuration names.
 
     If the callable has arguments of these names and the configuration does not set them, it gets
@@ -77,7 +79,7 @@ def check_classifier(
         raise ValueError(f"{name} must return logits (N, {num_classes}), not {('N', *shape[1:])}")
 
 
-def own_features(network: nn.Module, channels: int, size: Size | None = None) -> Extractor:
+def user_features(network: nn.Module, channels: int, size: Size | None = None) -> Extractor:
     """The feature extractor of a network, without the linear layer that makes its output, if any."""
     if not any(isinstance(module, nn.Linear) for module in network.modules()):
         return Extractor(network)

@@ -44,7 +44,7 @@ class DomainNorm(nn.Module, ABC):
         branch: domain whose statistics normalize in evaluation.
         split: split of this process's training batch; set by :func:`rn_model.domain_split`.
         joint_split: split of the joined batches of all processes; set along with ``split``.
-        observation: observation to carry out in the next evaluation forward pass, or None.
+        observation: observation that forward passes in evaluation mode carry out, or None.
 
     Args:
         num_features: number of channels C.
@@ -223,14 +223,14 @@ class DomainNorm(nn.Module, ABC):
             )
         if sum(self.split) != x.shape[0]:
             raise ValueError(
-                f"the split says {self.split.source} source + {self.split.target} target images,"
-                f" the batch has {x.shape[0]}"
+                f"the split has {self.split.source} source + {self.split.target} target images,"
+                f" but the batch has {x.shape[0]}"
             )
         for domain, images in zip(DOMAINS, self.joint_split, strict=True):
             if images * x.shape[2:].numel() == 1:
                 raise ValueError(
                     f"cannot estimate a {domain} variance from 1 value per channel:"
-                    f" training needs at least 2 {domain} images here (or none), the split gives 1"
+                    f" training needs at least 2 {domain} images here (or none), but the split has 1"
                 )
         return self.split, self.joint_split
 

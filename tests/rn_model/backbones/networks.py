@@ -1,4 +1,4 @@
-"""A small network of every kind and library."""
+"""A small network of each kind from each library."""
 
 from rn_model.backbones import BackboneConfig
 

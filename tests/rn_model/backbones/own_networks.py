@@ -1,4 +1,4 @@
-"""Networks as users bring them."""
+"""Examples of users' own networks, valid and invalid."""
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ class Maps(nn.Module):
 
 
 class OldClassifier(nn.Module):
-    """A classifier into ten classes, which its makers did not let one choose."""
+    """A classifier with a fixed number of ten classes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class OldClassifier(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Features ``(N, 5)`` whose last linear layer is not the last thing that happens."""
+    """Features ``(N, 5)`` whose last linear layer does not make the output."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def wrong_size(num_classes: int) -> nn.Module:
 
 
 def fixed_size() -> nn.Module:
-    """Features of images of 10x12 pixels and no others."""
+    """Features that only accept images of 10x12 pixels."""
     return nn.Sequential(Maps(), nn.Flatten(), nn.Linear(6 * 2 * 3, 7), nn.BatchNorm1d(7))
 
 
@@ -70,7 +70,7 @@ def without_norm() -> nn.Module:
 
 
 def not_a_network() -> str:
-    """Something else."""
+    """A function that does not return a network."""
     return "network"
 
 
@@ -78,7 +78,7 @@ CONSTANT = 3
 
 
 class Pair(Whole):
-    """A classifier that gives its features beside the logits."""
+    """A classifier that returns its input together with the logits."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         logits = super().forward(x)
@@ -86,12 +86,12 @@ class Pair(Whole):
 
 
 class Grid(Whole):
-    """A classifier whose logits have places."""
+    """A classifier whose logits have spatial dimensions."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x)[:, :, None, None]
 
 
 def broken(num_classes: int) -> nn.Module:
-    """Fails."""
+    """A function that fails."""
     raise RuntimeError(f"no network\nfor {num_classes} classes")

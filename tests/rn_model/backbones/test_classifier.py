@@ -9,7 +9,7 @@ from rn_model.backbones.classifier import classifier_input, final_linear, final_
 
 
 class Wrapper(nn.Module):
-    """Calls what it holds."""
+    """A wrapper that calls the network in it."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The libraries' networks with every normalization."""
+"""Networks of all libraries convert to every normalization."""
 
 import copy
 from functools import cache
@@ -24,7 +24,7 @@ def _images() -> Tensor:
 
 @cache
 def _trained(name: str) -> nn.Module:
-    """A network whose running statistics are not those that it was made with; not to be changed."""
+    """A network with running statistics other than the initial ones; tests must not change it."""
     torch.manual_seed(0)
     network = make_network(CONFIGS[name], 4, 3)
     with torch.no_grad():

@@ -14,7 +14,7 @@ from rn_model.backbones.extractor import (
 
 
 class Sized(nn.Module):
-    """Takes images of one size only."""
+    """A network that only accepts images of one size."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Sized(nn.Module):
 
 
 class Pair(nn.Module):
-    """Returns two tensors."""
+    """A network that returns two tensors."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return x, x

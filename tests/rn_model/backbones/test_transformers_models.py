@@ -28,7 +28,7 @@ CONFIGS = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A small classifier into ten classes, with its weights."""
+    """The folder of a small classifier with ten classes, with its weights."""
     config = transformers.ResNetConfig.from_dict(TINY | {"layer_type": "basic", "num_labels": 10})
     model = transformers.ResNetForImageClassification(config)
     model.save_pretrained(tmp_path / "folder")

@@ -1,4 +1,4 @@
-"""Networks that users bring."""
+"""Users' own networks."""
 
 import sys
 from pathlib import Path

@@ -37,7 +37,7 @@ def test_safetensors_are_read(tmp_path: Path) -> None:
 
 
 def _save_in_parts(folder: Path, state: dict[str, Tensor]) -> Path:
-    """Every tensor in a file of its own."""
+    """A state dict with each tensor in a separate file."""
     files = {name: f"part-{number}.safetensors" for number, name in enumerate(state)}
     for name, file in files.items():
         save_file({name: state[name]}, folder / file)

@@ -10,7 +10,7 @@ def _bitmap(rows: list[str]) -> Tensor:
 
 
 def _pieces(bitmap: Tensor) -> int:
-    """How many 8-connected pieces the ink has, by flooding."""
+    """The number of 8-connected components of the ink, by flooding."""
     left = {(int(y), int(x)) for y, x in bitmap.nonzero()}
     pieces = 0
     while left:

@@ -48,7 +48,7 @@ def test_reciprocal_norm_has_gates_and_perplexities() -> None:
     assert found.gate_mean == pytest.approx(0.6)
     assert found.gate_variance == pytest.approx(0.9)
     assert found.alpha is None
-    # The means are far apart: each row sees one. Of the variances 1 and 4, the row of 1 sees e^0 and
+    # The means are far apart, so each row sees one. For the variances, the row of 1 sees e^0 and
     # e^-9, the row of 12 sees e^-121 and e^-64.
     assert found.perplexity_mean == pytest.approx(1.0)
     p = 1 / (1 + math.exp(-9))

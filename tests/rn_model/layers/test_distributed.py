@@ -1,4 +1,4 @@
-"""Two processes on unequal parts of a batch, against one process on all of it."""
+"""Two processes with unequal parts of a batch give the results of one process with the whole batch."""
 
 import warnings
 from pathlib import Path
@@ -20,7 +20,7 @@ from rn_model.layers.moments import Moments
 from tests.networks import SmallNet, shake
 
 KINDS: tuple[NormalizationName, ...] = get_args(NormalizationName)
-# Source and target images of each rank; both ranks, the second without a target, without a source.
+# Numbers of source and target images of each rank. The second has no target, then no source images.
 SPLITS = {"unequal": ((4, 2), (3, 5)), "no target": ((4, 3), (5, 0)), "no source": ((4, 3), (0, 2))}
 STEPS = 2
 
@@ -39,7 +39,7 @@ def make_model(kind: NormalizationName) -> nn.Module:
 
 
 def joint_loss(source: Tensor, target: Tensor) -> Tensor:
-    """Of logits; no mean over images is enough to compute it."""
+    """A loss of logits that cannot be computed as a mean over images."""
     labels = torch.arange(len(source)) % source.shape[1]
     probability = target.softmax(1)
     confusion = probability.mT @ probability
@@ -48,7 +48,7 @@ def joint_loss(source: Tensor, target: Tensor) -> Tensor:
 
 
 def train(model: nn.Module, parts: list[Tensor]) -> dict[str, Any]:
-    """Two steps on parts of source and target; what a process knows afterwards."""
+    """Take two steps on parts of source and target; returns the state of the process afterwards."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     losses, outputs = [], []
     for _ in range(STEPS):
@@ -75,7 +75,7 @@ def train(model: nn.Module, parts: list[Tensor]) -> dict[str, Any]:
 
 
 def parts_of(name: str) -> list[tuple[Tensor, ...]]:
-    """Source and target images, split over the ranks."""
+    """Source and target images, divided among the ranks."""
     counts = list(zip(*SPLITS[name], strict=True))
     return [
         torch.split(images(domain, sum(sizes)), list(sizes))

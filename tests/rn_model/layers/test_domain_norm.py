@@ -96,7 +96,7 @@ def test_a_split_that_does_not_add_up_is_refused() -> None:
     layer = ReciprocalNorm2d(3)
     with (
         domain_split(layer, source=2, target=1),
-        pytest.raises(ValueError, match=r"says 2 source \+ 1 target images, the batch has 4"),
+        pytest.raises(ValueError, match=r"has 2 source \+ 1 target images, but the batch has 4"),
     ):
         layer(torch.zeros(4, 3, 1, 1))
 
@@ -108,7 +108,7 @@ def test_one_sample_of_a_domain_is_refused(source: int, target: int) -> None:
     with (
         domain_split(layer, source=source, target=target),
         pytest.raises(
-            ValueError, match=f"at least 2 {domain} images here \\(or none\\), the split gives 1"
+            ValueError, match=f"at least 2 {domain} images here \\(or none\\), but the split has 1"
         ),
     ):
         layer(torch.zeros(source + target, 3))

@@ -9,7 +9,7 @@ from rn_model.layers.domains import DOMAINS, Domain
 from rn_model.layers.population_moments import estimate_moments
 from tests.networks import shake, small_model
 
-# Ordered from dark to bright, so that no batch looks like the whole.
+# Ordered from dark to bright, so that no batch is representative.
 IMAGES = torch.rand(23, 1, 8, 6, generator=torch.Generator().manual_seed(0)) * torch.linspace(
     0.1, 5, 23
 ).view(-1, 1, 1, 1)
@@ -60,7 +60,7 @@ def test_the_found_moments_reproduce_themselves() -> None:
             variance, mean = torch.var_mean(x, dims, correction=0)
             distance = max(distance, float((torch.cat([mean, variance]) - moments).abs().max()))
         distances.append(distance)
-    assert distances[0] > 1e-3  # batches normalized by themselves are something else
+    assert distances[0] > 1e-3  # batches normalized with their own moments give other values
     assert distances[-1] < 1e-5
 
 

@@ -137,7 +137,7 @@ def test_gradients() -> None:
 @pytest.mark.parametrize(("gate", "inside"), [(1.7, 1.0), (-3.0, 0.5)])
 def test_gates_outside_of_the_range_act_as_its_ends(gate: float, inside: float) -> None:
     x = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(0))
-    x[:, 0] *= 1e-3  # beside channels of variance 1, what would become negative
+    x[:, 0] *= 1e-3  # beside channels of variance 1, this variance could become negative
     results = []
     for value in (gate, inside):
         layer = ReciprocalNorm2d(4)
@@ -195,7 +195,7 @@ def test_half_precision_follows_float32(dtype: torch.dtype, half_layer: bool, mo
     exact = ReciprocalNorm2d(16).train(mode == "train")
     shake(exact)
     if half_layer:
-        exact.to(dtype)  # the same rounded parameters in both
+        exact.to(dtype)  # both have the same rounded parameters
     half = ReciprocalNorm2d(16, dtype=dtype if half_layer else None).train(mode == "train")
     half.load_state_dict(exact.state_dict())
     exact.float()

@@ -1,4 +1,4 @@
-"""Slopes by differences, softmax by the book, and batches to try objectives on."""
+"""Numerical gradients, a plain softmax, and batches for tests of objectives."""
 
 import math
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def normal(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
 
 
 def slopes(function: Callable[[Rows], float], at: Tensor, step: float = 1e-5) -> Tensor:
-    """Central differences of a function of rows of numbers, entry by entry."""
+    """The gradient of a function of rows of numbers, by central differences."""
     rows: Rows = at.tolist()
     found = torch.zeros_like(at)
     for i, row in enumerate(rows):
@@ -68,7 +68,7 @@ def make_batch(
 
 
 def refresh(objective: Objective) -> None:
-    """As the engine does before the first step."""
+    """Refresh an objective as training does before the first step."""
     features = normal(IMAGES, FEATURES, seed=5).float()
     classifier = torch.nn.Linear(FEATURES, CLASSES)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What every objective keeps, whatever it computes."""
+"""Properties that all objectives have."""
 
 from dataclasses import replace
 
@@ -89,7 +89,7 @@ def test_source_weights_are_one_an_image_without_gradient(name: ObjectiveName) -
 
 
 class _Certain(Objective):
-    """Weighs by what the network itself could change."""
+    """An objective whose weights depend on the network's outputs."""
 
     def loss(self, batch: Batch) -> Tensor:
         return batch.logits.sum()

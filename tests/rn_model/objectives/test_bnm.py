@@ -11,7 +11,7 @@ from tests.rn_model.objectives.numerics import Rows, gradient, normal, slopes, s
 
 
 def _by_the_formula(rows: Rows) -> float:
-    """The nuclear norm as the sum of the roots of a Gram matrix's eigenvalues."""
+    """The nuclear norm, as the sum of the square roots of the eigenvalues of a Gram matrix."""
     matrix = np.array([softmax(row) for row in rows])
     small = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     eigenvalues = np.linalg.eigvalsh(small @ small.T)

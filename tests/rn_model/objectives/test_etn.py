@@ -95,7 +95,7 @@ def test_loss_is_the_sum_of_its_parts() -> None:
 
 
 def test_learns_which_source_images_the_target_lacks() -> None:
-    """Class 0 lies where the target is and class 1 elsewhere: only the former keeps its weight."""
+    """Class 0 has the features of the target and class 1 has not: only class 0 keeps its weight."""
     torch.manual_seed(0)
     objective = ETN(2, 2, hidden=16)
     features = torch.randn(128, 2) + torch.tensor([3.0, 0.0])

@@ -21,7 +21,7 @@ def _weights(logits: list[list[float]], temperature: float) -> list[float]:
 
 
 def _by_the_formula(logits: list[list[float]], temperature: float, weights: list[float]) -> float:
-    """Equations 3 to 8 of the paper, sum by sum, with given weights of the images."""
+    """Equations 3 to 8 of the paper as explicit sums, with given weights of the images."""
     rows = [_softmax(row, temperature) for row in logits]
     classes = range(len(logits[0]))
     total = 0.0

@@ -1,4 +1,4 @@
-"""A record names its network by a name that stays, and records of earlier versions still load."""
+"""Records name networks by a registry, and records of earlier versions still load."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ X = torch.linspace(-1, 1, 2 * 64).view(2, 1, 8, 8)
 
 
 def saved(path: Path, network: nn.Module, factory: str, arguments: dict[str, Any]) -> nn.Module:
-    """Save a run, with the factory exactly as given; the model that was saved."""
+    """Save a run whose record names the factory exactly as given; returns the saved model."""
     model = convert_normalization(network).eval()
     row = Row(
         name="rn",

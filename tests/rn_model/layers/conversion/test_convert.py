@@ -127,7 +127,7 @@ def test_options_reach_reciprocal_norm() -> None:
 
 
 class NormWithAct(nn.BatchNorm2d):
-    """As the fused modules of popular model collections."""
+    """A fused module like those of popular model collections."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels)

@@ -22,7 +22,7 @@ from tests.networks import SmallNet
 
 
 class Nested(nn.Module):
-    """Norms of each dimension in nested containers, one of them used in two places."""
+    """Norms of each number of dimensions in nested containers; one of them is used twice."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Every normalization against its equations, written out with autograd and float64."""
+"""Every normalization agrees with its equations, written out with autograd in float64."""
 
 from typing import get_args
 
@@ -34,7 +34,7 @@ seeds = st.integers(0, 2**16)
 def make_layer(
     kind: NormalizationName, channels: int, trailing: tuple[int, ...], seed: int
 ) -> DomainNorm:
-    """In training mode, with random parameters and moments."""
+    """A layer in training mode with random parameters and moments."""
     batch_norm = TRAILING[trailing](channels, dtype=torch.float64)
     layer = convert_normalization(batch_norm, Normalization(kind=kind))
     assert isinstance(layer, DomainNorm)
@@ -50,7 +50,7 @@ def make_batch(images: int, channels: int, trailing: tuple[int, ...], seed: int)
 
 
 def by_the_equations(kind: NormalizationName, layer: DomainNorm, parts: list[Tensor]) -> Tensor:
-    """What training computes, from the paper's equations by autograd."""
+    """The output in training, from the paper's equations with autograd."""
     rows = [part.movedim(1, 0).flatten(1) for part in parts]
     correction = 1 if kind == "rn" else 0
     means = [row.mean(1) for row in rows]
@@ -94,7 +94,7 @@ def by_the_equations(kind: NormalizationName, layer: DomainNorm, parts: list[Ten
 
 
 def compensation(own: Tensor, other: Tensor) -> Tensor:
-    """RC with groups of one channel, which fewer than 1,024 channels have."""
+    """RC with groups of one channel, as for fewer than 1,024 channels."""
     score = -((own[:, None] - other[None, :]) ** 2)
     closeness = torch.exp(score - score.amax(1, keepdim=True))
     return closeness @ other / closeness.sum(1)
@@ -141,7 +141,7 @@ def test_gradients_are_those_of_finite_differences(
         y: Tensor = torch.func.functional_call(layer, named, (x,))
         return y
 
-    # Inside of the ranges, where a projection does nothing.
+    # Inside the ranges, where projection has no effect.
     inputs = [value.detach().clamp(0.55, 0.95).requires_grad_() for value in values]
     with domain_split(layer, source=split[0], target=split[1]):
         assert torch.autograd.gradcheck(forward, (make_batch(7, 3, trailing, 0), *inputs))
