@@ -1,4 +1,4 @@
-"""The two domains of an adaptation, and the share that each has in a training batch."""
+"""The two domains of an adaptation, and the split of a training batch between them."""
 
 from typing import Literal, NamedTuple, get_args
 

@@ -1,4 +1,4 @@
-"""Replaces a network's BatchNorm layers by a domain-specific normalization."""
+"""Replaces a network's BatchNorm layers with a domain-specific normalization."""
 
 import warnings
 from typing import Any, get_args
@@ -55,7 +55,7 @@ class NormAct(nn.Module):
 def convert_normalization(
     model: nn.Module, normalization: Normalization | NormalizationName = "rn"
 ) -> nn.Module:
-    """Replace every BatchNorm of a model, in place, by a domain-specific normalization.
+    """Replace every BatchNorm of a model, in place, with a domain-specific normalization.
 
     Weights and running statistics are kept. Both domains start with BatchNorm's statistics, and gates
     and shares start at 1, so that in evaluation mode the converted model computes what it did before.

@@ -1,4 +1,4 @@
-"""Replaces Reciprocal Normalization by the BatchNorm that computes the same in evaluation."""
+"""Replaces Reciprocal Normalization with the BatchNorm that computes the same in evaluation."""
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ _BATCH_NORMS = {reciprocal: batch for batch, reciprocal in RECIPROCAL.items()}
 
 
 def revert_reciprocal_norm(model: nn.Module, *, branch: Domain = "target") -> nn.Module:
-    """Replace every Reciprocal Normalization, in place, by the BatchNorm that computes the same.
+    """Replace every Reciprocal Normalization, in place, with the BatchNorm that computes the same.
 
     The running statistics of the BatchNorm are the effective moments of ``branch``, so that both compute
     the same in evaluation mode. Directly after ``convert_normalization(model, "rn")`` this restores the
