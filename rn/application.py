@@ -24,6 +24,13 @@ class LazyCommands(TyperGroup):
         # Names only, which are what help and corrections of misspelled names need.
         self.commands = dict.fromkeys(COMMANDS, cast(Any, None))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options before the name of the command."""
+        if args and args[0] in self.commands:
+            # None is given. Typer would import pydantic to find that out.
+            self.params, self.add_help_option = [], False
+        return super().parse_args(ctx, args)
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of a name, imported; None if there is none."""
         entry = COMMANDS.get(cmd_name)

@@ -50,6 +50,15 @@ def test_the_program_describes_itself(installed: Installation) -> None:
     assert installed.execute(python, "-m", "rn", "--help").stdout == listed
 
 
+def test_bash_completes_commands(installed: Installation) -> None:
+    script = (
+        f'PATH={installed.folder / "bin"}:$PATH; eval "$(rn --show-completion)";'
+        ' COMP_WORDS=(rn insp); COMP_CWORD=1; _rn_completion rn; echo "${COMPREPLY[@]}"'
+    )
+    result = installed.execute("bash", "-c", script)
+    assert result.stdout == "inspect\n", result.stderr
+
+
 ARGUMENTS = {
     "compare": ("claim", "--out", "out"),
     "report": ("run",),
