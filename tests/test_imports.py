@@ -42,6 +42,12 @@ ORDERS: Mapping[str, Order] = {
         "graphs",
         "errors",
     ),
+    "rn": (
+        "__main__ commands",
+        "main options",
+        "application termination",
+        "failing table",
+    ),
     "rn_model": (
         "compare",
         "report",
@@ -144,6 +150,17 @@ def wrong_arrows(package: str, order: Order, graph: Graph) -> list[str]:
     return found
 
 
+def room_graph(package: str, graph: Graph) -> Graph:
+    """The rooms of a package, each with the rooms that it imports from; without the package itself."""
+    rooms: Graph = {}
+    for module, imported in graph.items():
+        room = room_of(module, package)
+        if room is not None:
+            others = {room_of(other, package) for other in imported} - {room, None}
+            rooms.setdefault(room, set()).update(other for other in others if other)
+    return rooms
+
+
 def room_of(module: str, package: str) -> str | None:
     """The folder or module of a package that a module belongs to; None for the package itself."""
     return module.removeprefix(package).removeprefix(".").partition(".")[0] or None
@@ -163,6 +180,13 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
     graph = import_graph(package)
     assert graph
     assert not find_circle(graph)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_rooms_import_each_other_in_a_circle(package: str) -> None:
+    for folder in {path.parent for path in (ROOT / package).rglob("__init__.py")}:
+        name = module_name(folder / "__init__.py", ROOT)
+        assert not find_circle(room_graph(name, import_graph(name))), name
 
 
 @pytest.mark.parametrize("package", ORDERS)
@@ -215,6 +239,14 @@ def test_an_import_inside_a_function_counts(house: Path) -> None:
     graph = import_graph("house", house)
     assert set(find_circle(graph)) == {"house.cellar", "house.kitchen.oven"}
     assert wrong_arrows("house", ORDER, graph) == ["house.cellar imports house.kitchen.oven"]
+
+
+def test_a_circle_of_rooms_without_a_circle_of_modules_is_found(house: Path) -> None:
+    (house / "house" / "kitchen" / "shelf.py").write_text("")
+    (house / "house" / "cellar.py").write_text("import house.kitchen.shelf\n")
+    graph = import_graph("house", house)
+    assert not find_circle(graph)
+    assert set(find_circle(room_graph("house", graph))) == {"kitchen", "cellar"}
 
 
 def test_an_import_for_type_checkers_does_not_count(house: Path) -> None:
