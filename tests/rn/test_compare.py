@@ -52,7 +52,7 @@ def test_all_runs_are_trained_but_the_one_that_fails(
         assert found == ("failed" if objective == "explodes" else "done")
     reasons = {row["error"] for row in rows if row["status"] == "failed"}
     assert len(reasons) == 1 and "the loss" in reasons.pop()
-    assert "rn compare: 4 runs failed; the same command tries them again" in result.output
+    assert "rn compare: 4 runs failed; run the same command to try them again" in result.output
     assert "8/8" in result.output and "failed: the loss" in result.output
 
 
@@ -129,7 +129,7 @@ def test_two_do_not_train_in_one_folder(trained: tuple[Path, Path, Result]) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--only", "nothing"], "no run of the grid has 'nothing' in its path"),
+        (["--only", "nothing"], "no run of the grid contains 'nothing' in its path"),
         (["--set", "training.stepz=3"], "task digits: training.stepz: unknown setting"),
     ],
 )
@@ -145,7 +145,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     result = _run(_write(tmp_path / "grid.yaml"), tmp_path)
     assert result.exit_code == 1
-    assert "is not the directory of a grid" in result.output
+    assert "is not the directory of a comparison" in result.output
 
 
 def test_an_interrupted_grid_goes_on(tmp_path: Path) -> None:
