@@ -1,1 +1,1 @@
-"""Commands of ``rn`` that need a bundle and nothing else."""
+"""The commands of ``rn``, each imported when it is called."""

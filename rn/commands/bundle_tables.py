@@ -1,4 +1,4 @@
-"""What the commands print for people."""
+"""Tables that ``rn inspect`` and ``rn diff`` print."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
@@ -16,16 +16,16 @@ from bundle.text import brief, flatten, printable
 MOST_WEIGHTS = 20
 WIDE = 160
 _LEGEND = (
-    "mean: shift of the target means in standard deviations, over channels the mean and the largest;\n"
+    "mean: shift of the target means in standard deviations, average and maximum over channels;\n"
     "log var: |log ratio| of the target variances; source: shift of the source means;\n"
     "scale, shift: relative change of what the layer does to its input"
 )
 
 
 def show_inspection(found: Inspection) -> None:
-    """Print what a bundle is."""
+    """Print a summary of a bundle."""
     manifest = found.manifest
-    what = {
+    facts = {
         "bundle": str(found.path),
         "name": manifest.name,
         "fingerprint": found.fingerprint,
@@ -36,11 +36,11 @@ def show_inspection(found: Inspection) -> None:
         "classes": f"{len(manifest.classes)}: {', '.join(manifest.classes)}",
         "statistics": (
             f"of the {manifest.target.origin}, {manifest.target.images} images;"
-            f" they weigh {manifest.target.prior_count:g} when adaptation begins"
+            f" adaptation starts with a weight of {manifest.target.prior_count:g} images"
         ),
         "image size": "any" if manifest.free_size else "fixed",
     }
-    _section("what it is", what)
+    _section("summary", facts)
     _section("preprocessing", manifest.preprocessing.model_dump(mode="json"))
     _section("files, in bytes", {name: f"{size:,}" for name, size in found.sizes.items()})
     _show_sites(manifest)
@@ -54,17 +54,17 @@ def show_inspection(found: Inspection) -> None:
             "input profile: median, spread",
             {name: f"{median:.4g}, {spread:.4g}" for name, median, spread in rows},
         )
-    _section("where it comes from", flatten(dict(manifest.provenance)))
+    _section("provenance", flatten(dict(manifest.provenance)))
 
 
 def show_difference(difference: Difference) -> None:
-    """Print how two bundles differ, the sites whose statistics differ most first."""
+    """Print how two bundles differ; sites with the largest shift of the target means come first."""
     console = _console()
     if difference.equal:
-        console.print("the same")
+        console.print("no differences")
         return
     if difference.architecture is not None:
-        text = f"not the same network: {difference.architecture}; compared is what both have"
+        text = f"different networks: {difference.architecture}; only what both have is compared"
         console.print(printable(text), markup=False)
     _show_statistics(difference.sites)
     largest = sorted(difference.weights.items(), key=lambda item: -item[1])
@@ -136,6 +136,6 @@ def _table(*columns: str) -> Table:
 def _console() -> Console:
     console = Console(highlight=False, soft_wrap=False)
     if not console.is_terminal:
-        # A file or a pipe has no width that a hash should be broken at.
+        # Files and pipes have no width at which a hash should be broken.
         console.width = max(console.width, WIDE)
     return console

@@ -116,7 +116,7 @@ def test_sign_needs_a_private_key(path: Path, keys: tuple[Path, Path]) -> None:
 
 def test_equal_bundles(small_bundle: Path, tmp_path: Path) -> None:
     copy = copy_of(small_bundle, tmp_path)
-    assert run("diff", small_bundle, copy).stdout == "the same\n"
+    assert run("diff", small_bundle, copy).stdout == "no differences\n"
     assert json.loads(run("diff", small_bundle, copy, "--json").stdout)["equal"] is True
 
 
@@ -136,7 +136,7 @@ def test_different_bundles(small_bundle: Path, moved_bundle: Path) -> None:
 
 def test_different_networks(small_bundle: Path, wide_bundle: Path) -> None:
     text = run("diff", small_bundle, wide_bundle, status=1).stdout
-    assert text.startswith("not the same network: they have 2 and 7 normalization layers")
+    assert text.startswith("different networks: they have 2 and 7 normalization layers")
     assert "preprocessing.mode" in text and "L -> RGB" in text
 
 

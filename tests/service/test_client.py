@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,3 +96,12 @@ def test_someone_else_there(status: int, content: bytes, message: str) -> None:
         pytest.raises(ClientError, match=message),
     ):
         client.versions()
+
+
+def test_the_client_loads_neither_runtime_nor_server() -> None:
+    heavy = ("fastapi", "numpy", "onnx", "onnxruntime", "PIL", "safetensors", "sqlalchemy", "torch")
+    code = f"import sys, service.client; print(*sorted(set({heavy!r}) & set(sys.modules)))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "\n"
