@@ -34,7 +34,7 @@ from bench.networks import make_network, randomize_statistics
 from bundle import Preprocessing, load_bundle
 from bundle.runtime import make_session
 from export import BundleInfo, export_bundle
-from export.network.modules import Scaling
+from export.network.pixel_scaling import PixelScaling
 from rn_model import convert_normalization
 from rn_model.layers.conversion.surgery import replace_modules
 
@@ -69,7 +69,7 @@ def to_onnx(network: nn.Module, size: int, path: Path, *, optimize: bool) -> Pat
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of its own internals
         torch.onnx.export(
-            nn.Sequential(Scaling(preprocessing(size)), network).eval(),
+            nn.Sequential(PixelScaling(preprocessing(size)), network).eval(),
             (torch.zeros(2, size, size, 3, dtype=torch.uint8),),
             path,
             dynamo=True,

@@ -110,7 +110,7 @@ class InputProfile(_Model):
         return self
 
 
-class Kept(_Model):
+class PairedScore(_Model):
     """One measure of ``predict.onnx`` (``float32``), and the same measure of a variant."""
 
     float32: float
@@ -136,9 +136,9 @@ class Variant(_Model):
     calibration_images: Count
     agreement: Annotated[float, Field(ge=0, le=1)]
     logit_error: Annotated[float, Field(ge=0)]
-    information: Kept
-    nuclear_norm: Kept
-    accuracy: Kept | None = None
+    information: PairedScore
+    nuclear_norm: PairedScore
+    accuracy: PairedScore | None = None
 
 
 class FileEntry(_Model):

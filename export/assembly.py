@@ -21,7 +21,8 @@ from export.graphs.external_arrays import float_initializers, keep_apart, pack, 
 from export.graphs.tracing import image_dimensions, trace
 from export.network.affine_nodes import find_affine_nodes
 from export.network.composition import compose_compensate, compose_observe
-from export.network.modules import PredictGraph, Scaling
+from export.network.explicit_network import ExplicitNetwork
+from export.network.pixel_scaling import PixelScaling
 from export.network.sites import NormSite
 from export.network.templates import trace_templates
 
@@ -48,7 +49,7 @@ class Assembly:
 def assemble(
     model: nn.Module,
     sites: list[NormSite],
-    scaling: Scaling,
+    scaling: PixelScaling,
     example: Tensor,
     free_size: bool = False,
 ) -> Assembly:
@@ -100,14 +101,14 @@ def assemble(
 
 
 def _trace_network(
-    model: nn.Module, sites: list[NormSite], scaling: Scaling, example: Tensor, free_size: bool
+    model: nn.Module, sites: list[NormSite], scaling: PixelScaling, example: Tensor, free_size: bool
 ) -> ir.Model:
     """Graph that maps an image, and the scales and shifts of all sites, to logits."""
     scales = [torch.ones(site.broadcast_shape) for site in sites]
     shifts = [torch.zeros(site.broadcast_shape) for site in sites]
     names = [f"{kind}_{i}" for kind in ("scale", "shift") for i in range(len(sites))]
     traced = trace(
-        PredictGraph(model, sites, scaling),
+        ExplicitNetwork(model, sites, scaling),
         (example, scales, shifts),
         [*PREDICT_INPUTS, *names],
         PREDICT_OUTPUTS,

@@ -29,7 +29,7 @@ from export.graphs.embedded_arrays import embed, serialize
 from export.graphs.metadata import annotate, properties
 from export.graphs.tracing import OPSET
 from export.input_profile import input_profile
-from export.network.modules import Scaling
+from export.network.pixel_scaling import PixelScaling
 from export.network.sites import NormSite, find_sites
 from export.preparation import check_logits, prepare_model
 from export.sample_images import pack_sample_images
@@ -115,7 +115,7 @@ def build_bundle(
     info.check()
     split, checked = _split_images(info, images, variants)
     model = prepare_model(model, statistics)
-    scaling = Scaling(info.preprocessing)
+    scaling = PixelScaling(info.preprocessing)
     example = torch.zeros((2, *info.preprocessing.shape), dtype=torch.uint8)
     sites = find_sites(model, scaling(example))
     check_logits(model(scaling(example)), info.classes)

@@ -7,7 +7,7 @@ from bundle.interface import FEATURES
 from bundle.manifest import InputProfile
 from bundle.preprocessing import Pixels
 from export.checks.parity import batches
-from export.network.modules import input_features
+from export.network.input_features import input_features
 
 
 def input_profile(images: Pixels) -> InputProfile:

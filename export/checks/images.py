@@ -9,7 +9,7 @@ from bundle.preprocessing import Pixels, Preprocessing
 from export.errors import ExportError
 
 
-class Labelled(NamedTuple):
+class LabelledImages(NamedTuple):
     """Target images ``(N, H, W, C)`` uint8, and ``(N,)`` indices of their labels among the classes."""
 
     images: Pixels

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bundle.preprocessing import Preprocessing
-from export.checks.images import Labelled
+from export.checks.images import LabelledImages
 from rn_model.data import DataError, DatasetConfig, open_dataset
 from rn_model.data.classes import relabel
 
 
-def read_labelled(path: Path, classes: Sequence[str], preprocessing: Preprocessing) -> Labelled:
+def read_labelled(
+    path: Path, classes: Sequence[str], preprocessing: Preprocessing
+) -> LabelledImages:
     """Read all images of a labelled set.
 
     Args:
@@ -24,4 +26,4 @@ def read_labelled(path: Path, classes: Sequence[str], preprocessing: Preprocessi
     found = relabel(found, tuple(classes), "test")
     if found.labels is None:
         raise DataError(f"{path} has no labels: provide one subfolder per class")
-    return Labelled(found.read(range(len(found))), found.labels)
+    return LabelledImages(found.read(range(len(found))), found.labels)

@@ -12,7 +12,7 @@ from export.network.sites import NormSite
 
 
 @dataclass(frozen=True)
-class Layer:
+class AdjacentLayer:
     """A convolution or linear layer in a graph, seen from one site.
 
     Attributes:
@@ -68,7 +68,7 @@ class Layer:
         graph.insert_after(self.node, node)
 
 
-def layer_before(site: NormSite, nodes: AffineNodes) -> Layer | None:
+def layer_before(site: NormSite, nodes: AffineNodes) -> AdjacentLayer | None:
     """Layer whose output the site normalizes; None if there is none, or the output is used elsewhere too.
 
     Operators that commute with a scale and shift per channel may lie between the two
@@ -90,18 +90,22 @@ def layer_before(site: NormSite, nodes: AffineNodes) -> Layer | None:
     if not _owns_arrays(node):
         return None
     if node.op_type == "MatMul":
-        return Layer(node, addition, "output", 1, 1, site.channels) if rank == axis + 1 else None
+        return (
+            AdjacentLayer(node, addition, "output", 1, 1, site.channels)
+            if rank == axis + 1
+            else None
+        )
     if addition is not None or axis != 1:
         return None
     if node.op_type == "Gemm":
         transposed = integer(node, "transB", 0)
-        return Layer(node, None, "output", 0 if transposed else 1, 1, site.channels)
+        return AdjacentLayer(node, None, "output", 0 if transposed else 1, 1, site.channels)
     if node.op_type == "ConvTranspose":
-        return Layer(node, None, "output", 1, integer(node, "group", 1), site.channels)
-    return Layer(node, None, "output", 0, 1, site.channels)
+        return AdjacentLayer(node, None, "output", 1, integer(node, "group", 1), site.channels)
+    return AdjacentLayer(node, None, "output", 0, 1, site.channels)
 
 
-def layer_after(site: NormSite, nodes: AffineNodes) -> Layer | None:
+def layer_after(site: NormSite, nodes: AffineNodes) -> AdjacentLayer | None:
     """Layer without padding that takes the site's output; None if there is none, or others take it too.
 
     Operators that commute with a scale and shift per channel may lie between the two
@@ -124,14 +128,14 @@ def layer_after(site: NormSite, nodes: AffineNodes) -> Layer | None:
         return None
     shape = _shape(_input(node, 1))
     if node.op_type == "MatMul" and value.shape is not None and value.shape.rank() == axis + 1:
-        return Layer(node, _addition_after(node, shape[1]), "input", 0, 1, shape[1])
+        return AdjacentLayer(node, _addition_after(node, shape[1]), "input", 0, 1, shape[1])
     if axis != 1:
         return None
     if node.op_type == "Gemm" and not integer(node, "transA", 0):
         transposed = integer(node, "transB", 0)
-        return Layer(node, None, "input", 1 if transposed else 0, 1, _gemm_outputs(node))
+        return AdjacentLayer(node, None, "input", 1 if transposed else 0, 1, _gemm_outputs(node))
     if node.op_type == "Conv" and not pads(node):
-        return Layer(node, None, "input", 1, integer(node, "group", 1), shape[0])
+        return AdjacentLayer(node, None, "input", 1, integer(node, "group", 1), shape[0])
     return None
 
 

@@ -8,7 +8,7 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from bundle.fold import Array
 from bundle.manifest import Site
-from export.folding.adjacent_layers import Layer, layer_after, layer_before
+from export.folding.adjacent_layers import AdjacentLayer, layer_after, layer_before
 from export.graphs.editing import add_initializer
 from export.network.affine_nodes import AffineNodes, find_affine_nodes
 from export.network.sites import NormSite
@@ -52,9 +52,9 @@ def fold_graph(
     return table, base
 
 
-def _choose(sites: Sequence[NormSite], nodes: Sequence[AffineNodes]) -> dict[str, Layer]:
+def _choose(sites: Sequence[NormSite], nodes: Sequence[AffineNodes]) -> dict[str, AdjacentLayer]:
     """Choose the layer that each site is folded into, by site name."""
-    chosen: dict[str, Layer] = {}
+    chosen: dict[str, AdjacentLayer] = {}
     taken: set[ir.Node] = set()
     pairs = list(zip(sites, nodes, strict=True))
     for find in (layer_before, layer_after):
@@ -66,7 +66,9 @@ def _choose(sites: Sequence[NormSite], nodes: Sequence[AffineNodes]) -> dict[str
     return chosen
 
 
-def _fold_into(graph: ir.Graph, layer: Layer, site: NormSite, base: dict[str, Array]) -> Site:
+def _fold_into(
+    graph: ir.Graph, layer: AdjacentLayer, site: NormSite, base: dict[str, Array]
+) -> Site:
     weight = _own(graph, layer.weight, f"{site.name}.folded_weight", _array(layer.weight))
     zeros = np.zeros(layer.outputs, np.float32)
     array = zeros if layer.bias is None else _array(layer.bias)

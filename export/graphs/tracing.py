@@ -16,7 +16,7 @@ from export.errors import ExportError
 
 OPSET = 20
 
-Free = Mapping[int, str] | Sequence["Free | None"] | None
+FreeAxes = Mapping[int, str] | Sequence["FreeAxes | None"] | None
 
 
 def image_dimensions(free_size: bool) -> dict[int, str]:
@@ -29,7 +29,7 @@ def trace(
     inputs: tuple[Any, ...],
     input_names: Sequence[str],
     output_names: Sequence[str],
-    free: Sequence[Free],
+    free: Sequence[FreeAxes],
 ) -> ir.Model:
     """Trace a module in evaluation mode with torch's exporter.
 
@@ -68,7 +68,7 @@ def trace(
     return program.model
 
 
-def _dims(free: Free, value: Any) -> Any:
+def _dims(free: FreeAxes, value: Any) -> Any:
     if isinstance(value, list):
         parts = free if isinstance(free, Sequence) else [None] * len(value)
         return [_dims(one, part) for one, part in zip(parts, value, strict=True)]
@@ -78,7 +78,7 @@ def _dims(free: Free, value: Any) -> Any:
     return dict.fromkeys(free, Dim.DYNAMIC)
 
 
-def _name_dimensions(graph: ir.Graph, free: Sequence[Free]) -> None:
+def _name_dimensions(graph: ir.Graph, free: Sequence[FreeAxes]) -> None:
     """Name the free dimensions, which the tracer numbers; those of outputs are called :data:`BATCH`."""
     for value, names in zip(graph.inputs, free, strict=False):
         if isinstance(names, Mapping) and value.shape is not None:

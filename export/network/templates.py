@@ -18,7 +18,7 @@ from torch.func import functional_call
 from bundle.interface import BATCH
 from export.graphs.softmax import narrow_softmax
 from export.graphs.tracing import image_dimensions, trace
-from export.network.modules import input_features
+from export.network.input_features import input_features
 from export.network.sites import NormSite
 from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.domains import Domain, other_domain

@@ -4,10 +4,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from bundle.manifest import Kept, Variant
+from bundle.manifest import PairedScore, Variant
 from bundle.preprocessing import Pixels
 from bundle.scores import label_free_scores, softmax
-from export.checks.images import Labelled
+from export.checks.images import LabelledImages
 from export.checks.parity import batches
 from export.errors import ExportError
 
@@ -19,7 +19,7 @@ def compare_variant(
     reference: ort.InferenceSession,
     variant: ort.InferenceSession,
     images: Pixels,
-    labelled: Labelled | None,
+    labelled: LabelledImages | None,
 ) -> Variant:
     """Run both graphs on the same images and measure how far their predictions differ.
 
@@ -48,20 +48,20 @@ def compare_variant(
         calibration_images=0,
         agreement=float((before.argmax(1) == after.argmax(1)).mean()),
         logit_error=float(np.abs(after - before).max() / max(np.abs(before).max(), 1e-12)),
-        information=Kept(float32=scores[0].information, variant=scores[1].information),
-        nuclear_norm=Kept(float32=scores[0].nuclear_norm, variant=scores[1].nuclear_norm),
+        information=PairedScore(float32=scores[0].information, variant=scores[1].information),
+        nuclear_norm=PairedScore(float32=scores[0].nuclear_norm, variant=scores[1].nuclear_norm),
         accuracy=None if labelled is None else _accuracy(reference, variant, labelled),
     )
 
 
 def _accuracy(
-    reference: ort.InferenceSession, variant: ort.InferenceSession, labelled: Labelled
-) -> Kept:
+    reference: ort.InferenceSession, variant: ort.InferenceSession, labelled: LabelledImages
+) -> PairedScore:
     before, after = (
         float((_logits(session, labelled.images).argmax(1) == labelled.labels).mean())
         for session in (reference, variant)
     )
-    return Kept(float32=before, variant=after)
+    return PairedScore(float32=before, variant=after)
 
 
 def _logits(session: ort.InferenceSession, images: Pixels) -> Logits:

@@ -10,7 +10,7 @@ from bundle import files
 from bundle.manifest import Precision, Variant
 from bundle.preprocessing import Pixels
 from bundle.runtime import make_session
-from export.checks.images import Labelled
+from export.checks.images import LabelledImages
 from export.errors import ExportError
 from export.graphs.embedded_arrays import serialize
 from export.graphs.metadata import annotate
@@ -34,7 +34,7 @@ class VariantOptions:
 
     precisions: Sequence[Precision] = ()
     max_loss: float = MAX_LOSS
-    labelled: Labelled | None = None
+    labelled: LabelledImages | None = None
 
 
 NO_VARIANTS = VariantOptions()

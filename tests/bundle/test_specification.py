@@ -19,8 +19,8 @@ from bundle.manifest import (
     SCHEMA_VERSION,
     FileEntry,
     InputProfile,
-    Kept,
     Manifest,
+    PairedScore,
     Site,
     TargetStatistics,
     Variant,
@@ -142,10 +142,21 @@ def test_the_page_is_of_this_version() -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [Manifest, Site, TargetStatistics, InputProfile, Variant, Kept, FileEntry, Preprocessing],
+    [
+        Manifest,
+        Site,
+        TargetStatistics,
+        InputProfile,
+        Variant,
+        PairedScore,
+        FileEntry,
+        Preprocessing,
+    ],
 )
 def test_every_field_is_specified(
-    model: type[Manifest | Site | TargetStatistics | InputProfile | Variant | Kept | FileEntry],
+    model: type[
+        Manifest | Site | TargetStatistics | InputProfile | Variant | PairedScore | FileEntry
+    ],
 ) -> None:
     for field, info in model.model_fields.items():
         name = info.alias or field

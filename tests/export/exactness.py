@@ -16,7 +16,7 @@ from bundle.fold import fold_sites
 from bundle.moments import FlatMoments
 from bundle.runtime import make_session
 from export.assembly import Assembly, assemble
-from export.network.modules import Scaling
+from export.network.pixel_scaling import PixelScaling
 from export.network.sites import NormSite, find_sites
 from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
@@ -48,7 +48,7 @@ class Exported:
 
     def expected(self, images: Pixels) -> Floats:
         with torch.no_grad():
-            scaled = Scaling(PREPROCESSING)(torch.from_numpy(images))
+            scaled = PixelScaling(PREPROCESSING)(torch.from_numpy(images))
             logits: Floats = self.exact(scaled.double()).numpy()
         return logits
 
@@ -86,7 +86,7 @@ class Exported:
 
 def exported(model: nn.Module) -> Exported:
     """Export a converted network in evaluation mode that takes ``(N, 3, 32, 32)``."""
-    scaling = Scaling(PREPROCESSING)
+    scaling = PixelScaling(PREPROCESSING)
     example = torch.zeros((2, *PREPROCESSING.shape), dtype=torch.uint8)
     parts = assemble(model, find_sites(model, scaling(example)), scaling, example)
     exact = copy.deepcopy(model).double()

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from bundle import BundleError, files, load_bundle
 from export import BundleInfo, ExportError, export_bundle
-from export.network.modules import Scaling, input_features
+from export.network.input_features import input_features
+from export.network.pixel_scaling import PixelScaling
 from rn_model import convert_normalization, domain_norms, set_branch
 from rn_model.layers.domains import DOMAINS
 from tests.networks import SMALL, SmallNet, TinyNet, random_images, shake, small_model
@@ -221,6 +222,6 @@ def test_the_sample_images_are_a_plain_archive(small_bundle: Path) -> None:
 
 def test_pixels_are_scaled_as_the_contract_says() -> None:
     images = random_images(SMALL, 2)
-    scaled = Scaling(SMALL.preprocessing)(torch.from_numpy(images))
+    scaled = PixelScaling(SMALL.preprocessing)(torch.from_numpy(images))
     expected = (images / 255 - 0.4) / 0.3
     np.testing.assert_allclose(scaled.numpy(), expected.transpose(0, 3, 1, 2), 1e-5, 1e-6)

@@ -11,7 +11,7 @@ from bundle import load_bundle
 from bundle.moments import FlatMoments
 from bundle.runtime import Refolder, make_session
 from export import export_bundle
-from export.network.modules import Scaling
+from export.network.pixel_scaling import PixelScaling
 from rn_model.layers import Normalization, NormalizationName, convert_normalization
 from rn_model.layers.domain_norm import domain_norms
 from rn_model.layers.moments import Moments
@@ -40,7 +40,7 @@ def test_a_bundle_adapts_as_the_layers_do(kind: NormalizationName, tmp_path: Pat
 
     bundle = load_bundle(tmp_path / "bundle")
     images = random_images(SMALL, 5, seed=1)
-    network = nn.Sequential(Scaling(SMALL.preprocessing), model)
+    network = nn.Sequential(PixelScaling(SMALL.preprocessing), model)
     ((_, layer),) = domain_norms(model)
     moments = FlatMoments(np.linspace(-1, 1, 4), np.linspace(0.5, 2, 4))
     mean, variance = (torch.from_numpy(value) for value in moments)

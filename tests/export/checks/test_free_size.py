@@ -10,7 +10,7 @@ from bundle import load_bundle
 from bundle.runtime import make_session
 from export import ExportError, export_bundle
 from export.checks.free_size import check_larger, larger_logits
-from export.network.modules import Scaling
+from export.network.pixel_scaling import PixelScaling
 from rn_model import convert_normalization
 from tests.bundle.tampering import copy_of, edited
 from tests.networks import SMALL, TinyNet, random_images, small_model
@@ -44,7 +44,7 @@ def test_a_bundle_of_free_size_takes_images_of_any_size(tmp_path: Path) -> None:
     for height, width in ((8, 6), (5, 9), (1, 1)):
         images = np.resize(IMAGES, (2, height, width, 1))
         with torch.no_grad():
-            expected = model(Scaling(SMALL.preprocessing)(torch.from_numpy(images))).numpy()
+            expected = model(PixelScaling(SMALL.preprocessing)(torch.from_numpy(images))).numpy()
         (logits,) = predict.run(["logits"], {"image": images})
         np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
         inputs = {
@@ -112,7 +112,7 @@ def test_a_network_that_needs_one_size_is_refused(tmp_path: Path) -> None:
 
 def test_a_graph_of_fixed_size_is_refused(small_bundle: Path) -> None:
     bundle = load_bundle(small_bundle)
-    network = nn.Sequential(Scaling(SMALL.preprocessing), small_model()).eval()
+    network = nn.Sequential(PixelScaling(SMALL.preprocessing), small_model()).eval()
     expected = larger_logits(network, IMAGES)
     assert expected.shape == (2, 3)
     with pytest.raises(ExportError, match="fixed the size of the images, which should be free"):

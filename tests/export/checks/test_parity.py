@@ -16,7 +16,7 @@ from export.checks.parity import (
     check_predictions,
     torch_logits,
 )
-from export.network.modules import Scaling
+from export.network.pixel_scaling import PixelScaling
 from export.network.sites import find_sites
 from rn_model import domain_norms
 from tests.networks import SMALL, random_images, small_model
@@ -25,7 +25,7 @@ IMAGES = random_images(SMALL, BATCH + 3)
 
 
 def network() -> nn.Module:
-    return nn.Sequential(Scaling(SMALL.preprocessing), small_model()).eval()
+    return nn.Sequential(PixelScaling(SMALL.preprocessing), small_model()).eval()
 
 
 def test_batches_are_all_images_in_order() -> None:

@@ -10,7 +10,7 @@ from bundle.runtime import make_session
 from export import ExportError
 from export.checks.parity import torch_logits
 from export.checks.reference import MAX_OPERATIONS, check_reference
-from export.network.modules import Scaling
+from export.network.pixel_scaling import PixelScaling
 from tests.networks import SMALL, random_images, small_model
 
 IMAGES = random_images(SMALL, 5)
@@ -24,7 +24,7 @@ IN_GROUPS = """<ir_version: 10, opset_import: ["" : 20]>
 
 
 def network() -> nn.Module:
-    return nn.Sequential(Scaling(SMALL.preprocessing), small_model()).eval()
+    return nn.Sequential(PixelScaling(SMALL.preprocessing), small_model()).eval()
 
 
 @pytest.fixture(scope="module")

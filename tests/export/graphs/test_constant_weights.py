@@ -10,7 +10,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from bundle import Preprocessing
 from export.assembly import assemble
 from export.graphs.constant_weights import compute_weights
-from export.network.modules import Scaling
+from export.network.pixel_scaling import PixelScaling
 from export.network.sites import find_sites
 from rn_model import convert_normalization
 from tests.export.pieces import Piece, norm, run
@@ -71,7 +71,9 @@ def test_sites_are_folded_into_layers_with_computed_weights(make: Callable[..., 
     model = nn.Sequential(network, nn.BatchNorm2d(30), nn.Flatten(), nn.Linear(30, 2)).eval()
     convert_normalization(model).requires_grad_(False)
     shake(model)
-    scaling = Scaling(Preprocessing(mode="RGB", height=8, width=8, mean=(0.5,) * 3, std=(0.2,) * 3))
+    scaling = PixelScaling(
+        Preprocessing(mode="RGB", height=8, width=8, mean=(0.5,) * 3, std=(0.2,) * 3)
+    )
     example = torch.zeros((2, 8, 8, 3), dtype=torch.uint8)
     parts = assemble(model, find_sites(model, scaling(example)), scaling, example)
     assert all(site.folded for site in parts.table)

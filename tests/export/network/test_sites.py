@@ -3,7 +3,8 @@ import torch
 from torch import Tensor, nn
 
 from export import ExportError
-from export.network.modules import PredictGraph, Scaling
+from export.network.explicit_network import ExplicitNetwork
+from export.network.pixel_scaling import PixelScaling
 from export.network.sites import find_sites
 from rn_model import convert_normalization
 from tests.networks import SMALL, TinyNet, random_images, shake, wide_model
@@ -35,11 +36,11 @@ class TwoNames(TinyNet):
 def test_a_norm_of_two_names_is_one_site() -> None:
     model = convert_normalization(TwoNames()).eval()
     shake(model)
-    scaling = Scaling(SMALL.preprocessing)
+    scaling = PixelScaling(SMALL.preprocessing)
     image = torch.from_numpy(random_images(SMALL, 3))
     (site,) = find_sites(model, scaling(image))
     scale, shift = (v.view(site.broadcast_shape) for v in site.layer.scale_and_shift())
-    found = PredictGraph(model, [site], scaling)(image, [scale], [shift])
+    found = ExplicitNetwork(model, [site], scaling)(image, [scale], [shift])
     torch.testing.assert_close(found, model(scaling(image)))
 
 

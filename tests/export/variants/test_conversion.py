@@ -9,7 +9,7 @@ from bundle import files, load_bundle
 from bundle.runtime import make_session
 from bundle.scores import label_free_scores, softmax
 from export import ExportError
-from export.checks.images import Labelled
+from export.checks.images import LabelledImages
 from export.graphs.embedded_arrays import embed, serialize
 from export.variants.conversion import VariantOptions, make_variants
 from export.variants.float16 import rounding_session
@@ -34,7 +34,7 @@ def change(model: onnx.ModelProto, ending: str, value: float) -> None:
 
 def test_what_is_measured_is_what_plain_onnx_runtime_gives(model: onnx.ModelProto) -> None:
     labels = np.arange(len(IMAGES.held_out)) % 3
-    labelled = Labelled(IMAGES.held_out, labels)
+    labelled = LabelledImages(IMAGES.held_out, labels)
     contents, table = make_variants(
         model, IMAGES, {}, VariantOptions(("float16", "int8"), 1, labelled)
     )

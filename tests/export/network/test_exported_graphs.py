@@ -14,7 +14,8 @@ from bundle.moments import FlatMoments
 from bundle.runtime import Refolder, make_session
 from export import BundleInfo
 from export.graphs.tracing import trace
-from export.network.modules import Scaling, input_features
+from export.network.input_features import input_features
+from export.network.pixel_scaling import PixelScaling
 from rn_model import domain_norms
 from rn_model.layers.conversion.surgery import replace_modules
 from rn_model.layers.domain_norm import DomainNorm
@@ -44,7 +45,7 @@ class Case:
 
     def __init__(self, model: nn.Module, path: Path, info: BundleInfo) -> None:
         self.model, self.path, self.info = model, path, info
-        self.network = nn.Sequential(Scaling(info.preprocessing), model).eval()
+        self.network = nn.Sequential(PixelScaling(info.preprocessing), model).eval()
         self.bundle = load_bundle(path)
 
     def images(self, count: int) -> Pixels:
@@ -104,7 +105,7 @@ def test_nothing_of_a_normalization_is_left(case: Case) -> None:
     )
     example = torch.from_numpy(case.images(2))
     graph = trace(
-        nn.Sequential(Scaling(case.info.preprocessing), bare),
+        nn.Sequential(PixelScaling(case.info.preprocessing), bare),
         (example,),
         ["image"],
         ["logits"],
