@@ -135,9 +135,8 @@ class Pool:
 
     def _send(self, worker: _Worker) -> None:
         assert worker.job is not None
-        with contextlib.suppress(
-            BrokenPipeError
-        ):  # the other pipe shows that the process has ended
+        # If the process has ended, the other pipe shows it.
+        with contextlib.suppress(BrokenPipeError):
             worker.requests.write(f"{order(worker.job, self._out, **self._options)}\n".encode())
             worker.requests.flush()
 

@@ -47,8 +47,8 @@ class DatasetConfig(BaseModel):
         list: text file with a line ``path label`` per image; the label is a number counted from 0, or
             one of ``classes``.
         root: folder that the paths in ``list`` start from. Default: the folder of the list.
-        built_in: digits that come with the program: ``printed-digits`` are rendered from fonts,
-            ``handwritten-digits`` are scikit-learn's.
+        built_in: built-in digits: ``printed-digits`` are rendered from fonts, ``handwritten-digits`` are
+            scikit-learn's.
         count: number of printed digits.
         seed: random seed of printed digits.
         images_key: name of the images in an ``.npz`` file: uint8, ``(N, H, W)`` or ``(N, H, W, C)``.

@@ -86,21 +86,21 @@ class PictureSet:
 
     @cached_property
     def fingerprint(self) -> str:
-        """See :class:`ImageSet`."""
+        """SHA-256 of the images and labels."""
         digest = self.pictures.describe(self.indices)
         if self.labels is not None:
             digest.update(self.labels.astype("<i8").tobytes())
         return digest.hexdigest()
 
     def read(self, indices: Sequence[int]) -> Pixels:
-        """See :class:`ImageSet`."""
+        """Read preprocessed images, ``(n, H, W, C)`` uint8."""
         pixels = np.empty((len(indices), *self.preprocessing.shape), dtype=np.uint8)
         for place, index in enumerate(indices):
             pixels[place] = self._pixels(int(self.indices[index]))
         return pixels
 
     def through(self, preprocessing: Preprocessing) -> "PictureSet":
-        """See :class:`ImageSet`."""
+        """The same images, read through another preprocessing contract."""
         if preprocessing == self.preprocessing:
             return self
         cache = self.cache and PixelCache(len(self.pictures), preprocessing.shape)
@@ -129,30 +129,30 @@ class JoinedSet:
 
     @property
     def name(self) -> str:
-        """See :class:`ImageSet`."""
+        """Display names of all parts."""
         return " + ".join(part.name for part in self.parts)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """See :class:`ImageSet`."""
+        """Names of the classes, which all parts share; None if there are no labels."""
         return self.parts[0].classes
 
     @cached_property
     def labels(self) -> Indices | None:
-        """See :class:`ImageSet`."""
+        """Labels of all parts, ``(N,)``; None if any part has none."""
         known = [part.labels for part in self.parts if part.labels is not None]
         return np.concatenate(known) if len(known) == len(self.parts) else None
 
     @cached_property
     def fingerprint(self) -> str:
-        """See :class:`ImageSet`."""
+        """SHA-256 of the fingerprints of all parts."""
         return hashlib.sha256("".join(p.fingerprint for p in self.parts).encode()).hexdigest()
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
     def read(self, indices: Sequence[int]) -> Pixels:
-        """See :class:`ImageSet`."""
+        """Read preprocessed images, ``(n, H, W, C)`` uint8."""
         begins = np.cumsum([0, *map(len, self.parts)])
         owners = np.searchsorted(begins, indices, side="right") - 1
         read = [
@@ -162,5 +162,5 @@ class JoinedSet:
         return np.concatenate(read) if read else self.parts[0].read([])
 
     def through(self, preprocessing: Preprocessing) -> "JoinedSet":
-        """See :class:`ImageSet`."""
+        """The same images, read through another preprocessing contract."""
         return JoinedSet(tuple(part.through(preprocessing) for part in self.parts))

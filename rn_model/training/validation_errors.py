@@ -16,7 +16,7 @@ def describe_invalid(error: ValidationError, model: type[BaseModel]) -> str:
         model: type of the configuration, whose field names are suggested for unknown settings.
     """
     errors = error.errors(include_url=False)
-    # A list whose elements are invalid is then also too short, which helps nobody.
+    # Invalid elements also make a list too short; a second message about that would only distract.
     errors = [found for found in errors if not _follows(found, errors)]
     lines = []
     for found in errors[:3]:

@@ -1,4 +1,4 @@
-"""Digits that come with the program: printed in fonts, or handwritten (scikit-learn's)."""
+"""Built-in data sets: digits printed in fonts, and scikit-learn's handwritten digits."""
 
 import numpy as np
 

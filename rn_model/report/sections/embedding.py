@@ -71,7 +71,7 @@ def embed(features: NDArray[Any]) -> tuple[Points, str]:
     if count < _FEWEST or most < 2:
         return np.pad(components, ((0, 0), (0, max(0, 2 - most))))[:, :2], "PCA"
     tsne = TSNE(init="pca", perplexity=min(30, (count - 1) // 3), random_state=_SEED)
-    # So few points are slower on many threads, and much slower beside other work.
+    # For so few points, many threads are slower than one, and much slower if the machine is busy.
     with threadpool_limits(1):
         points: Points = tsne.fit_transform(components).astype(np.float64)
     return points, "t-SNE"
