@@ -17,8 +17,8 @@ from rn_model.training.config_file import read_mapping, validate
 from rn_model.training.errors import TrainingError
 from rn_model.training.overrides import set_value
 from rn_model.training.records.run_folder import CONFIG, claim
+from rn_model.training.records.source_weights import SOURCE_WEIGHTS
 from rn_model.training.result import FILE as RESULT
-from rn_model.training.source_weights import SOURCE_WEIGHTS
 
 # Settings that the source stage does not depend on.
 _ADAPTATION_ONLY = ("steps", "gate_rate", "ramp", "patience", "keep", "population_images")

@@ -12,8 +12,8 @@ from rn_model.training.evaluation.measurement import Measurement, measure
 from rn_model.training.evaluation.population_moments import set_population_moments
 from rn_model.training.processes.failures import on_first
 from rn_model.training.records.artifacts import SOURCE_ONLY, write_artifacts
+from rn_model.training.records.source_weights import SOURCE_WEIGHTS, load_source
 from rn_model.training.result import Result
-from rn_model.training.source_weights import SOURCE_WEIGHTS, load_source
 
 
 def finish(context: RunContext, network: nn.Module, out: Path, trained: dict[str, Any]) -> Result:

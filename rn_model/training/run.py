@@ -25,8 +25,8 @@ from rn_model.training.processes.interruption import Interruption
 from rn_model.training.records.checkpoint import load_checkpoint, save_checkpoint
 from rn_model.training.records.history import History
 from rn_model.training.records.run_folder import claim
+from rn_model.training.records.source_weights import SOURCE_WEIGHTS, load_source, save_source
 from rn_model.training.result import Result
-from rn_model.training.source_weights import SOURCE_WEIGHTS, load_source, save_source
 from rn_model.training.stages.adaptation import adaptation_stage
 from rn_model.training.stages.loop import Loop
 from rn_model.training.stages.source import source_stage

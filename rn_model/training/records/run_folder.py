@@ -12,8 +12,8 @@ from rn_model.backbones.config import with_current_name
 from rn_model.training.config import RunConfig
 from rn_model.training.errors import TrainingError, writing
 from rn_model.training.records.checkpoint import FILE as CHECKPOINT
+from rn_model.training.records.source_weights import SOURCE_WEIGHTS
 from rn_model.training.result import FILE as RESULT
-from rn_model.training.source_weights import SOURCE_WEIGHTS
 
 CONFIG = "config.yaml"
 # Settings that may change on resuming, to overcome what stopped the run; others make another run.

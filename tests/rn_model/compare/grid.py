@@ -23,7 +23,7 @@ BASE: dict[str, Any] = {
 
 
 def tiny_grid(**changes: Any) -> dict[str, Any]:
-    """The grid as it is written, with some of it changed."""
+    """The grid as nested mappings and lists, with changes."""
     grid = {
         "base": BASE,
         "tasks": [{"name": "digits"}],

@@ -10,7 +10,7 @@ GRID, _ = load_grid("claim")
 
 
 def _findings(**accuracies: float) -> list[Finding]:
-    """All runs of the grid; each seed a tenth of a point above the one before."""
+    """All runs of the grid; each seed is a tenth of a point above the previous one."""
     return [
         Finding(key, result(accuracies.get(key.normalization, 0.9) + 0.001 * key.seed))
         for key in cell_keys(GRID)
@@ -38,7 +38,7 @@ def test_a_published_number_is_beaten_or_not(accuracy: float, verdict: str) -> N
     assert f"({100 * accuracy + 0.2 - 97.9:+.1f} points; seeds: 5" in line
 
 
-def test_a_difference_has_to_be_beyond_chance() -> None:
+def test_a_difference_must_exceed_chance() -> None:
     findings = _findings(bn=0.8)
     assert _line(findings, "better than bn").startswith("holds: ")
     assert "+10.00 points, standard error 0.00, 5 seeds" in _line(findings, "better than bn")
@@ -54,12 +54,12 @@ def test_a_difference_has_to_be_beyond_chance() -> None:
     assert line.startswith("does not hold: ") and "+2.00 points, standard error 2.00" in line
 
 
-def test_a_loss_is_said() -> None:
+def test_steps_are_reported_with_their_loss() -> None:
     line = _line(_findings(adabn=0.95), "better than adabn")
     assert line.startswith("does not hold: ") and "-5.00 points" in line
 
 
-def test_what_was_not_trained_is_not_claimed() -> None:
+def test_a_claim_needs_trained_runs() -> None:
     assert all(line.startswith("not measured: ") for line in claim_lines(GRID, []))
 
 

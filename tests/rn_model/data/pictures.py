@@ -1,4 +1,4 @@
-"""Small image files, each of one known grey."""
+"""Small image files, each of a single known grey level."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,14 +14,14 @@ COLOUR = Preprocessing(mode="RGB", height=8, width=8, mean=(0.5,) * 3, std=(0.5,
 
 
 def picture(path: Path, grey: int = 0, size: tuple[int, int] = (6, 4)) -> Path:
-    """Write a grey image (width, height); folders are made."""
+    """Write a grey image (width, height); create its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("L", size, grey).save(path)
     return path
 
 
 def class_folders(root: Path, counts: Mapping[str, int], first: int = 0) -> Path:
-    """Write images into one folder a class, with the greys ``first``, ``first`` + 1, ..."""
+    """Write images into one folder per class, with grey levels ``first``, ``first`` + 1, ..."""
     grey = first
     for name, count in counts.items():
         (root / name).mkdir(parents=True, exist_ok=True)
@@ -32,14 +32,14 @@ def class_folders(root: Path, counts: Mapping[str, int], first: int = 0) -> Path
 
 
 def flat_folder(root: Path, count: int) -> Path:
-    """Write images without classes; image k has the grey k."""
+    """Write images without classes; image k has grey level k."""
     for number in range(count):
         picture(root / f"{number:03d}.png", number)
     return root
 
 
 def arrays(path: Path, numbers: Sequence[int], **more: Any) -> Path:
-    """Write an ``.npz`` file with the labels ``numbers``; image k has the grey k."""
+    """Write an ``.npz`` file with the labels ``numbers``; image k has grey level k."""
     images = np.zeros((len(numbers), 4, 6), dtype=np.uint8)
     images += np.arange(len(numbers), dtype=np.uint8)[:, None, None]
     given = {"images": images, "labels": np.array(numbers, dtype=np.uint8), **more}

@@ -71,7 +71,7 @@ def test_the_global_seed_decides() -> None:
     assert not torch.equal(views[0][0], views[0][1])
 
 
-def test_a_flip_exchanges_left_and_right() -> None:
+def test_a_flip_swaps_left_and_right() -> None:
     x = _read(Augmentation(), COLOUR)
     assert torch.equal(make_augmentation(Augmentation(flip=1), COLOUR)(x), x.flip(3))
 
@@ -131,7 +131,7 @@ def test_cropped_images_are_read_larger() -> None:
 
 
 @pytest.mark.parametrize("name", ["saturation", "hue", "gray"])
-def test_colours_of_grey_images_are_refused(name: str) -> None:
+def test_colour_changes_of_grey_images_are_an_error(name: str) -> None:
     with pytest.raises(ValueError, match="need colour images"):
         make_augmentation(Augmentation.model_validate({name: 0.1}), SMALL)
 
@@ -148,6 +148,6 @@ def test_colours_of_grey_images_are_refused(name: str) -> None:
         {"blur": 1},
     ],
 )
-def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
+def test_invalid_settings_are_an_error(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Augmentation.model_validate(wrong)

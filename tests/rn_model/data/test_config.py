@@ -45,7 +45,7 @@ def test_a_task_survives_json() -> None:
         ({"path": "a", "draw": {"count": 0}}, "greater than or equal to 1"),
     ],
 )
-def test_a_wrong_dataset_is_refused(dataset: dict[str, Any], complaint: str) -> None:
+def test_an_invalid_data_set_is_an_error(dataset: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         DatasetConfig.model_validate(dataset)
 
@@ -62,7 +62,7 @@ def test_a_wrong_dataset_is_refused(dataset: dict[str, Any], complaint: str) -> 
         ({"classes": ["x", "x"]}, "classes must be distinct"),
     ],
 )
-def test_a_wrong_task_is_refused(change: dict[str, Any], complaint: str) -> None:
+def test_an_invalid_task_is_an_error(change: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint) as caught:
         TaskConfig.model_validate({"source": {"path": "a"}, "target": {"path": "b"}, **change})
     assert caught.value.error_count() == 1

@@ -34,7 +34,7 @@ def test_only_some_classes(tmp_path: Path) -> None:
         _open(flat_folder(tmp_path / "flat", 2), path=".", only=["a"])
 
 
-def test_a_draw_is_made_once_of_what_is_left(tmp_path: Path) -> None:
+def test_a_draw_is_made_once_after_the_selection(tmp_path: Path) -> None:
     path = str(arrays(tmp_path / "a.npz", [0, 1] * 20))
     drawn = _greys(_open(tmp_path, path=path, only=["1"], draw={"count": 8, "seed": 5}))
     assert len(set(drawn)) == 8
@@ -65,7 +65,7 @@ def test_built_in_labels_can_be_hidden(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_unreadable_files_are_left_out_if_wanted(tmp_path: Path, listed: bool) -> None:
+def test_unreadable_files_are_skipped_if_configured(tmp_path: Path, listed: bool) -> None:
     class_folders(tmp_path, {"a": 3, "b": 2})
     (tmp_path / "a/001.png").write_bytes(b"broken")
     config: dict[str, Any] = {"path": "."}
@@ -82,7 +82,7 @@ def test_unreadable_files_are_left_out_if_wanted(tmp_path: Path, listed: bool) -
     assert opened.images.labels.tolist() == ([0, 0, 1] if listed else [0, 0, 1, 1])
 
 
-def test_nothing_left_is_refused(tmp_path: Path) -> None:
+def test_an_empty_selection_is_an_error(tmp_path: Path) -> None:
     flat_folder(tmp_path, 1)
     (tmp_path / "000.png").write_bytes(b"broken")
     with pytest.raises(DataError, match="no images are left"):

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from rn_model.data import DataError, DatasetConfig, JoinedSet, PictureSet, open_dataset
 from tests.rn_model.data.pictures import SMALL, arrays, class_folders
 
-# Later versions of Python warn of it, where torch keeps threads.
+# Later versions of Python warn about forking while torch has threads.
 FORKS = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
@@ -69,7 +69,7 @@ def test_processes_that_read_share_the_cache(tmp_path: Path) -> None:
 
 
 @FORKS
-def test_an_error_in_another_process_is_one_line(tmp_path: Path) -> None:
+def test_an_error_in_another_process_is_reported_on_one_line(tmp_path: Path) -> None:
     images = _folder(tmp_path, False)
     (tmp_path / "b/001.png").write_bytes(b"broken")
     loader: DataLoader[Any] = DataLoader(
@@ -83,7 +83,7 @@ def test_an_error_in_another_process_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_the_same_images_by_another_contract(tmp_path: Path, cache: bool) -> None:
+def test_the_same_images_through_another_contract(tmp_path: Path, cache: bool) -> None:
     images = _folder(tmp_path, cache)
     images.read([0])
     larger = images.through(SMALL.model_copy(update={"height": 8}))
@@ -106,7 +106,7 @@ def test_sets_are_joined(tmp_path: Path) -> None:
     assert joined.fingerprint != one.fingerprint
 
 
-def test_a_fingerprint_tells_pixels_and_labels_apart(tmp_path: Path) -> None:
+def test_a_fingerprint_depends_on_pixels_and_labels(tmp_path: Path) -> None:
     contents = {"same": [0, 1, 1], "again": [0, 1, 1], "label": [0, 1, 0], "fewer": [0, 1]}
     prints = {}
     for name, labels in contents.items():

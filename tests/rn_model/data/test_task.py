@@ -116,7 +116,7 @@ def test_numbers_mean_the_same_in_all_sets(tmp_path: Path) -> None:
         _open(tmp_path, source={"path": "source.npz"}, target={"path": "target.npz"})
 
 
-def test_unreadable_files_are_told(data: Path) -> None:
+def test_unreadable_files_are_reported(data: Path) -> None:
     (data / "flat" / "003.png").write_bytes(b"broken")
     task = _open(data, source={"path": "source"}, target={"path": "flat", "unreadable": "skip"})
     assert _greys(task.target) == [0, 1, 2, 4]
@@ -156,7 +156,9 @@ def test_unreadable_files_are_told(data: Path) -> None:
         ({"source": {"path": "gone"}}, "folder not found: .*gone"),
     ],
 )
-def test_what_does_not_fit_is_refused(data: Path, change: dict[str, Any], complaint: str) -> None:
+def test_an_inconsistent_task_is_an_error(
+    data: Path, change: dict[str, Any], complaint: str
+) -> None:
     class_folders(data / "one", {"a": 3})
     class_folders(data / "empty", {"a": 3, "b": 0, "c": 3})
     class_folders(data / "strange", {"x": 1, "y": 1, "a": 1})

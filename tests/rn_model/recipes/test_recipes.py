@@ -14,7 +14,7 @@ from tests.rn_model.data.pictures import arrays, class_folders, flat_folder, pic
 NAMES = recipe_names()
 
 
-def test_what_there_is() -> None:
+def test_the_built_in_recipes() -> None:
     assert NAMES == [
         "digits",
         "folders",
@@ -128,7 +128,7 @@ def test_printed_digits_need_no_choice_and_no_data(tmp_path: Path) -> None:
     assert (len(task.sources[0]), len(task.validation), len(task.target)) == (40, 20, 1797)
 
 
-def test_folders_of_ones_own(tmp_path: Path) -> None:
+def test_user_folders(tmp_path: Path) -> None:
     class_folders(tmp_path / "source", {"a": 4, "b": 4})
     flat_folder(tmp_path / "target", 3)
     picture(tmp_path / "target" / "2024" / "x.png")
@@ -147,7 +147,7 @@ def test_several_domains_can_be_sources(tmp_path: Path) -> None:
     assert "validation" not in run["task"]
 
 
-def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
+def test_a_user_recipe(tmp_path: Path) -> None:
     recipe: dict[str, Any] = {
         "domains": {"x": {"list": "l.txt", "root": "$PLACE"}, "y": {"path": "/y"}},
         "classes": ["p", "q"],
@@ -179,7 +179,7 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
         (["amazon", "dslr"], "dslr", "domain 'dslr' is both source and target"),
     ],
 )
-def test_a_wrong_choice_is_refused(source: list[str], target: str, complaint: str) -> None:
+def test_an_invalid_choice_is_an_error(source: list[str], target: str, complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         expand_recipe(load_recipe("office-31"), source, target, Path())
 
@@ -187,6 +187,6 @@ def test_a_wrong_choice_is_refused(source: list[str], target: str, complaint: st
 @pytest.mark.parametrize(
     "domains", [None, [], {}, {"x": "folder"}, {"x": {"path": "x", "test": 1}}]
 )
-def test_wrong_domains_are_refused(domains: object) -> None:
+def test_invalid_domains_are_an_error(domains: object) -> None:
     with pytest.raises(DataError, match=r"a recipe needs domains|'x' must be a data set"):
         expand_recipe({"domains": domains}, ["x"], "x", Path())

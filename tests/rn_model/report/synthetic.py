@@ -1,4 +1,4 @@
-"""Directories of runs that never were, with everything that a report shows."""
+"""Synthetic directories of runs, with everything that a report shows."""
 
 import json
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def make_run(
     layers: int = 20,
     images: int = 120,
 ) -> Path:
-    """Write a run's directory: ``labels`` says whether the target's are known."""
+    """Write the directory of a run; ``labels`` states whether the labels of the target are known."""
     path.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(len(names))
     (path / "config.yaml").write_text(yaml.safe_dump(_config(names, kind), sort_keys=False))
@@ -99,7 +99,7 @@ def _history(generator: np.random.Generator, *, labels: bool) -> list[dict[str, 
                 }
             )
             if step % (STEPS // 8) == 0:
-                # The last evaluation is good on the target and has forgotten the source.
+                # The last evaluation is good on the target but has forgotten the source.
                 forgotten = stage == "adapt" and step == STEPS
                 gain = 0.25 * (1 - float(np.exp(-4 * done))) if stage == "adapt" else 0.0
                 entries.append(

@@ -16,7 +16,7 @@ VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
 class Page(HTMLParser):
-    """The tags, tables and text of a page; fails where a tag is not closed."""
+    """Tags, tables and text of a page; fails if a tag is not closed."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -53,18 +53,18 @@ class Page(HTMLParser):
             self.tables[-1][-1][-1] += data
 
     def table(self, *head: str) -> list[list[str]]:
-        """The rows of the table with this head."""
+        """The rows of the table with these column headers."""
         (rows,) = (rows[1:] for rows in self.tables if rows[0][: len(head)] == list(head))
         return rows
 
     def alt_texts(self) -> Iterator[str | None]:
-        """Of the drawings."""
+        """Descriptions of the drawings."""
         return (attributes.get("aria-label") for tag, attributes in self.tags if tag == "svg")
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run with labels, and its report; not to be changed."""
+    """A finished run with labels, and its report; tests must not change it."""
     path = make_run(tmp_path_factory.mktemp("runs") / "run", images=14, layers=4)
     assert write_report(path) == path / "report.html"
     return path
@@ -76,7 +76,7 @@ def page(run: Path) -> Page:
 
 
 def _recall(path: Path) -> dict[str, str]:
-    """One class after another, by hand."""
+    """Recall of each class, computed in a loop."""
     with np.load(path / "evaluation.npz") as arrays:
         best = [
             max(range(len(row)), key=row.__getitem__)
@@ -239,7 +239,7 @@ def test_missing_parts_are_named_and_the_others_are_shown(
     assert len(page.tables) == (0 if "layers.json" in missing else 5)
 
 
-def test_a_run_that_was_interrupted_has_a_page_in_the_place_of_an_earlier_one(
+def test_the_report_of_an_interrupted_run_replaces_an_earlier_one(
     tmp_path: Path,
 ) -> None:
     path = make_run(tmp_path / "run", finished=False)
@@ -250,7 +250,7 @@ def test_a_run_that_was_interrupted_has_a_page_in_the_place_of_an_earlier_one(
     assert len(list(page.alt_texts())) == 5
 
 
-def test_parts_that_do_not_belong_together_are_noted(tmp_path: Path) -> None:
+def test_inconsistent_parts_are_noted(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", images=3, layers=2)
     (path / "layers.json").write_text('[{"name": "bn1"}]')
     np.savez(path / "evaluation.npz", target_probability=np.eye(3), target_true=np.array([9, 0, 0]))

@@ -17,7 +17,7 @@ def test_all_parts_of_a_finished_run_are_read(tmp_path: Path) -> None:
     assert files.result["chosen_step"] == 350
 
 
-def test_what_an_interrupted_run_does_not_have_is_noted(tmp_path: Path) -> None:
+def test_missing_files_of_an_interrupted_run_are_noted(tmp_path: Path) -> None:
     files = read_run(make_run(tmp_path / "run", finished=False))
     assert [note.file for note in files.notes] == [
         "evaluation.npz",
@@ -67,7 +67,7 @@ def test_a_damaged_part_is_noted_and_the_others_are_read(
     assert files.training
 
 
-def test_a_directory_without_a_run_is_refused(tmp_path: Path) -> None:
+def test_a_directory_without_a_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="none of the files of a run"):
         read_run(tmp_path)
     with pytest.raises(ValueError, match="is not a directory"):

@@ -1,4 +1,4 @@
-"""A small network at which something happens to the process in the middle of a training."""
+"""Small networks, one of which disturbs its process in the middle of a training."""
 
 import itertools
 import os
@@ -14,9 +14,9 @@ _passes = itertools.count(1)
 class StrikingNet(nn.Module):
     """One convolution and one hidden layer, each with a norm; takes ``(N, 1, H, W)``.
 
-    The variable ``TEST_STRIKES`` says what happens in which of the process's training passes, counted
-    from 1: ``5:SIGINT`` sends a signal, ``5:PARENT`` SIGTERM to what started the first of several
-    processes, ``5:FSIZE=1000`` lets no file grow beyond 1000 bytes.
+    The environment variable ``TEST_STRIKES`` defines what happens in which training pass of the process,
+    counted from 1: ``5:SIGINT`` sends a signal, ``5:PARENT`` sends SIGTERM to the parent of the first of
+    several processes, ``5:FSIZE=1000`` limits the size of files to 1000 bytes.
     """
 
     def __init__(self, num_classes: int, width: int = 4) -> None:
@@ -51,7 +51,7 @@ class PlainNet(nn.Module):
 
 
 class UntrackedNet(PlainNet):
-    """The same; its norm keeps no running statistics."""
+    """A :class:`PlainNet` whose norm keeps no running statistics."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__(num_classes)

@@ -1,4 +1,4 @@
-"""Tiny trainings, in this process and in others that can be struck by signals and full disks."""
+"""Tiny trainings, in this process and in others that can receive signals or fill the disk."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ CLASSES = 3
 SIZE = 12
 LONG = 300.0
 
-# Torch and all the rest are imported once, and every process is a copy of that one.
+# Torch and all other modules are imported once, in a process that all others are forked from.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
     [__name__, "rn.application", "rn_model.report", "sklearn.manifold"]
@@ -33,7 +33,7 @@ _PROCESSES.set_forkserver_preload(
 
 
 def write_arrays(path: Path, count: int, seed: int, shift: int = 0, classes: int = CLASSES) -> Path:
-    """Grey images of bars whose direction and place are their class; ``shift`` makes another domain."""
+    """Write grey images with a bar at the position of their class; ``shift`` makes another domain."""
     generator = np.random.default_rng(seed)
     labels = np.arange(count) % classes
     images = generator.integers(0, 60 + shift, (count, SIZE, SIZE))
@@ -44,10 +44,10 @@ def write_arrays(path: Path, count: int, seed: int, shift: int = 0, classes: int
 
 
 def tiny(folder: Path, **changes: Any) -> dict[str, Any]:
-    """A configuration: 4 steps on the source, 6 on both domains; a checkpoint every other step.
+    """Make a configuration: 4 steps on the source, 6 on both domains, a checkpoint every other step.
 
     Args:
-        folder: in which the images are, or else are written.
+        folder: folder of the images, which are written if they do not exist.
         changes: values by names with ``__`` for a dot.
     """
     for name, seed, shift in (
@@ -88,7 +88,7 @@ def tiny(folder: Path, **changes: Any) -> dict[str, Any]:
 
 
 def config(raw: Mapping[str, Any]) -> RunConfig:
-    """As the command reads it."""
+    """Check a configuration as the command does."""
     return validate(raw, "tiny")
 
 
@@ -99,7 +99,7 @@ def trained(raw: Mapping[str, Any], out: Path, *, resume: bool = False) -> Resul
 
 @dataclass(frozen=True)
 class Finished:
-    """What became of a process: its exit code, negative for a signal, and what it wrote."""
+    """Exit code of a process (negative for a signal) and its output."""
 
     code: int
     output: str
@@ -107,7 +107,7 @@ class Finished:
 
 
 def rn_adapt(raw: Mapping[str, Any], out: Path, *flags: str, strikes: str = "") -> Finished:
-    """Run ``rn adapt`` in a process of its own.
+    """Run ``rn adapt`` in a separate process.
 
     Args:
         raw: the configuration.
@@ -121,7 +121,7 @@ def rn_adapt(raw: Mapping[str, Any], out: Path, *flags: str, strikes: str = "") 
 
 
 def rn(*arguments: str, folder: Path, strikes: str = "") -> Finished:
-    """Run ``rn`` in a process of its own."""
+    """Run ``rn`` in a separate process."""
     log = folder / "process.out", folder / "process.err"
     process = _PROCESSES.Process(target=_main, args=(arguments, folder, log, strikes))
     process.start()
@@ -151,18 +151,18 @@ def _main(arguments: tuple[str, ...], folder: Path, log: tuple[Path, Path], stri
 
 
 def history(out: Path) -> list[dict[str, Any]]:
-    """The lines of a run's history without what depends on the clock."""
+    """Entries of the history of a run, without values that depend on the clock."""
     lines = [json.loads(line) for line in (out / FILE).read_text().splitlines()]
     return [{k: v for k, v in line.items() if k != "images_per_second"} for line in lines]
 
 
 def weights(out: Path) -> bytes:
-    """Of the network that a run kept."""
+    """Weights of the network that a run kept."""
     return (out / WEIGHTS).read_bytes()
 
 
 def assert_same_run(one: Path, other: Path) -> None:
-    """Two runs came to exactly the same."""
+    """Check that two runs have exactly the same outcome."""
     assert weights(one) == weights(other)
     assert history(one) == history(other)
     results = [Result.read(out) for out in (one, other)]

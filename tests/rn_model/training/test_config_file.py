@@ -40,20 +40,20 @@ def test_every_recipe_is_a_configuration(name: str, tmp_path: Path) -> None:
             name, sources=[source] if source else [], target=target, data=tmp_path
         )
     except TrainingError as error:
-        # The others say which domains there are.
+        # The errors of the other recipes list their domains.
         listed = str(error).partition("choose from ")[2].split(", ")
         loaded, _ = load_config(name, sources=[listed[0]], target=listed[1], data=tmp_path)
     assert loaded.task.source and loaded.training.steps > 0
 
 
-def test_a_file_begins_its_paths_where_it_is(tmp_path: Path) -> None:
+def test_paths_start_from_the_folder_of_the_file(tmp_path: Path) -> None:
     raw = tiny(tmp_path, task__source={"path": "images"})
     loaded, base = load_config(_file(tmp_path / "deep", raw))
     assert base == tmp_path / "deep"
     assert loaded.task.source[0].path == "images"
 
 
-def test_a_recipe_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = tiny(tmp_path)
     del raw["task"]
     raw["domains"] = {"a": {"path": "x"}, "b": {"path": "y"}}
@@ -61,7 +61,7 @@ def test_a_recipe_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     name = _file(tmp_path / "deep", raw)
     loaded, base = load_config(name, sources=["a"], target="b")
     assert loaded.task.source[0].path == str(tmp_path / "deep" / "x")
-    # Of the weights, too, paths begin where the recipe is.
+    # The path of the weights, too, starts from the folder of the recipe.
     assert base == tmp_path / "deep"
     monkeypatch.chdir(tmp_path)
     loaded, _ = load_config(name, sources=["a"], target="b", data=Path("data"))
@@ -102,7 +102,9 @@ def test_values_are_yaml() -> None:
         ("objectives.mcc.weight", "index 'mcc' is out of range for a list of 1"),
     ],
 )
-def test_values_that_have_no_place(tmp_path: Path, key: str, reason: str) -> None:
+def test_values_outside_of_the_configuration_are_an_error(
+    tmp_path: Path, key: str, reason: str
+) -> None:
     message = _reason(_file(tmp_path, tiny(tmp_path)), overrides={key: 1})
     assert message == f"cannot set {key}: {reason}" or message.startswith(
         f"cannot set {key}: {reason}"
@@ -150,7 +152,7 @@ def test_values_that_have_no_place(tmp_path: Path, key: str, reason: str) -> Non
         ({"objectives": [{"name": "mcc", "options": {"t": 1}}]}, "has no option 't'"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(
+def test_invalid_settings_are_reported_on_one_line(
     tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
     name = _file(tmp_path, tiny(tmp_path, **changes))
@@ -164,7 +166,7 @@ def test_many_mistakes_are_counted(tmp_path: Path) -> None:
     assert _reason(_file(tmp_path, raw)).endswith("; and 1 more")
 
 
-def test_what_is_no_configuration(tmp_path: Path) -> None:
+def test_invalid_files_are_errors(tmp_path: Path) -> None:
     assert "nowhere.yaml is neither a file nor a recipe; the recipes are digits, " in _reason(
         "nowhere.yaml"
     )

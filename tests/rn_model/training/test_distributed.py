@@ -1,4 +1,4 @@
-"""Several processes train what one trains, stop together, and fail in one line."""
+"""Several processes train like a single one, stop together, and report failures on one line."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from tests.rn_model.training.networks import STRIKES
 from tests.rn_model.training.running import LONG, history, tiny, trained
 
 ROOT = Path(__file__).parents[3]
-# Runs one configuration after another in the processes that torchrun started.
+# Runs several configurations one after another in the processes that torchrun started.
 SEVERAL = """
 import os, sys, yaml, torch
 from pathlib import Path
@@ -79,7 +79,7 @@ def _torchrun(
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The runs of all cases by two processes, in folders of their names."""
+    """Directories of the runs of all cases with two processes, by name."""
     folder = tmp_path_factory.mktemp("distributed")
     (folder / "several.py").write_text(SEVERAL)
     for name, changes in CASES.items():
@@ -124,7 +124,7 @@ def test_a_signal_stops_all_processes_with_a_checkpoint(tmp_path: Path) -> None:
     assert state is not None and state["step"] == int(found[1]) < 100_000
 
 
-def test_what_the_first_process_refuses_fails_in_all(runs: Path) -> None:
+def test_an_error_in_the_first_process_fails_all(runs: Path) -> None:
     reasons = [(runs / f"again.{rank}").read_text() for rank in range(2)]
     assert reasons[0] == reasons[1]
     assert "already contains a run: resume it, or use another directory" in reasons[0]

@@ -1,4 +1,4 @@
-"""What stops a training in the middle leaves the last checkpoint, and is one line."""
+"""Failures in the middle of a training keep the last checkpoint and are reported on one line."""
 
 import io
 import json
@@ -51,7 +51,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path) -> None:
     assert not (out / RESULT).exists()
 
 
-def test_a_run_that_diverged_goes_on_with_a_lower_rate(tmp_path: Path) -> None:
+def test_a_diverged_run_resumes_with_a_lower_rate(tmp_path: Path) -> None:
     raw, out = tiny(tmp_path, training__learning_rate=1e12), tmp_path / "run"
     raw["training"] |= {"source_rate": 1e-13, "ramp": 1.0, "checkpoint_every": 4}
     finished = rn_adapt(raw, out)
@@ -65,7 +65,7 @@ def test_a_run_that_diverged_goes_on_with_a_lower_rate(tmp_path: Path) -> None:
     assert noted == [{"kind": "amendment", "stage": "source", "step": 4, "changes": [line]}]
 
 
-def test_a_lost_network_does_not_take_the_checkpoints_place(tmp_path: Path) -> None:
+def test_a_broken_network_does_not_replace_the_checkpoint(tmp_path: Path) -> None:
     raw, out = tiny(tmp_path, training__learning_rate=1e38), tmp_path / "run"
     raw["training"] |= {"source_rate": 1e-43, "weight_decay": 1e3, "checkpoint_every": 1}
     finished = rn_adapt(raw, out)
@@ -90,7 +90,7 @@ def test_a_network_that_cannot_be_made_leaves_no_directory(tmp_path: Path) -> No
     assert not out.exists()
 
 
-def test_images_that_changed_are_told(tmp_path: Path) -> None:
+def test_changed_images_are_reported(tmp_path: Path) -> None:
     raw, out = tiny(tmp_path), tmp_path / "run"
     assert rn_adapt(raw, out, strikes="7:SIGINT").code == 130
     write_arrays(tmp_path / "target.npz", 47, seed=9)
@@ -99,7 +99,7 @@ def test_images_that_changed_are_told(tmp_path: Path) -> None:
     assert f"from step 3 on: the images of target {tmp_path / 'target.npz'}" in finished.output
 
 
-def test_a_checkpoint_that_does_not_fit_any_more_is_one_line(tmp_path: Path) -> None:
+def test_a_checkpoint_that_no_longer_fits_is_reported_on_one_line(tmp_path: Path) -> None:
     raw, out = tiny(tmp_path, objectives=[{"name": "shot"}]), tmp_path / "run"
     assert rn_adapt(raw, out, strikes="7:SIGINT").code == 130
     write_arrays(tmp_path / "target.npz", 30, seed=4)
@@ -119,9 +119,9 @@ def test_an_evaluation_that_is_not_finite_stops_the_training(tmp_path: Path) -> 
     assert not (out / RESULT).exists()
 
 
-# What no file may outgrow from the adaptation's second step on, and which does so first.
+# Limits of the file size from the second step of the adaptation, and the file that exceeds each first.
 @pytest.mark.parametrize(("limit", "file"), [(1500, "history.jsonl"), (9000, "checkpoint.pt")])
-def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
+def test_a_full_disk_is_reported_on_one_line_and_the_run_can_be_resumed(
     tmp_path: Path, limit: int, file: str
 ) -> None:
     raw, out = tiny(tmp_path, training__checkpoint_every=4), tmp_path / "run"
@@ -136,7 +136,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
     assert_same_run(tmp_path / "whole", out)
 
 
-def test_curves_that_cannot_be_written_are_one_line(tmp_path: Path) -> None:
+def test_unwritable_events_are_reported_on_one_line(tmp_path: Path) -> None:
     raw, out = tiny(tmp_path), tmp_path / "run"
     assert rn_adapt(raw, out, strikes="2:SIGINT").code == 130
     shutil.rmtree(out / LOGS)
@@ -148,7 +148,7 @@ def test_curves_that_cannot_be_written_are_one_line(tmp_path: Path) -> None:
 
 def test_the_final_files_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw, out = tiny(tmp_path), tmp_path / "run"
-    # Stands in the way of a directory that the run needs.
+    # A file in the place of a directory that the run needs.
     with monkeypatch.context() as patch:
         patch.setattr("rn_model.training.records.artifacts.SOURCE_ONLY_FOLDER", f"{HISTORY}/first")
         with pytest.raises(TrainingError, match=r"cannot write .*: Not a directory"):
@@ -177,7 +177,7 @@ def test_an_unreadable_image_is_named(tmp_path: Path, workers: int) -> None:
     assert "continue with --resume, or start again with unreadable: skip" in finished.errors
 
 
-def test_an_unreadable_image_that_is_left_out_is_told(tmp_path: Path) -> None:
+def test_a_skipped_image_is_reported(tmp_path: Path) -> None:
     flat_folder(tmp_path / "unlabelled", 24)
     bad = tmp_path / "unlabelled" / "007.png"
     bad.write_bytes(b"")
@@ -187,7 +187,7 @@ def test_an_unreadable_image_that_is_left_out_is_told(tmp_path: Path) -> None:
     assert f"skipped: cannot read image {bad}" in console.export_text()
 
 
-def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_reported_on_one_line(tmp_path: Path) -> None:
     raw, out = tiny(tmp_path), tmp_path / "run"
     assert rn_adapt(raw, out, strikes="8:SIGINT").code == 130
     content = (out / CHECKPOINT).read_bytes()
@@ -201,7 +201,7 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
     assert steps == [1, 2, 3, 3, 4, 4, 1, 2, 3, 3, 4, 5, 6, 6]
 
 
-def test_a_gpu_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_gpu_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(TrainingError, match="torch finds no GPU: use device cpu or auto"):
         trained(tiny(tmp_path, device="cuda"), tmp_path / "run")
@@ -210,7 +210,7 @@ def test_a_gpu_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not (tmp_path / "run").exists()
 
 
-def test_weights_that_are_missing_or_of_another_network(tmp_path: Path) -> None:
+def test_missing_or_foreign_start_weights_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"start weights not found: .*first\.safetensors"):
         trained(tiny(tmp_path, start=str(tmp_path / "first.safetensors")), tmp_path / "a")
     trained(tiny(tmp_path), tmp_path / "first")

@@ -15,7 +15,7 @@ from tests.rn_model.training.running import (
 )
 
 VIEWS = {"source": {"rotation": 20.0, "translation": 0.1}, "target": {"flip": 0.5}}
-# What is resumed, and at which training pass which signal comes: 4 passes are on the source.
+# Resumed configurations, with the training pass and the signal; the first 4 passes are on the source.
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "source": ({}, "2:SIGTERM"),
     "last of source": ({}, "4:SIGINT"),
@@ -77,7 +77,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     assert (out / RESULT).stat().st_mtime_ns == before
 
 
-def test_a_signal_comes_with_a_checkpoint_of_that_step(tmp_path: Path) -> None:
+def test_a_signal_leaves_a_checkpoint_of_the_current_step(tmp_path: Path) -> None:
     out = tmp_path / "run"
     finished = rn_adapt(tiny(tmp_path), out, strikes="7:SIGINT")
     assert "stopped after step 3 of 6 (adapt)" in finished.errors
@@ -86,7 +86,7 @@ def test_a_signal_comes_with_a_checkpoint_of_that_step(tmp_path: Path) -> None:
     assert history(out)[-1]["step"] == 3
 
 
-def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+def test_a_second_signal_stops_immediately(tmp_path: Path) -> None:
     raw, out = tiny(tmp_path), tmp_path / "run"
     finished = rn_adapt(raw, out, strikes="7:SIGINT 7:SIGINT")
     assert finished.code == 130
@@ -97,7 +97,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     assert trained(raw, out, resume=True).chosen_step > 0
 
 
-def test_what_a_killed_run_wrote_after_its_checkpoint_is_not_told_twice(tmp_path: Path) -> None:
+def test_history_after_the_last_checkpoint_is_not_recorded_twice(tmp_path: Path) -> None:
     raw, out = tiny(tmp_path), tmp_path / "run"
     rn_adapt(raw, out, strikes="10:SIGKILL")
     assert history(out)[-1]["step"] == 5

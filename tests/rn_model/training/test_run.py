@@ -1,4 +1,4 @@
-"""Whole runs in small: what they write, and what does and does not influence them."""
+"""Whole runs on a small scale: what they write, and what influences them."""
 
 import json
 from pathlib import Path
@@ -19,10 +19,10 @@ from rn_model.runs.record import WEIGHTS, load_run
 from rn_model.training.config import RunConfig
 from rn_model.training.records.artifacts import EVALUATION, LAYERS, SOURCE_ONLY_FOLDER
 from rn_model.training.records.run_folder import CONFIG
+from rn_model.training.records.source_weights import SOURCE_WEIGHTS
 from rn_model.training.result import FILE as RESULT
 from rn_model.training.result import Result
 from rn_model.training.run import train, train_source
-from rn_model.training.source_weights import SOURCE_WEIGHTS
 from tests.rn_model.data.pictures import class_folders, flat_folder
 from tests.rn_model.training.running import (
     CLASSES,
@@ -40,7 +40,7 @@ OBJECTIVES: tuple[tuple[str, ...], ...] = ((), ("shot",), ("cdan+e", "mcc", "bnm
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunConfig, Path, Result]:
-    """A run with a test set; not to be changed."""
+    """A run with a test set; tests must not change it."""
     folder = tmp_path_factory.mktemp("run")
     write_arrays(folder / "test.npz", 31, seed=5, shift=40)
     raw = tiny(folder, task__test={"path": str(folder / "test.npz")})
@@ -50,7 +50,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunConfig, Path, Resu
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("objectives", OBJECTIVES, ids="+".join)
-def test_every_normalization_goes_with_every_objective(
+def test_every_normalization_combines_with_every_objective(
     kind: str, objectives: tuple[str, ...], tmp_path: Path
 ) -> None:
     raw = tiny(tmp_path, normalization__kind=kind, objectives=[{"name": n} for n in objectives])
@@ -193,7 +193,7 @@ def test_without_steps_on_the_source_the_adaptation_is_all(tmp_path: Path) -> No
     assert result.before is not None and result.before.name == "source only"
 
 
-def test_no_image_need_leave(tmp_path: Path) -> None:
+def test_keeping_no_images_is_possible(tmp_path: Path) -> None:
     trained(tiny(tmp_path, keep_images=0), tmp_path / "none")
     assert not (tmp_path / "none" / "target.npz").exists()
     assert load_run(tmp_path / "none").target is None
@@ -231,5 +231,5 @@ def test_random_views_leave_evaluation_alone(tmp_path: Path) -> None:
     assert history(tmp_path / "views")[0]["loss"] != history(tmp_path / "plain")[0]["loss"]
     own, other = (load_file(tmp_path / name / WEIGHTS) for name in ("views", "plain"))
     for name, value in own.items():
-        # The closing pass sees the images themselves.
+        # The final pass uses the images without augmentation.
         torch.testing.assert_close(value, other[name], rtol=1e-4, atol=1e-5)

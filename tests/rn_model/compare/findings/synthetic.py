@@ -1,4 +1,4 @@
-"""Results of runs that were never trained, for what only reads them."""
+"""Synthetic results of runs, for tests that only read them."""
 
 from pathlib import Path
 
@@ -37,6 +37,6 @@ def finding(path: str, found: Result | None, failure: str | None = None) -> Find
 
 
 def write_result(out: Path, key: Key, found: Result) -> None:
-    """As the run of a key would."""
+    """Write a result where the run of a key would write it."""
     (out / key.path).mkdir(parents=True)
     (out / key.path / FILE).write_bytes(found.content())

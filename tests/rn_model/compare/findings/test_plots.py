@@ -38,7 +38,7 @@ def _colours(figure: Figure) -> dict[str, str]:
     }
 
 
-def test_a_normalization_has_one_colour_whatever_failed() -> None:
+def test_a_normalization_has_the_same_colour_in_every_group() -> None:
     grid = _grid(3)
     whole = _colours(bars(grid, _findings(grid), "b"))
     part = _colours(bars(grid, _findings(grid, failed="n1"), "b"))
@@ -46,7 +46,7 @@ def test_a_normalization_has_one_colour_whatever_failed() -> None:
     assert part == {name: whole[name] for name in ("n0", "n2")}
 
 
-def test_colours_suffice_for_the_longest_grid_that_comes_with_the_program() -> None:
+def test_colours_suffice_for_the_largest_built_in_grid() -> None:
     grid = _grid(17)
     assert len(set(_colours(bars(grid, _findings(grid), "b")).values())) == 17
 

@@ -51,13 +51,13 @@ def test_unlabelled_targets_have_no_accuracy() -> None:
     assert rank_correlation(findings, "a") is None
 
 
-def test_the_choice_sees_scores_and_not_labels() -> None:
+def test_the_selection_uses_scores_and_not_labels() -> None:
     findings = [
         finding("a/rn/mcc/0", result(0.6, score=0.9)),
         finding("a/bn/mcc/0", result(0.8, score=0.4)),
         finding("a/rn/mcc/1", result(0.7, score=0.2)),
         finding("a/bn/mcc/1", result(0.9, score=0.3)),
-        # Its score is the best, and it has forgotten the source.
+        # Its score is the best, but it has forgotten the source.
         finding("a/bn/dann/1", result(0.1, score=1.0, source=0.5)),
         finding("other/bn/mcc/0", result(1.0, score=1.0)),
     ]
@@ -68,7 +68,7 @@ def test_the_choice_sees_scores_and_not_labels() -> None:
     assert choice.names == {"rn/mcc": 1, "bn/mcc": 1}
 
 
-def test_one_run_is_no_choice() -> None:
+def test_one_run_is_not_a_selection() -> None:
     assert label_free_selection([finding("a/rn/mcc/0", result(0.6))], "a") is None
 
 

@@ -133,7 +133,7 @@ def test_csv_keeps_names_apart(tmp_path: Path) -> None:
     assert row["error"] == 'a "quoted", long reason' and row["seed"] == "2"
 
 
-def test_a_damaged_result_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_damaged_result_is_reported_on_one_line(tmp_path: Path) -> None:
     key = cell_keys(GRID)[0]
     write_result(tmp_path, key, result(0.5))
     (tmp_path / key.path / "result.json").write_text("{")

@@ -7,7 +7,7 @@ from rn_model.data.formats.folders import open_folder
 from tests.rn_model.data.pictures import class_folders, flat_folder, picture
 
 
-def test_a_folder_a_class(tmp_path: Path) -> None:
+def test_one_folder_per_class(tmp_path: Path) -> None:
     class_folders(tmp_path, {"zebra": 2, "ape": 1, ".cache": 1})
     picture(tmp_path / "zebra" / "more" / "deep.png")
     found = open_folder(tmp_path, labels=None)
@@ -29,7 +29,7 @@ def test_labels_can_be_hidden(tmp_path: Path) -> None:
     assert (len(found.pictures), found.labels, found.classes) == (4, None, None)
 
 
-def test_a_wrong_folder_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"folder not found: .*gone"):
         open_folder(tmp_path / "gone", labels=None)
     with pytest.raises(DataError, match=r"no images in folder"):

@@ -27,7 +27,7 @@ def test_images_are_found_at_any_depth_in_order(tmp_path: Path) -> None:
     ]
 
 
-def test_links_that_lead_round_end(tmp_path: Path) -> None:
+def test_cyclic_links_end(tmp_path: Path) -> None:
     for name in ("a", "b"):
         picture(tmp_path / name / "1.png")
     for number in range(4):
@@ -55,7 +55,7 @@ def test_an_image_goes_through_the_contract(tmp_path: Path) -> None:
         (huge_png(30_000), "(too large|exceeds limit)"),
     ],
 )
-def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_an_unreadable_file_is_named(tmp_path: Path, content: bytes, complaint: str) -> None:
     path = tmp_path / "bad.png"
     path.write_bytes(content)
     with pytest.raises(DataError, match=rf"bad\.png.*{complaint}") as caught:
@@ -86,7 +86,7 @@ def test_unreadable_files_are_found(tmp_path: Path) -> None:
     assert "b.png" in found[1]
 
 
-def test_the_fingerprint_tells_sets_apart(tmp_path: Path) -> None:
+def test_the_fingerprint_identifies_the_set(tmp_path: Path) -> None:
     for number, name in enumerate(("a.png", "b.png")):
         picture(tmp_path / name, number)
     pictures = FilePictures(tmp_path, ("a.png", "b.png"))

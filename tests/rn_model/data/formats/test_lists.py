@@ -39,7 +39,7 @@ def test_classes_of_a_list_may_be_given(tmp_path: Path) -> None:
     assert (found.labels.tolist(), found.classes) == ([1, 0], ("mug", "bike"))
 
 
-def test_a_list_may_do_without_labels(tmp_path: Path) -> None:
+def test_a_list_may_lack_labels(tmp_path: Path) -> None:
     path = _list(tmp_path, "x/a b.png", "x/c.png 7")
     found = open_list(path, tmp_path / "root", labels=False, classes=None)
     assert (len(found.pictures), found.labels, found.classes) == (2, None, None)
@@ -61,7 +61,7 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str, complaint: str) -> No
         open_list(path, tmp_path / "root", labels=None, classes=("mug", "bike"))
 
 
-def test_a_wrong_list_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_list_is_an_error(tmp_path: Path) -> None:
     path = _list(tmp_path, "a.png 0", "b.png 1")
     root = tmp_path / "root"
     with pytest.raises(DataError, match=r"list file not found: .*gone"):

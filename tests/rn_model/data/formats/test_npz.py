@@ -66,13 +66,15 @@ def test_labels_may_be_missing_or_hidden(tmp_path: Path) -> None:
         ({"labels": np.array([None, {}])}, "cannot read 'labels'"),
     ],
 )
-def test_wrong_arrays_are_refused(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
+def test_invalid_arrays_are_an_error(
+    tmp_path: Path, change: dict[str, Any], complaint: str
+) -> None:
     path = arrays(tmp_path / "a.npz", [0, 1], **{"split": np.array([0, 1]), **change})
     with pytest.raises(DataError, match=complaint):
         open_npz(path, _config(path, split="train"))
 
 
-def test_what_is_no_file_of_arrays_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_npz_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with pytest.raises(DataError, match=r"file not found: .*a\.npz"):
         open_npz(path, _config(path))

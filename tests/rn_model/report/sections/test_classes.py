@@ -40,7 +40,7 @@ def test_the_numbers_are_those_of_scikit_learn(
     assert report.mean_recall == pytest.approx(recall[support > 0].mean())
 
 
-def test_confidence_is_the_mean_of_the_greatest_probability_of_a_predicted_class() -> None:
+def test_confidence_is_the_mean_maximum_probability_by_predicted_class() -> None:
     report = _report([[0.9, 0.1], [0.7, 0.3]], [-1, -1], ("cat", "dog"))
     assert report.mean_confidence == pytest.approx(0.8)
     assert report.confidence[0] == pytest.approx(0.8) and np.isnan(report.confidence[1])
@@ -68,7 +68,7 @@ def test_without_predictions_there_is_no_report() -> None:
     assert class_report({"target_probability": np.zeros((0, 3))}, ()) is None
 
 
-def test_arrays_that_do_not_belong_together_are_refused() -> None:
+def test_inconsistent_arrays_are_an_error() -> None:
     with pytest.raises(ValueError, match="2 classes below 3"):
         _report(np.eye(3)[:2], [0, 3])
     with pytest.raises(ValueError, match="2 classes below 3"):

@@ -37,7 +37,7 @@ def test_without_labels_there_is_no_oracle(tmp_path: Path) -> None:
     assert "oracle" not in repr(charts).lower()
 
 
-def test_entries_without_a_number_or_with_none_that_is_finite_are_left_out() -> None:
+def test_entries_without_a_finite_number_are_omitted() -> None:
     entries = (
         _entry(losses={"a": 2.0}, learning_rate=float("nan")),
         _entry(step=2, losses={"a": 1.0, "b": 5.0}),

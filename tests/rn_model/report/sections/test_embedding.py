@@ -23,7 +23,7 @@ def _arrays(count: int, *, labels: bool = True) -> dict[str, NDArray[Any]]:
     }
 
 
-def test_what_is_near_in_the_features_is_near_in_the_plane() -> None:
+def test_neighbouring_features_are_neighbouring_points() -> None:
     features = np.concatenate([_features(30), _features(30) + 50])
     points, method = embed(features)
     assert method == "t-SNE" and points.shape == (60, 2)
@@ -50,7 +50,7 @@ def test_features_that_are_all_alike_are_one_point() -> None:
     assert not points.any()
 
 
-def test_features_that_are_not_finite_are_refused() -> None:
+def test_features_that_are_not_finite_are_an_error() -> None:
     with pytest.raises(ValueError, match="finite"):
         embed(np.array([[np.inf, 0.0]]))
 
@@ -74,14 +74,14 @@ def test_target_images_without_labels_are_grey() -> None:
     assert "var(--muted)" in chart.svg and "has no labels" in chart.caption
 
 
-def test_a_time_without_features_is_left_out() -> None:
+def test_charts_without_features_are_omitted() -> None:
     arrays = _arrays(8)
     del arrays["before_target"]
     assert len(embedding_charts(arrays, ())) == 2
     assert embedding_charts({}, ()) == []
 
 
-def test_labels_that_are_not_those_of_the_features_are_refused() -> None:
+def test_labels_that_do_not_match_the_features_are_an_error() -> None:
     arrays = _arrays(8) | {"source_label": np.zeros(7, dtype=np.int64)}
     with pytest.raises(ValueError, match="source_label"):
         embedding_charts(arrays, ())

@@ -42,7 +42,7 @@ def test_sets_of_images_have_short_names(dataset: object, text: str | None) -> N
     assert _value("Source", config={"task": {"source": dataset}}) == text
 
 
-def test_only_what_differs_from_the_usual_normalization_is_said() -> None:
+def test_only_changed_options_of_the_normalization_are_shown() -> None:
     usual = {"kind": "rn", "correlation_scale": 1.0, "gate_floor": 0.5, "groups": None}
     assert _value("Normalization", config={"normalization": usual}) == "rn"
     changed = usual | {"compensation": False, "groups": 8}
@@ -56,7 +56,7 @@ def test_objectives_come_from_the_result_or_the_configuration() -> None:
     assert _value("Objectives", result={"objectives": []}) == "source only"
 
 
-def test_class_names_come_from_whatever_knows_them() -> None:
+def test_class_names_come_from_any_file_that_has_them() -> None:
     assert class_names(RunFiles(Path("run"), record={"classes": ["a", "b"]})) == ["a", "b"]
     assert class_names(RunFiles(Path("run"), config={"task": {"classes": [1, 2]}})) == ["1", "2"]
     assert class_names(RunFiles(Path("run"))) == []
@@ -73,7 +73,7 @@ def test_numbers_by_target_labels_are_kept_apart() -> None:
     assert [score.value for score in oracles(result)] == ["80.0%"]
 
 
-def test_an_unfinished_run_says_how_far_it_came() -> None:
+def test_an_unfinished_run_shows_its_progress() -> None:
     entry = {"stage": "adapt", "step": 1200, "steps": 2000}
     text = progress(RunFiles(Path("run"), training=(entry,)))
     assert "the last recorded step is 1,200 of 2,000 of the adaptation" in text

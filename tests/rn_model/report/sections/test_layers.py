@@ -23,7 +23,7 @@ def test_perplexity_is_a_share_of_the_number_of_groups() -> None:
     assert row.groups == 16 and row.perplexity_mean == 0.25
 
 
-def test_what_a_layer_does_not_have_is_not_a_number() -> None:
+def test_missing_values_of_a_layer_are_nan() -> None:
     (row,) = layer_rows([_layer(gate_mean=None, alpha=float("inf"))])
     assert math.isnan(row.gate_mean) and math.isnan(row.alpha) and math.isnan(row.perplexity_mean)
     assert row.shift_mean == 0.5
@@ -53,6 +53,6 @@ def test_no_layers_no_charts() -> None:
     assert layer_charts(layer_rows([])) == []
 
 
-def test_a_layer_without_name_or_channels_is_refused() -> None:
+def test_a_layer_without_name_or_channels_is_an_error() -> None:
     with pytest.raises(ValueError, match="name and a number of channels"):
         layer_rows([{"name": "bn1"}])

@@ -45,14 +45,14 @@ def test_the_best_score_above_the_floor_is_the_reason() -> None:
     assert [row.allowed for row in choice.evaluations] == [True, True, False]
 
 
-def test_no_reason_is_made_up_for_a_choice_that_the_rule_does_not_explain() -> None:
+def test_no_reason_is_invented_for_an_unexplained_selection() -> None:
     assert explain(_files([(10, 0.6, 0.95), (20, 0.7, 0.94)], 10)).reason == (
         "Selected without target labels."
     )
     assert "not in the history" in explain(_files([(10, 0.6, 0.95)], 7)).reason
 
 
-def test_it_is_said_when_no_evaluation_reaches_the_floor() -> None:
+def test_the_reason_mentions_when_no_evaluation_reaches_the_floor() -> None:
     assert (
         "none reached the minimum" in explain(_files([(10, 0.6, 0.5), (20, 0.5, 0.5)], 10)).reason
     )

@@ -18,13 +18,13 @@ def _set(path: Path, preprocessing: Preprocessing = SMALL, **more: object) -> Im
 
 @pytest.fixture
 def labelled(tmp_path: Path) -> ImageSet:
-    """11 images of two classes; image k has the grey k."""
+    """11 images of two classes; image k has grey level k."""
     return _set(class_folders(tmp_path / "labelled", {"a": 5, "b": 6}))
 
 
 @pytest.fixture
 def unlabelled(tmp_path: Path) -> ImageSet:
-    """7 images; image k has the grey k."""
+    """7 images; image k has grey level k."""
     return _set(flat_folder(tmp_path / "unlabelled", 7))
 
 

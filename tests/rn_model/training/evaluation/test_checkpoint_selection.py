@@ -29,14 +29,14 @@ def test_the_best_label_free_score_is_kept() -> None:
     assert (selector.step, selector.stale, _kept(selector)) == (1, 2, 1.0)
 
 
-def test_what_forgot_the_source_is_not_kept() -> None:
+def test_a_network_that_forgot_the_source_is_not_kept() -> None:
     selector = CheckpointSelector(0.9, tolerance=0.05)
     assert selector.offer(_network(1), _candidate(0.3, 0.86), 1)
     assert not selector.offer(_network(2), _candidate(0.9, 0.8), 2)
     assert _kept(selector) == 1.0
 
 
-def test_what_knows_the_source_replaces_what_forgot_it() -> None:
+def test_a_network_good_on_the_source_replaces_one_that_forgot_it() -> None:
     selector = CheckpointSelector(0.9)
     assert selector.offer(_network(1), _candidate(0.9, 0.1), 1)
     assert selector.offer(_network(2), _candidate(0.2, 0.9), 2)
@@ -52,14 +52,14 @@ def test_without_a_floor_the_first_candidate_is_it() -> None:
     assert selector.offer(_network(3), _candidate(0.5, 0.69), 3)
 
 
-def test_the_last_is_kept_if_that_is_wanted() -> None:
+def test_the_last_network_is_kept_if_configured() -> None:
     selector = CheckpointSelector(0.9, last=True)
     for number, score in enumerate([0.9, 0.1]):
         assert selector.offer(_network(number), _candidate(score, 0.1), number)
     assert (selector.step, _kept(selector)) == (1, 1.0)
 
 
-def test_a_kept_network_does_not_change_with_the_one_that_trains_on() -> None:
+def test_a_kept_network_does_not_change_with_further_training() -> None:
     selector, network = CheckpointSelector(0.9), _network(1)
     selector.offer(network, _candidate(0.5), 1)
     nn.init.constant_(network.weight, 7.0)
@@ -70,7 +70,7 @@ def test_nothing_is_restored_before_the_first_candidate() -> None:
     assert _kept(CheckpointSelector(0.9)) == -1.0
 
 
-def test_a_restored_keeper_decides_as_the_one_that_was_saved() -> None:
+def test_a_restored_selector_decides_like_the_saved_one() -> None:
     selector, other = CheckpointSelector(None), CheckpointSelector(0.1)
     selector.offer(_network(1), _candidate(0.5, 0.9), 1)
     selector.offer(_network(2), _candidate(0.4, 0.9), 2)

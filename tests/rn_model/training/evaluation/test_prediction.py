@@ -17,7 +17,7 @@ from tests.networks import SMALL, random_images, small_model
 
 
 class _Images:
-    """Pixels with labels, in memory."""
+    """Pixels and labels in memory."""
 
     def __init__(self, pixels: Pixels) -> None:
         self._pixels = pixels

@@ -28,13 +28,13 @@ def test_one_process_alone_is_the_first() -> None:
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), "pid 7"),
     ],
 )
-def test_what_may_happen_in_one_process_is_one_line(error: Exception, line: str) -> None:
+def test_failures_of_one_process_are_reported_on_one_line(error: Exception, line: str) -> None:
     with pytest.raises(LocalError) as caught, explained_failures():
         raise error
     assert line in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_mistakes_of_the_program_are_not_hidden() -> None:
+def test_bugs_are_not_hidden() -> None:
     with pytest.raises(RuntimeError, match="shape") as caught, explained_failures():
         raise RuntimeError("shape mismatch")
     assert not isinstance(caught.value, TrainingError)

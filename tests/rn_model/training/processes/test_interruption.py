@@ -38,7 +38,7 @@ def test_other_threads_leave_signals_alone() -> None:
 
 
 @pytest.mark.parametrize("acknowledge", [True, False])
-def test_a_terminal_is_told_of_the_first_signal(acknowledge: bool) -> None:
+def test_the_first_signal_is_acknowledged_on_a_terminal(acknowledge: bool) -> None:
     leader, follower = pty.openpty()
     old = os.dup(2)
     os.dup2(follower, 2)

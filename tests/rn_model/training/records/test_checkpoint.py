@@ -18,7 +18,7 @@ def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "flipped", "text"])
-def test_a_damaged_checkpoint_is_one_line(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_checkpoint_is_reported_on_one_line(tmp_path: Path, damage: str) -> None:
     save_checkpoint(tmp_path, {"network": torch.zeros(1000)})
     whole = (tmp_path / FILE).read_bytes()
     middle = len(whole) // 2
@@ -44,6 +44,6 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
         load_checkpoint(tmp_path)
 
 
-def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported_on_one_line(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"cannot write .*checkpoint\.pt: No such file"):
         save_checkpoint(tmp_path / "gone", {"step": 1})

@@ -21,7 +21,7 @@ def _written(folder: Path) -> list[tuple[str, str, int]]:
     return [(line["kind"], line["stage"], line["step"]) for line in lines]
 
 
-def test_what_was_told_is_a_line_and_a_point_of_a_curve(tmp_path: Path) -> None:
+def test_an_entry_is_a_line_and_a_point_of_a_curve(tmp_path: Path) -> None:
     with History(tmp_path, None) as history:
         _step(history, "source", 1)
         history.evaluation({"stage": "adapt", "step": 2, "information": 0.25, "oracle": None})
@@ -51,7 +51,7 @@ def test_other_processes_write_nothing(tmp_path: Path) -> None:
     console.file.close()
 
 
-def test_what_came_after_a_checkpoint_is_forgotten(tmp_path: Path) -> None:
+def test_entries_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     with History(tmp_path, None, tensorboard=False) as history:
         for stage, step in (("source", 1), ("source", 4), ("adapt", 1), ("adapt", 3)):
             _step(history, stage, step)

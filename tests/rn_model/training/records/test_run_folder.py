@@ -17,13 +17,13 @@ def test_a_new_folder_gets_the_configuration(tmp_path: Path) -> None:
     assert config(written) == own
 
 
-def test_an_empty_folder_will_do(tmp_path: Path) -> None:
+def test_an_empty_folder_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     claim(tmp_path / "run", config(tiny(tmp_path)), resume=False)
     assert (tmp_path / "run" / CONFIG).exists()
 
 
-def test_a_run_is_taken_but_by_itself(tmp_path: Path) -> None:
+def test_only_the_same_run_may_use_its_directory(tmp_path: Path) -> None:
     out, own = tmp_path / "run", config(tiny(tmp_path))
     claim(out, own, resume=True)
     with pytest.raises(
@@ -44,7 +44,7 @@ def test_other_settings_are_named(tmp_path: Path) -> None:
     assert "objectives was [{" in str(caught.value)
 
 
-def test_other_peoples_files_stay(tmp_path: Path) -> None:
+def test_foreign_files_are_kept(tmp_path: Path) -> None:
     own = config(tiny(tmp_path))
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").touch()
@@ -56,7 +56,7 @@ def test_other_peoples_files_stay(tmp_path: Path) -> None:
         claim(tmp_path / "file" / "run", own, resume=False)
 
 
-def test_a_damaged_configuration_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_configuration_is_reported_on_one_line(tmp_path: Path) -> None:
     out, own = tmp_path / "run", config(tiny(tmp_path))
     claim(out, own, resume=False)
     (out / CONFIG).write_text("a: [b")
@@ -68,7 +68,7 @@ def _written(out: Path) -> object:
     return config(yaml.safe_load((out / CONFIG).read_text()))
 
 
-def test_a_run_that_trained_nothing_takes_any_settings(tmp_path: Path) -> None:
+def test_a_run_without_training_accepts_any_settings(tmp_path: Path) -> None:
     out, other = tmp_path / "run", config(tiny(tmp_path, training__steps=7))
     claim(out, config(tiny(tmp_path)), resume=False)
     with pytest.raises(TrainingError, match="already contains a run"):
@@ -77,7 +77,7 @@ def test_a_run_that_trained_nothing_takes_any_settings(tmp_path: Path) -> None:
     assert _written(out) == other
 
 
-def test_what_stopped_a_run_is_changed_on_purpose_only(tmp_path: Path) -> None:
+def test_amendable_settings_change_only_on_purpose(tmp_path: Path) -> None:
     out, name = tmp_path / "run", "training.learning_rate"
     own, other = config(tiny(tmp_path)), config(tiny(tmp_path, training__learning_rate=0.01))
     claim(out, own, resume=False)
@@ -89,7 +89,7 @@ def test_what_stopped_a_run_is_changed_on_purpose_only(tmp_path: Path) -> None:
     assert _written(out) == other
 
 
-def test_what_makes_another_run_is_not_changed(tmp_path: Path) -> None:
+def test_settings_that_make_another_run_cannot_change(tmp_path: Path) -> None:
     out, own = tmp_path / "run", config(tiny(tmp_path))
     claim(out, own, resume=False)
     (out / CHECKPOINT).touch()

@@ -39,7 +39,7 @@ def test_a_point_can_be_read_as_soon_as_it_is_written(tmp_path: Path) -> None:
     assert _points(tmp_path / "logs")[-1] == (8, "loss", 0.25)
 
 
-def test_a_second_file_goes_on(tmp_path: Path) -> None:
+def test_a_second_event_file_continues_the_first(tmp_path: Path) -> None:
     for step in (1, 2):
         events = EventFile(tmp_path)
         events.write({"loss": 1.0}, step)
@@ -47,7 +47,7 @@ def test_a_second_file_goes_on(tmp_path: Path) -> None:
     assert [step for step, *_ in _points(tmp_path)] == [1, 2]
 
 
-def test_a_full_disk_is_told_where_it_happens_and_leaves_what_was_written(tmp_path: Path) -> None:
+def test_a_full_disk_raises_where_it_occurs_and_keeps_earlier_data(tmp_path: Path) -> None:
     events = EventFile(tmp_path)
     with _no_file_larger_than(2000):
         for step in range(1000):

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from rn_model.runs.record import WEIGHTS
-from rn_model.training.source_weights import SOURCE_WEIGHTS
+from rn_model.training.records.source_weights import SOURCE_WEIGHTS
 from tests.rn_model.training.running import history, tiny, trained
 
 ONE_STEP: dict[str, Any] = {
@@ -48,7 +48,7 @@ def test_the_classifier_of_source_free_training_stays_as_it_was(tmp_path: Path) 
 
 
 def test_accumulated_batches_are_one_larger_batch(tmp_path: Path) -> None:
-    # Without statistics of a batch, and with the same images in both: the whole set, once.
+    # Without batch statistics, and with the same images in both runs: the whole set, once.
     plain = {**ONE_STEP, "objectives": [], "normalization__kind": "bn", "training__momentum": 0.0}
     plain["backbone__name"] = "tests.rn_model.training.networks:PlainNet"
     plain["task__source"] = {"path": str(tmp_path / "source.npz"), "draw": {"count": 24}}
@@ -91,7 +91,7 @@ def test_the_weight_of_objectives_grows(tmp_path: Path) -> None:
     assert parts[1] == pytest.approx(parts[3] / 3, rel=0.1)
 
 
-def test_training_stops_when_nothing_gets_better(tmp_path: Path) -> None:
+def test_training_stops_when_the_score_no_longer_improves(tmp_path: Path) -> None:
     plain = {"training__learning_rate": 1e-12, "training__evaluate_every": 1}
     frozen: dict[str, Any] = {**plain, "normalization__kind": "bn", "training__steps": 40}
     frozen["backbone__name"] = "tests.rn_model.training.networks:PlainNet"

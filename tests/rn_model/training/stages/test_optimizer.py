@@ -79,7 +79,7 @@ def test_objectives_learn_at_the_full_rate() -> None:
     assert group["lr"] == 0.1
 
 
-def test_frozen_parameters_are_left_out() -> None:
+def test_frozen_parameters_are_omitted() -> None:
     network = LeNet(width=2, bottleneck=4)
     for parameter in final_linear(network).parameters():
         parameter.requires_grad_(False)
