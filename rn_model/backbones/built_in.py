@@ -22,4 +22,4 @@ def built_in_network(name: str) -> Callable[..., nn.Module] | None:
     """
     if name in NETWORKS or not name.startswith("digits:"):
         return NETWORKS.get(name)
-    raise ValueError(f"there is no built-in network {name!r}; there are {', '.join(NETWORKS)}")
+    raise ValueError(f"unknown built-in network {name!r}; choose from {', '.join(NETWORKS)}")

@@ -37,6 +37,6 @@ def find_factory(name: str) -> Callable[..., Any]:
         return known
     module, _, function = name.partition(":")
     if not function:
-        raise ValueError(f"there is no factory {name!r}; there are {', '.join(_FACTORIES)}")
+        raise ValueError(f"unknown factory {name!r}; choose from {', '.join(_FACTORIES)}")
     found: Callable[..., Any] = getattr(import_module(module), function)
     return found

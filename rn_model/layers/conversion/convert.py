@@ -116,7 +116,7 @@ def convert_normalization(
 def _named(kind: NormalizationName) -> Normalization:
     if kind not in get_args(NormalizationName):
         names = ", ".join(get_args(NormalizationName))
-        raise ValueError(f"there is no normalization {kind!r}; there are {names}")
+        raise ValueError(f"unknown normalization {kind!r}; choose from {names}")
     return Normalization(kind=kind)
 
 

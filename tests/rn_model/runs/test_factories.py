@@ -107,8 +107,8 @@ def test_factories_are_found_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("digits:alexnet", "no built-in network 'digits:alexnet'; there are digits:digitnet, "),
-        ("resnet", "no factory 'resnet'; there are backbone"),
+        ("digits:alexnet", "unknown built-in network 'digits:alexnet'; choose from digits:digitnet, "),
+        ("resnet", "unknown factory 'resnet'; choose from backbone"),
     ],
 )
 def test_an_unknown_name_lists_the_known_ones(name: str, message: str) -> None:
@@ -117,7 +117,7 @@ def test_an_unknown_name_lists_the_known_ones(name: str, message: str) -> None:
 
 
 def test_an_unknown_built_in_network_of_a_configuration_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no built-in network 'digits:alexnet'"):
+    with pytest.raises(ValueError, match="unknown built-in network 'digits:alexnet'"):
         make_network(BackboneConfig(name="digits:alexnet"), 2, 1)
 
 
