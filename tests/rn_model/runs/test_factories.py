@@ -107,7 +107,10 @@ def test_factories_are_found_by_name() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("digits:alexnet", "unknown built-in network 'digits:alexnet'; choose from digits:digitnet, "),
+        (
+            "digits:alexnet",
+            "unknown built-in network 'digits:alexnet'; choose from digits:digitnet, ",
+        ),
         ("resnet", "unknown factory 'resnet'; choose from backbone"),
     ],
 )

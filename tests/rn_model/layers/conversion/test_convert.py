@@ -58,7 +58,9 @@ def test_every_name_has_its_layer(kind: NormalizationName, layer: type[DomainNor
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="unknown normalization 'RN'; choose from bn, adabn, autodial, d"):
+    with pytest.raises(
+        ValueError, match="unknown normalization 'RN'; choose from bn, adabn, autodial, d"
+    ):
         convert_normalization(trained(), "RN")  # type: ignore[arg-type]
 
 
