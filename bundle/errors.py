@@ -7,5 +7,5 @@ class BundleError(ValueError):
     """A bundle is missing, damaged or invalid, or has an unsupported schema version; one clear line."""
 
     def __init__(self, message: str) -> None:
-        # What other libraries and a foreign manifest say, and this passes on, may have several, and more.
+        # A message may quote other libraries or an untrusted manifest, line breaks and all.
         super().__init__(printable(single_line(message)))
