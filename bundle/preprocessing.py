@@ -8,8 +8,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bundle.images.decoding import MAX_PIXELS, decode_image
+from bundle.images.pixels import displayed
 
 Pixels = NDArray[np.uint8]
 
@@ -27,7 +30,8 @@ Size = Annotated[int, Field(ge=1, le=8192)]
 class Preprocessing(BaseModel):
     """Steps from a decoded image to pixels ``(height, width, channels)`` uint8.
 
-    The steps are EXIF orientation, colour mode, resize and centre crop. The graphs then compute
+    The steps are pixels as a viewer shows them (8 bits, transparency over white, EXIF orientation) in the
+    colour mode, resize, and centre crop. The graphs then compute
     ``(pixels / 255 - mean) / std`` per channel.
 
     Attributes:
@@ -68,6 +72,22 @@ class Preprocessing(BaseModel):
         """``(height, width, channels)``."""
         return self.height, self.width, self.channels
 
+    def read(self, content: bytes, max_pixels: int = MAX_PIXELS) -> Pixels:
+        """Decode an image file and apply the contract; the same in training, export and service.
+
+        Args:
+            content: content of the file.
+            max_pixels: maximum number of pixels of the file.
+
+        Returns:
+            Pixels ``(height, width, channels)`` uint8.
+
+        Raises:
+            ImageError: if the image is not supported, damaged or too large; the message continues a
+                sentence that begins with its name.
+        """
+        return self.pixels(decode_image(content, max_pixels))
+
     def pixels(self, image: Image.Image) -> Pixels:
         """Apply the contract to one decoded image.
 
@@ -75,13 +95,10 @@ class Preprocessing(BaseModel):
             Pixels ``(height, width, channels)`` uint8.
 
         Raises:
+            UnsupportedImage: if the kind of its pixels is not supported.
             OSError: if the image data is truncated or corrupt.
         """
-        image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I;16"):
-            # Pillow would clip 16-bit values to 255 when converting; the high byte is what is wanted.
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        image = image.convert(self.mode)
+        image = displayed(image, self.mode)
         method = _FILTERS[self.interpolation]
         box = None if self.shorter_side is None else self._centre(image.size, self.shorter_side)
         resized = image.resize((self.width, self.height), method, box)

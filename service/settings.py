@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bundle.images.decoding import MAX_PIXELS
 from service.vocabulary import Device
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -41,7 +42,7 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: PositiveInt = Field(32 * 2**20, description="Maximum request body, in bytes.")
-    max_pixels: PositiveInt = Field(25_000_000, description="Maximum pixels per posted image.")
+    max_pixels: PositiveInt = Field(MAX_PIXELS, description="Maximum pixels per posted image.")
     max_images: PositiveInt = Field(256, description="Maximum images per request.")
     max_batch: PositiveInt = Field(64, description="Maximum images per inference batch.")
     max_queue: PositiveInt = Field(1024, description="Maximum images waiting for prediction.")

@@ -31,7 +31,9 @@ ORDERS: Mapping[str, Order] = {
         "loaded",
         "fold",
         "manifest moments scores errors",
-        "extras files preprocessing text",
+        "preprocessing",
+        "images",
+        "extras files text",
     ),
     "export": (
         "from_run",

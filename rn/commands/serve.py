@@ -1,7 +1,6 @@
 """The command ``rn serve``."""
 
 import socket
-import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,8 +76,6 @@ def run(app: "FastAPI", listener: socket.socket) -> None:
     """Serve until a signal asks to stop; requests in progress are answered first."""
     import uvicorn
 
-    # Damaged metadata in a posted image does not belong in the log.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
     # uvicorn drains, and then sends itself the signal again.
     exit_cleanly()
     config = uvicorn.Config(app, timeout_graceful_shutdown=DRAIN_SECONDS)

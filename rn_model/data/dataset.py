@@ -46,11 +46,11 @@ def open_dataset(
     """
     found = _find(config, base, classes)
     places = np.arange(len(found.pictures), dtype=np.int64)
-    skipped: tuple[str, ...] = ()
+    skipped = found.passed_over
     if config.unreadable == "skip" and isinstance(found.pictures, FilePictures):
         bad = found.pictures.unreadable(preprocessing)
         places = np.setdiff1d(places, np.array(list(bad), dtype=np.int64))
-        skipped = tuple(bad.values())
+        skipped += tuple(bad.values())
     places = places[_selected(config, found)[places]]
     if config.draw is not None:
         if config.draw.count > len(places):

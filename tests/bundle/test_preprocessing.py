@@ -56,11 +56,11 @@ def test_palette() -> None:
     assert_pixels(contract("RGB", height=1).pixels(loaded), expected)
 
 
-def test_alpha_is_dropped() -> None:
+def test_transparent_pixels_are_white() -> None:
     image = Image.new("RGBA", (1, 1), (10, 20, 30, 0))
-    assert_pixels(contract("RGB", 1, 1).pixels(image), [[[10, 20, 30]]])
+    assert_pixels(contract("RGB", 1, 1).pixels(image), [[[255, 255, 255]]])
     grey = Image.new("LA", (1, 1), (40, 0))
-    assert_pixels(contract("L", 1, 1).pixels(grey), [[[40]]])
+    assert_pixels(contract("L", 1, 1).pixels(grey), [[[255]]])
 
 
 def test_cmyk() -> None:

@@ -12,8 +12,10 @@ class Contents(NamedTuple):
         pictures: all ``N`` images.
         labels: class numbers ``(N,)``, counted from 0; None if unknown.
         classes: names of the classes; None if unknown.
+        passed_over: one line per kind of file that is not a supported image.
     """
 
     pictures: Pictures
     labels: Indices | None
     classes: tuple[str, ...] | None
+    passed_over: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import numpy as np
 
 from rn_model.data.errors import DataError, shortened
 from rn_model.data.formats.contents import Contents
-from rn_model.data.formats.image_files import FilePictures, folder_names, image_paths
+from rn_model.data.formats.image_files import FilePictures, find_folder_images, folder_names
 
 
 def open_folder(path: Path, *, labels: bool | None) -> Contents:
@@ -27,13 +27,15 @@ def open_folder(path: Path, *, labels: bool | None) -> Contents:
         )
     if not path.is_dir():
         raise DataError(f"folder not found: {path}")
-    paths = image_paths(path)
+    found = find_folder_images(path)
+    passed_over = tuple(f"{path}: {line}" for line in found.describe_passed_over())
+    paths = found.paths
     if not paths:
-        raise DataError(f"no images in folder {path}")
+        raise DataError("; ".join([f"no images in folder {path}", *found.describe_passed_over()]))
     loose = [image for image in paths if "/" not in image]
-    pictures = FilePictures(path, tuple(paths))
+    pictures = FilePictures(path, paths)
     if labels is False or (labels is None and len(loose) == len(paths)):
-        return Contents(pictures, None, None)
+        return Contents(pictures, None, None, passed_over)
     if loose:
         raise DataError(
             f"{path} needs one folder per class, but contains images directly:"
@@ -42,4 +44,4 @@ def open_folder(path: Path, *, labels: bool | None) -> Contents:
     classes = tuple(folder_names(path))
     places = {name: place for place, name in enumerate(classes)}
     numbers = [places[image.partition("/")[0]] for image in paths]
-    return Contents(pictures, np.array(numbers, dtype=np.int64), classes)
+    return Contents(pictures, np.array(numbers, dtype=np.int64), classes, passed_over)

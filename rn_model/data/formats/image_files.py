@@ -7,31 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PIL import Image
-
+from bundle.images.errors import ImageError
+from bundle.images.folder import FolderImages, find_images
 from bundle.preprocessing import Pixels, Preprocessing
-from bundle.text import describe_error
 from rn_model.data.errors import DataError, UnreadableImage
 from rn_model.data.sets import Indices
-
-SUFFIXES = frozenset(
-    (
-        ".bmp",
-        ".gif",
-        ".jpeg",
-        ".jpg",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".tif",
-        ".tiff",
-        ".webp",
-    )
-)
-# Pillow warns about larger images.
-MAX_PIXELS = 89_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,45 +63,27 @@ def read_image(path: Path, preprocessing: Preprocessing) -> Pixels:
         DataError: if the file is missing, broken, too large, or not an image; the message names it.
     """
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise UnreadableImage(f"image {path} is too large: {width} x {height} pixels")
-            return preprocessing.pixels(image)
-    except (DataError, MemoryError):
-        raise
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"image not found: {path}") from error
-    except Exception as error:  # Pillow raises many unrelated types of errors
-        reason = describe_error(error)
-        raise UnreadableImage(f"cannot read image {path}: {reason}") from error
+    except OSError as error:
+        raise UnreadableImage(f"cannot read image {path}: {error.strerror}") from error
+    try:
+        return preprocessing.read(content)
+    except ImageError as error:
+        raise UnreadableImage(f"image {path} {error}") from error
 
 
-def is_image(path: str) -> bool:
-    """Whether a file name has the suffix of a supported image format."""
-    return os.path.splitext(path)[1].lower() in SUFFIXES
+def find_folder_images(folder: Path) -> FolderImages:
+    """Find the images at any depth of a folder; hidden files and folders are ignored.
 
-
-def image_paths(folder: Path) -> list[str]:
-    """Sorted paths of the images at any depth of a folder; hidden files and folders are ignored."""
-    found: list[str] = []
-    # Real paths of each folder and its ancestors, so that symbolic links cannot form a cycle.
-    ancestors: dict[str, tuple[str, ...]] = {os.fspath(folder): (os.path.realpath(folder),)}
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
-        lineage = ancestors.pop(place)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in list(folders):
-            real = os.path.realpath(os.path.join(place, name))
-            if any(os.path.commonpath([real, known]) == real for known in lineage):
-                folders.remove(name)
-            ancestors[os.path.join(place, name)] = (*lineage, real)
-        below = Path(place).relative_to(folder)
-        found += [
-            (below / name).as_posix()
-            for name in names
-            if is_image(name) and not name.startswith(".")
-        ]
-    return sorted(found)
+    Raises:
+        DataError: if a folder cannot be read.
+    """
+    try:
+        return find_images(folder)
+    except OSError as error:
+        raise DataError(f"cannot read folder {error.filename}: {error.strerror}") from error
 
 
 def folder_names(folder: Path) -> list[str]:
@@ -131,10 +93,6 @@ def folder_names(folder: Path) -> list[str]:
     except OSError as error:
         raise DataError(f"cannot read folder {folder}: {error.strerror}") from error
     return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
-
-
-def _raise(error: OSError) -> None:
-    raise DataError(f"cannot read folder {error.filename}: {error.strerror}") from error
 
 
 def _reason(pictures: FilePictures, preprocessing: Preprocessing, index: int) -> str | None:

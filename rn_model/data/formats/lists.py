@@ -6,9 +6,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from bundle.images.formats import is_image_name
 from rn_model.data.errors import DataError, shortened
 from rn_model.data.formats.contents import Contents
-from rn_model.data.formats.image_files import FilePictures, is_image
+from rn_model.data.formats.image_files import FilePictures
 
 
 def open_list(
@@ -66,11 +67,11 @@ def open_list(
 
 
 def _parse(line: str, labelled: bool, classes: Sequence[str] | None) -> tuple[str, int]:
-    if not labelled and is_image(line):
+    if not labelled and is_image_name(line):
         return line, -1
     image, _, label = line.replace("\t", " ").rpartition(" ")
     image = image.rstrip()
-    if not image or not is_image(image):
+    if not image or not is_image_name(image):
         raise ValueError(f'{line!r} is not of the form "path label" with the path of an image')
     if not labelled:
         return image, -1

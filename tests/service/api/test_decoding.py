@@ -6,13 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from service.api.decoding import FORMATS, decode_image
+from bundle.images.formats import format_names
+from service.api.decoding import decode_image
 from service.errors import InvalidContent, ServiceError, TooLarge
 from tests.contracts import SMALL
 from tests.service.pictures import huge_png, noise, png
 
 CONTRACT = SMALL.preprocessing
 IMAGE = noise(1)[0].repeat(3, 0).repeat(3, 1)
+FORMATS = tuple(name for name in format_names() if name != "HEIF")
 FILES = {form: png(IMAGE, form) for form in FORMATS}
 
 
@@ -58,7 +60,7 @@ def test_the_setting_decides_what_is_too_large() -> None:
 
 
 def test_other_formats_are_refused_although_pillow_reads_them() -> None:
-    for form in ("PPM", "ICO", "TGA"):
+    for form in ("ICO", "JPEG2000", "TGA"):
         with pytest.raises(InvalidContent, match="is not an image in a supported format"):
             decode_image(png(IMAGE, form), CONTRACT, 10**6, "image")
 
@@ -67,4 +69,4 @@ def test_colour_and_transparency() -> None:
     buffer = io.BytesIO()
     Image.new("RGBA", (20, 30), (200, 200, 200, 128)).save(buffer, "PNG")
     pixels = decode_image(buffer.getvalue(), CONTRACT, 10**6, "image")
-    assert set(pixels.ravel().tolist()) == {200}
+    assert set(pixels.ravel().tolist()) == {227}

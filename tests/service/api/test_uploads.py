@@ -116,7 +116,7 @@ BAD: dict[str, tuple[int, dict[str, Any], str]] = {
     "cut JPEG": (422, body(CUT_JPEG, "image/jpeg"), "image 0 is damaged or incomplete"),
     "cut PNG": (422, body(FILES[0][:-30]), "image 0 is damaged or incomplete"),
     "huge PNG": (413, body(huge_png(30_000)), "30000 x 30000 = 900,000,000 pixels"),
-    "huger PNG": (413, body(huge_png(2**31 - 1)), "at most 25,000,000 are accepted"),
+    "huger PNG": (413, body(huge_png(2**31 - 1)), "at most 50,000,000 are accepted"),
     "text": (415, body(b"hello", "text/plain"), "unsupported content type text/plain"),
     "no type": (415, body(FILES[0], None), "unsupported content type (none)"),
     "too many bytes": (413, body(TOO_MUCH), "larger than the 33,554,432 bytes"),
