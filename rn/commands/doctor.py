@@ -1,5 +1,6 @@
 """The command ``rn doctor``."""
 
+import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,8 @@ def doctor(
 
 
 def _findings(bundle: Path | None, device: Device) -> Iterator[Finding]:
-    yield Finding(None, f"Python {platform.python_version()}")
+    processors = len(os.sched_getaffinity(0))
+    yield Finding(None, f"Python {platform.python_version()}, {processors} processors")
     if _version("onnxruntime") or _version("onnxruntime-gpu"):
         yield from _runtime()
         yield _device(device)

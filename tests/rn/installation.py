@@ -55,6 +55,8 @@ class Installation(NamedTuple):
     ) -> "subprocess.CompletedProcess[str]":
         """Run a program of the environment to its end where only these extras are installed."""
         environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+        # More threads than that are slower for as little as there is to compute.
+        environment["OMP_NUM_THREADS"] = "1"
         return subprocess.run(
             command,
             env=environment | {"PYTHONPATH": str(self.dependencies(*extras)), "COLUMNS": "120"},
