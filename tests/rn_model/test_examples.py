@@ -19,7 +19,12 @@ MODULES = sorted(
 
 def test_the_method_and_its_rivals_have_examples() -> None:
     rivals = {"adabn", "autodial", "batch_norm", "dsbn", "transnorm"}
-    layers = {"functional", "reciprocal_norm", *(f"rivals.{name}" for name in rivals)}
+    layers = {
+        "functional.aggregation",
+        "functional.compensation",
+        "reciprocal_norm",
+        *(f"rivals.{name}" for name in rivals),
+    }
     assert {f"rn_model.layers.{name}" for name in layers} <= set(MODULES)
 
 

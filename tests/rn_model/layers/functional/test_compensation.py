@@ -9,8 +9,6 @@ from rn_model.layers.functional import (
     Similarity,
     correlation,
     group_width,
-    project_gate,
-    reciprocal_aggregation,
     reciprocal_compensation,
 )
 from tests.rn_model import reference
@@ -85,25 +83,6 @@ def test_several_moments_at_once_are_each_by_itself() -> None:
     for mine, theirs, row in zip(own, other, found, strict=True):
         torch.testing.assert_close(row, reciprocal_compensation(mine, theirs, groups=103))
     assert not torch.allclose(found, reciprocal_compensation(own, other))
-
-
-@pytest.mark.parametrize("gate", [-1e8, -3.0, 0.2, 0.5, 0.77, 1.0, 1.7, 1e8])
-def test_a_gate_acts_as_its_nearest_value_in_range(gate: float) -> None:
-    raw = torch.full((2,), gate, requires_grad=True)
-    inside = project_gate(raw)
-    assert torch.equal(inside, raw.detach().clamp(0.5, 1.0))
-    (gradient,) = torch.autograd.grad(inside.sum(), raw)
-    assert torch.equal(gradient, torch.ones(2))
-    assert torch.equal(project_gate(raw, 0.0), raw.detach().clamp(0.0, 1.0))
-    own, other = torch.tensor([1e-3, 2.0]), torch.tensor([50.0, 7.0])
-    assert (reciprocal_aggregation(own, reciprocal_compensation(own, other), raw) > 0).all()
-
-
-def test_a_gate_of_one_leaves_the_moment_as_it_is() -> None:
-    own, other = (v.float() for v in vectors(64, 0))
-    assert torch.equal(
-        reciprocal_aggregation(own, reciprocal_compensation(own, other), torch.ones(64)), own
-    )
 
 
 @pytest.mark.parametrize("groups", [None, 2, 1])

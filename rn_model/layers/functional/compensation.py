@@ -1,15 +1,6 @@
-"""The equations of Reciprocal Normalization (RN) as pure functions.
+"""Reciprocal Compensation (RC): a kernel regression of one domain's moments on the other domain's.
 
-Source: Huang et al., "Reciprocal Normalization for Domain Adaptation", arXiv:2112.10474.
-
-- Reciprocal Compensation (RC, section 3.2) is :func:`reciprocal_compensation`, a kernel regression of
-  one domain's moments on the other domain's; its softmax is :func:`correlation`, and its groups of
-  channels are those of :func:`group_width`.
-- Reciprocal Aggregation (RA, section 3.3) is :func:`reciprocal_aggregation`, a gated average of a
-  domain's moments and their compensation; :func:`project_gate` keeps the gates in their range.
-
-In all of them a moment is a vector ``(C,)`` of means or of variances, or a stack of such vectors
-``(*, C)``. ``own`` belongs to the domain d that is being normalized, ``other`` to the other domain d'.
+Source: Huang et al., "Reciprocal Normalization for Domain Adaptation", arXiv:2112.10474, section 3.2.
 """
 
 from contextlib import nullcontext
@@ -138,51 +129,6 @@ def reciprocal_compensation(
     else:
         found = _regress(keys, values, scale, similarity)[0]
     return torch.flatten(found, -2)
-
-
-def project_gate(gate: Tensor, floor: float = 0.5) -> Tensor:
-    """RA's gate, moved to its nearest value in ``[floor, 1]``, with the gradient of the identity.
-
-    A gate of variances outside of [0, 1] could make a variance negative.
-
-    Args:
-        gate: gates of any shape.
-        floor: lower end of the range; 0.5 in the paper (section 3.3).
-
-    Returns:
-        The projected gates, in the same shape.
-
-    Example:
-        >>> project_gate(torch.tensor([0.2, 0.75, 1.5]))
-        tensor([0.5000, 0.7500, 1.0000])
-    """
-    return gate.clamp(floor, 1.0).detach() + (gate - gate.detach())
-
-
-def reciprocal_aggregation(
-    own: Tensor, compensation: Tensor, gate: Tensor, floor: float = 0.5
-) -> Tensor:
-    """Reciprocal Aggregation (RA, section 3.3): a gated average of a moment and its compensation.
-
-    ``mu~_d = a_d * mu_d + (1 - a_d) * cm_d`` for means and ``v~_d = b_d * v_d + (1 - b_d) * cv_d`` for
-    variances, with gates ``a_d`` or ``b_d`` in ``[floor, 1]``.
-
-    Args:
-        own: moment of the domain, ``(*, C)``.
-        compensation: what :func:`reciprocal_compensation` returned for it, ``(*, C)``.
-        gate: gates, ``(*, C)``; projected by :func:`project_gate`.
-        floor: lower end of the range of gates.
-
-    Returns:
-        The effective moment, ``(*, C)``.
-
-    Example:
-        >>> own, compensation = torch.tensor([1.0, 1.0]), torch.tensor([3.0, 3.0])
-        >>> reciprocal_aggregation(own, compensation, gate=torch.tensor([1.0, 0.5]))
-        tensor([1., 2.])
-    """
-    inside = project_gate(gate, floor)
-    return inside * own + (1 - inside) * compensation
 
 
 def _grouped(moments: Tensor, width: int) -> Tensor:
