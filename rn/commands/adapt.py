@@ -125,7 +125,7 @@ def _describe(config: "RunConfig", base: Path, console: "Console") -> None:
     roles += [("validation", task.validation), *([("test", task.test)] if task.test else [])]
     millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
     for line in (
-        *(f"left out: {line}" for line in task.skipped),
+        *(f"skipped: {line}" for line in task.skipped),
         *(f"{role} {images.name}: {len(images):,} images" for role, images in roles),
         f"{len(task.classes)} classes: {', '.join(task.classes)}",
         f"{config.backbone.name}: {millions:.1f} million parameters,"

@@ -43,7 +43,7 @@ class DatasetConfig(BaseModel):
 
     Attributes:
         name: display name. Default: the path.
-        path: folder with one subfolder per class, folder of unlabelled images, or ``.npz`` file.
+        path: folder with one subfolder per class, folder of unlabeled images, or ``.npz`` file.
         list: text file with a line ``path label`` per image; the label is a number counted from 0, or
             one of ``classes``.
         root: folder that the paths in ``list`` start from. Default: the folder of the list.

@@ -30,9 +30,9 @@ def finish(context: RunContext, network: nn.Module, out: Path, trained: dict[str
         TrainingError: if a prediction is not finite, or files cannot be written.
     """
     config, task, reader = context.config, context.task, context.reader
-    most = config.training.population_images
-    set_population_moments(network, task.sources, task.target, reader, most)
-    measured = measure(network, task, reader, most, most_labelled=most)
+    max_images = config.training.population_images
+    set_population_moments(network, task.sources, task.target, reader, max_images)
+    measured = measure(network, task, reader, max_images, max_labelled=max_images)
     best = trained.pop("oracle_best")
     result = Result(
         name=config.name,
@@ -51,7 +51,7 @@ def finish(context: RunContext, network: nn.Module, out: Path, trained: dict[str
     )
     first = _network_before_adaptation(context, out)
     # Measured on the same images as the kept network, so that rows and features can be compared.
-    before = measure(first, task, reader, most, most_labelled=most)
+    before = measure(first, task, reader, max_images, max_labelled=max_images)
     result = result.model_copy(update={"before": _row(SOURCE_ONLY, before)})
     files = partial(write_artifacts, context, out, (first, before), (network, measured), result)
     on_first(context.fabric, files)

@@ -239,7 +239,7 @@ class _Run:
             self._context.task,
             self._context.reader,
             training.evaluation_images,
-            most_labelled=training.population_images,
+            max_labelled=training.population_images,
         )
         if selector is not None:
             selector.offer(network, measured.candidate, step)

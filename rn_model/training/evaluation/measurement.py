@@ -42,7 +42,7 @@ class Measurement:
 
 
 def measure(
-    network: nn.Module, task: Task, reader: Reader, most: int, *, most_labelled: int
+    network: nn.Module, task: Task, reader: Reader, max_images: int, *, max_labelled: int
 ) -> Measurement:
     """Measure a network on held-out source images and on target images, each through their branch.
 
@@ -50,35 +50,35 @@ def measure(
         network: network to measure; it is not changed.
         task: images.
         reader: reads the images.
-        most: maximum number of source images and of target images, evenly spaced.
-        most_labelled: maximum number of target images for the oracle accuracy if there is no test
+        max_images: maximum number of source images and of target images, evenly spaced.
+        max_labelled: maximum number of target images for the oracle accuracy if there is no test
             set; a test set is predicted in full. Oracle accuracies are only comparable on the same
             images.
 
     Raises:
         TrainingError: if a prediction is not finite.
     """
-    source = _predicted(network, task.validation, reader, "source", most)
-    target = _predicted(network, task.target, reader, "target", most)
+    source = _predicted(network, task.validation, reader, "source", max_images)
+    target = _predicted(network, task.target, reader, "target", max_images)
     labelled = target
     images = len(task.target)
     if task.test is not None:
         labelled = _predicted(network, task.test, reader, "target", len(task.test))
-    elif task.target.labels is not None and min(most, images) != min(most_labelled, images):
-        labelled = _predicted(network, task.target, reader, "target", most_labelled)
+    elif task.target.labels is not None and min(max_images, images) != min(max_labelled, images):
+        labelled = _predicted(network, task.target, reader, "target", max_labelled)
     candidate = Candidate(score_predictions(target.probability), _known(source))
     return Measurement(candidate, labelled.accuracy, target, labelled, source)
 
 
-def source_accuracy(network: nn.Module, task: Task, reader: Reader, most: int) -> float:
-    """Accuracy on at most ``most`` held-out source images, through the source branch."""
-    return _known(_predicted(network, task.validation, reader, "source", most))
+def source_accuracy(network: nn.Module, task: Task, reader: Reader, max_images: int) -> float:
+    """Accuracy on at most ``max_images`` held-out source images, through the source branch."""
+    return _known(_predicted(network, task.validation, reader, "source", max_images))
 
 
 def _predicted(
-    network: nn.Module, images: ImageSet, reader: Reader, branch: Domain, most: int
+    network: nn.Module, images: ImageSet, reader: Reader, branch: Domain, max_images: int
 ) -> Predictions:
-    found = predict(network, images, spread(len(images), most), reader, branch)
+    found = predict(network, images, spread(len(images), max_images), reader, branch)
     if not bool(found.probability.isfinite().all()):
         raise TrainingError(
             f"predictions for {branch} images are not finite: weights or statistics have overflowed;"

@@ -43,8 +43,8 @@ class Reader:
         return (inputs for inputs, _ in self.inputs(images, indices))
 
 
-def spread(count: int, most: int) -> list[int]:
-    """Evenly spaced indices below ``count``: at most ``most``, or all if there are no more."""
-    if count <= most:
+def spread(count: int, limit: int) -> list[int]:
+    """Evenly spaced indices below ``count``: at most ``limit``, or all of them."""
+    if count <= limit:
         return list(range(count))
-    return [number * count // most for number in range(most)]
+    return [number * count // limit for number in range(limit)]

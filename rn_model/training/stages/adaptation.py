@@ -73,8 +73,8 @@ def initialize_target(context: RunContext, network: nn.Module) -> None:
     Up to here they are those of the source, which would make the first pseudo-labels worse.
     """
     target, reader = context.task.target, context.reader
-    most = min(_INITIAL_IMAGES, context.config.training.population_images)
-    indices = spread(len(target), most)
+    max_images = min(_INITIAL_IMAGES, context.config.training.population_images)
+    indices = spread(len(target), max_images)
     set_branch(network, "target")
     estimate_moments(network, partial(reader.only_inputs, target, indices), "target")
 

@@ -13,7 +13,7 @@ def measured(folder: Path, most: int, **task: Any) -> Measurement:
     changes = {f"task__{name}": value for name, value in task.items()}
     context = open_context(config(tiny(folder, **changes)), folder)
     network = context.new_network(context.config.normalization).eval()
-    found = measure(network, context.task, context.reader, most, most_labelled=30)
+    found = measure(network, context.task, context.reader, most, max_labelled=30)
     assert found.candidate.source_accuracy == source_accuracy(
         network, context.task, context.reader, most
     )
