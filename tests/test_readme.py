@@ -66,22 +66,26 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     # The environment of this test run stands in for the one that `make` would build.
-    (folder / ".venv").symlink_to(sys.prefix)
-    (folder / ".venv" / "installed").touch()
+    environment = folder / ".venv"
+    environment.mkdir()
+    for path in Path(sys.prefix).iterdir():
+        (environment / path.name).symlink_to(path)
+    (environment / "installed").unlink(missing_ok=True)
+    (environment / "installed").touch()
     port = free_port()
-    environment = {**os.environ, "RN_PORT": str(port), "EXAMPLE_FLAGS": SHORT}
+    variables = {**os.environ, "RN_PORT": str(port), "EXAMPLE_FLAGS": SHORT}
     with (folder.parent / "make.log").open("wb") as log:
         process = subprocess.Popen(
             ["make", "serve"],
             cwd=folder,
-            env=environment,
+            env=variables,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
             _wait(process, f"http://127.0.0.1:{port}/health/ready", folder.parent / "make.log")
-            yield Place(folder, f"127.0.0.1:{port}", environment)
+            yield Place(folder, f"127.0.0.1:{port}", variables)
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait()
