@@ -96,7 +96,7 @@ class Client:
         return self._send("POST", "/adapt", AdaptResult, files=_files(images), headers=headers)
 
     def versions(self, *, limit: int = 100, before: int | None = None) -> TargetInfo:
-        """The newest versions, oldest first, and which one is served.
+        """List the newest versions, oldest first, and name the served one.
 
         Args:
             limit: maximum number of versions.
@@ -107,7 +107,7 @@ class Client:
     def events(
         self, *, limit: int = 100, before: int | None = None, after: int | None = None
     ) -> EventPage:
-        """What happened to the target, oldest first; by default the newest events.
+        """List the events of the target, oldest first; by default the newest page.
 
         Args:
             limit: maximum number of events.

@@ -1,8 +1,8 @@
-"""What can go wrong, in words; how each error is reported over HTTP is up to ``service.api``."""
+"""Errors of the service, in words; ``service.api`` decides how each is reported over HTTP."""
 
 
 class ServiceError(Exception):
-    """An error that a client can be told about in one clear line.
+    """An error that is reported to the client in one clear line.
 
     Attributes:
         detail: the line.

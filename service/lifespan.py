@@ -1,4 +1,4 @@
-"""What lives as long as the application: the bundle, the ledger, the targets and the queue."""
+"""Resources that live as long as the application: bundle, ledger, targets and queue."""
 
 import asyncio
 from collections.abc import Callable

@@ -59,7 +59,7 @@ class VersionInfo(BaseModel):
 
 
 class AdaptResult(BaseModel):
-    """What became of a batch of unlabeled images; what was admitted is already stored."""
+    """The outcome of a batch of unlabeled images; admitted images are already stored."""
 
     target: str = Field(description="Name of the target.", examples=["default"])
     received: int = Field(description="Images in the request.", examples=[64])
@@ -107,7 +107,7 @@ class TargetInfo(BaseModel):
 
 
 class EventInfo(BaseModel):
-    """Something that happened to a target. Fields that do not belong to its kind are null."""
+    """An event in the life of a target. Fields that do not belong to its kind are null."""
 
     id: int = Field(description="Position in the history; grows with time.", examples=[17])
     at: str = Field(examples=["2026-01-31T12:00:00.000+00:00"])
@@ -128,7 +128,7 @@ class EventInfo(BaseModel):
 
 
 class EventPage(BaseModel):
-    """A page of what happened to a target, oldest first."""
+    """A page of the events of a target, oldest first."""
 
     target: str = Field(description="Name of the target.", examples=["default"])
     events: list[EventInfo]
@@ -160,7 +160,7 @@ class RollbackRequest(BaseModel):
 
 
 class Liveness(BaseModel):
-    """Whether the process answers."""
+    """Answer of a process that is alive."""
 
     status: Literal["live"] = "live"
 

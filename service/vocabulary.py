@@ -1,4 +1,4 @@
-"""Words that several rooms of the service share, and the values that they take."""
+"""Words that several parts of the service share, and their values."""
 
 from typing import Literal
 

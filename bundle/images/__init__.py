@@ -1,1 +1,1 @@
-"""Image files as people have them: the one reader of training, export, service and clients."""
+"""Reads image files: the one reader of training, export, service and clients."""

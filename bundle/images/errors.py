@@ -1,4 +1,4 @@
-"""Why an image file is not read; each message continues a sentence that begins with the file's name."""
+"""Errors of image files; each message continues a sentence that begins with the file's name."""
 
 
 class ImageError(ValueError):

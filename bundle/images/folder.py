@@ -11,7 +11,7 @@ from bundle.images.formats import is_image_name, plugin_hint
 
 @dataclass(frozen=True)
 class FolderImages:
-    """What was found in a folder.
+    """The images and other files found in a folder.
 
     Attributes:
         paths: sorted paths of the images, relative to the folder, with ``/`` between folders.

@@ -64,7 +64,7 @@ def is_image_name(name: str) -> bool:
 
 
 def plugin_hint(suffix: str) -> str | None:
-    """What would have to be installed to read files with a suffix; None if nothing would help."""
+    """The installation that files with a suffix need to be read; None if nothing would help."""
     if suffix in _HEIF:
         return "needs pillow-heif: pip install 'reciprocal-norm[heif]'"
     return "needs a Pillow with AVIF: pip install 'pillow>=11.3'" if suffix in _AVIF else None

@@ -1,4 +1,4 @@
-"""``rn events``: what happened to a target."""
+"""The command ``rn events``."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,7 +43,7 @@ def events(
 
 
 def describe(event: "EventInfo") -> str:
-    """What an event says, in words."""
+    """Describe an event in words."""
     match event.kind:
         case "merged" | "new_domain":
             return (

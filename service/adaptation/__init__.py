@@ -1,1 +1,1 @@
-"""How images become target statistics."""
+"""Turns posted images into target statistics: admit, observe, merge."""

@@ -67,7 +67,7 @@ class MomentEstimator:
         self._admission.restore(admission, self._input_profile)
 
     def admission_snapshot(self) -> bytes:
-        """What admission remembers now, as :meth:`restore` reads it."""
+        """The present admission snapshot, as :meth:`restore` reads it."""
         return self._admission.to_bytes()
 
     def merge_batch(self, images: Sequence[Pixels], state: OnlineState) -> BatchOutcome:

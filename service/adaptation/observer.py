@@ -18,7 +18,7 @@ _OUTPUTS = ["batch_mean", "batch_variance", "features"]
 
 
 class Observation(NamedTuple):
-    """What one run of ``observe.onnx`` found.
+    """The moments and features that one run of ``observe.onnx`` computed.
 
     Attributes:
         moments: population moments of the batch at every site.

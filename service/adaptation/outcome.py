@@ -1,4 +1,4 @@
-"""What became of a batch of unlabeled images."""
+"""The outcome of a batch of unlabeled images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class NotAdmitted:
 
 @dataclass(frozen=True)
 class BatchOutcome:
-    """What became of a batch, and the state that it leaves.
+    """The outcome of a batch, and the state that it leaves.
 
     Attributes:
         received: number of images in the batch.

@@ -1,1 +1,1 @@
-"""What a request meets first: routes, decoding, and errors as problem details."""
+"""The HTTP API: routes, uploads, decoding, and errors as problem details."""

@@ -1,4 +1,4 @@
-"""What the routes of an application share."""
+"""Dependencies of the routes: the resources of the application, and the target of a request."""
 
 from typing import Annotated
 

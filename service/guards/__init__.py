@@ -1,1 +1,1 @@
-"""Who says no: to an image, to a candidate version."""
+"""Guards: decide which images are admitted and which candidate versions are published."""

@@ -1,1 +1,1 @@
-"""How predictions are run."""
+"""Runs predictions: sessions, the device, and the queue."""

@@ -1,4 +1,4 @@
-"""What a version predicts for a batch of images."""
+"""Predictions of one version for a batch of images."""
 
 from dataclasses import dataclass
 

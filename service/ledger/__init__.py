@@ -1,1 +1,1 @@
-"""What outlives the process."""
+"""The ledger: everything that outlives the process."""

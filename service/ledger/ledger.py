@@ -115,12 +115,12 @@ class Ledger:
             return [rows.read_version_record(row, kept=has) for row, has in found]
 
     def version_record(self, target: Target, number: int) -> VersionRecord | None:
-        """The record of one version, or None if there is no such version; reads no moments."""
+        """The record of one version, or None if it does not exist; reads no moments."""
         found = self.versions(target, Page(1, after=number - 1))
         return found[0] if found and found[0].number == number else None
 
     def version(self, target: Target, number: int) -> Version | None:
-        """A version with its moments, or None if there is no such version or its moments were dropped."""
+        """A version with its moments; None if it does not exist or its moments were dropped."""
         query = (
             select(VersionRow, SnapshotRow)
             .join(SnapshotRow, SnapshotRow.version_id == VersionRow.id)
@@ -137,7 +137,7 @@ class Ledger:
             return int(session.scalar(query) or 0) + 1
 
     def events(self, target: Target, page: Page) -> list[Event]:
-        """What happened to a target, oldest first."""
+        """Events of a target, oldest first."""
         query = select(EventRow).where(EventRow.target_id == target.id)
         with self._transaction() as session:
             return [

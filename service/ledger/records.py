@@ -1,4 +1,4 @@
-"""What the ledger keeps, as immutable records."""
+"""Immutable records of what the ledger keeps."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ class Target:
 
 
 class TargetChange(Protocol):
-    """What :meth:`Target.after` needs to know of a change; see :mod:`service.ledger.changes`."""
+    """The part of a change that :meth:`Target.after` uses; see :mod:`service.ledger.changes`."""
 
     def applied_to(self, target: Target) -> Target:
         """The target with the values that this change sets."""
@@ -45,7 +45,7 @@ class TargetChange(Protocol):
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """What is known of a version for ever, without its moments.
+    """The permanent record of a version, without its moments.
 
     Attributes:
         number: 0 for the exported version.

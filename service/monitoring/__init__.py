@@ -1,1 +1,1 @@
-"""What can be seen from outside."""
+"""Metrics of the service, as seen from outside."""

@@ -1,4 +1,4 @@
-"""What the metrics say of one target."""
+"""Reports one target in the metrics."""
 
 from service.monitoring.metrics import Metrics
 

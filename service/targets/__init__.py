@@ -1,1 +1,1 @@
-"""Who owns a target: its record, its served version, its candidates."""
+"""A target: its record, its served version, its candidates, and moves of its label."""

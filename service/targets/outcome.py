@@ -1,4 +1,4 @@
-"""What became of a request to adapt."""
+"""The outcome of a request to adapt."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +10,7 @@ from service.ledger.records import VersionRecord
 
 @dataclass(frozen=True)
 class AdaptOutcome:
-    """What became of the images of a request, and of the version that they completed.
+    """The outcome of a request: of its images, and of the version that they completed.
 
     Attributes:
         received: number of images in the batch.

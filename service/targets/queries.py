@@ -1,4 +1,4 @@
-"""What can be asked about a target."""
+"""Queries about a target: its versions and events."""
 
 from service.errors import MomentsDropped, UnknownVersion
 from service.ledger.ledger import Ledger

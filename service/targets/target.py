@@ -146,7 +146,7 @@ class OnlineTarget:
 
     @property
     def _due(self) -> bool:
-        """Whether enough images are pending for a new version."""
+        """True if enough images are pending for a new version."""
         return self.record.state.pending >= self._commit_every
 
     def _open(self) -> Target:

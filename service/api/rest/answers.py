@@ -1,4 +1,4 @@
-"""What the core returns, as bodies of answers."""
+"""Translates what the core returns into bodies of answers."""
 
 from collections.abc import Sequence
 

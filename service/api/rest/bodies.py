@@ -1,4 +1,4 @@
-"""How the two operations that take images describe their body in OpenAPI."""
+"""The OpenAPI description of bodies that carry images."""
 
 from typing import Any
 

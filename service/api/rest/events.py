@@ -1,4 +1,4 @@
-"""GET /events: what happened to a target."""
+"""GET /events."""
 
 from typing import Annotated
 
