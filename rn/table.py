@@ -55,19 +55,25 @@ COMMANDS = {
         "rn.commands.serve:serve", "Serve a bundle over HTTP, and adapt it online.", ("cpu",)
     ),
     "predict": Entry(
-        "rn.commands.remote:predict", "Label image files with a running service.", ("service",)
+        "rn.commands.remote.predict:predict",
+        "Label image files with a running service.",
+        ("service",),
     ),
     "submit": Entry(
-        "rn.commands.submit:submit",
+        "rn.commands.remote.submit:submit",
         "Post unlabeled images for a running service to adapt to.",
         ("service",),
     ),
     "versions": Entry(
-        "rn.commands.remote:versions", "List the versions of a target.", ("service",)
+        "rn.commands.remote.versions:versions", "List the versions of a target.", ("service",)
     ),
-    "events": Entry("rn.commands.events:events", "List what happened to a target.", ("service",)),
+    "events": Entry(
+        "rn.commands.remote.events:events", "List what happened to a target.", ("service",)
+    ),
     "rollback": Entry(
-        "rn.commands.remote:rollback", "Serve an earlier version of a target again.", ("service",)
+        "rn.commands.remote.versions:rollback",
+        "Serve an earlier version of a target again.",
+        ("service",),
     ),
     "doctor": Entry("rn.commands.doctor:doctor", "Check the installation."),
 }

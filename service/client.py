@@ -1,5 +1,6 @@
 """A client of the service for Python programs."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TypeVar
@@ -8,6 +9,8 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
+from service.batches import batched
+from service.retries import NO_RETRIES, TOO_MANY_REQUESTS, UNAVAILABLE, Retries
 from service.schemas import (
     AdaptResult,
     EventPage,
@@ -20,6 +23,9 @@ from service.schemas import (
 Image = bytes | Path
 
 M = TypeVar("M", bound=BaseModel)
+
+TOO_LARGE = 413
+_POSITION = re.compile(r"^image (\d+) ")
 
 
 class ClientError(RuntimeError):
@@ -42,6 +48,7 @@ class Client:
         target: name of the target.
         timeout: time limit per request, in seconds.
         http: HTTP client to use instead of a new one; it is left open.
+        retries: when requests are sent again that may arrive twice without harm. Default: never.
 
     Raises:
         ClientError: by every method.
@@ -58,9 +65,11 @@ class Client:
         target: str = "default",
         timeout: float = 60.0,
         http: httpx.Client | None = None,
+        retries: Retries = NO_RETRIES,
     ) -> None:
         self._url = url.rstrip("/")
         self._target = target
+        self._retries = retries
         self._own = http is None
         self._http = http or httpx.Client(timeout=timeout)
 
@@ -76,14 +85,27 @@ class Client:
             self._http.close()
 
     def predict(self, images: Sequence[Image], *, version: int | None = None) -> PredictResult:
-        """Label images.
+        """Label images, in several requests if they are many or large.
 
         Args:
             images: contents of image files, or their paths.
-            version: version to predict with; default: the served one.
+            version: version to predict with; default: the served one. All images are predicted with the
+                same version.
+
+        Returns:
+            Predictions in the order of the images.
         """
-        params = _given(version=version)
-        return self._send("POST", "/predict", PredictResult, files=_files(images), params=params)
+        first: PredictResult | None = None
+        for batch in batched(images, _size) if images else [images]:
+            start = 0 if first is None else len(first.predictions)
+            result = self._predict(batch, version, start)
+            version = result.version
+            if first is None:
+                first = result
+            else:
+                first.predictions.extend(result.predictions)
+        assert first is not None
+        return first
 
     def adapt(self, images: Sequence[Image], *, key: str | None = None) -> AdaptResult:
         """Post unlabeled images of the target.
@@ -93,7 +115,10 @@ class Client:
             key: idempotency key; repeats of a request with the same key count once.
         """
         headers = {} if key is None else {"Idempotency-Key": key}
-        return self._send("POST", "/adapt", AdaptResult, files=_files(images), headers=headers)
+        repeat = key is not None
+        return self._send(
+            "POST", "/adapt", AdaptResult, repeat, files=_files(images), headers=headers
+        )
 
     def versions(self, *, limit: int = 100, before: int | None = None) -> TargetInfo:
         """List the newest versions, oldest first, and name the served one.
@@ -102,7 +127,8 @@ class Client:
             limit: maximum number of versions.
             before: only versions before this one; ``earlier`` of a result pages back.
         """
-        return self._send("GET", "/versions", TargetInfo, params=_given(limit=limit, before=before))
+        params = _given(limit=limit, before=before)
+        return self._send("GET", "/versions", TargetInfo, repeat=True, params=params)
 
     def events(
         self, *, limit: int = 100, before: int | None = None, after: int | None = None
@@ -115,7 +141,7 @@ class Client:
             after: only events after this one; ``latest`` of a result follows the history.
         """
         params = _given(limit=limit, before=before, after=after)
-        return self._send("GET", "/events", EventPage, params=params)
+        return self._send("GET", "/events", EventPage, repeat=True, params=params)
 
     def promote(self, version: int) -> TargetInfo:
         """Serve a version."""
@@ -142,30 +168,82 @@ class Client:
         """Report whether the service is ready, and what it runs on."""
         return self._parse(self._request("GET", f"{self._url}/health/ready"), Health)
 
-    def _send(self, method: str, path: str, model: type[M], **content: object) -> M:
-        url = f"{self._url}/targets/{quote(self._target, safe='')}{path}"
-        return self._parse(self._request(method, url, **content), model)
+    def _predict(self, images: Sequence[Image], version: int | None, start: int) -> PredictResult:
+        """Predict one batch; in halves if the service accepts less than one does by default."""
+        params = _given(version=version)
+        try:
+            return self._send(
+                "POST", "/predict", PredictResult, repeat=True, files=_files(images), params=params
+            )
+        except ClientError as error:
+            if error.status != TOO_LARGE or len(images) == 1:
+                raise ClientError(_shifted(str(error), start), error.status) from error
+        middle = len(images) // 2
+        result = self._predict(images[:middle], version, start)
+        rest = self._predict(images[middle:], result.version, start + middle)
+        result.predictions.extend(rest.predictions)
+        return result
 
-    def _request(self, method: str, url: str, **content: object) -> httpx.Response:
-        try:
-            response = self._http.request(method, url, **content)  # type: ignore[arg-type]
-        except httpx.InvalidURL as error:
-            raise ClientError(f"{self._url} is not a URL: {error}") from error
-        except httpx.HTTPError as error:
-            raise ClientError(f"cannot reach {self._url}: {error}") from error
-        if response.is_success:
-            return response
-        try:
-            detail = str(response.json()["detail"])
-        except (ValueError, KeyError, TypeError):
-            detail = f"the service answered {response.status_code} {response.reason_phrase}"
-        raise ClientError(detail, response.status_code)
+    def _send(
+        self, method: str, path: str, model: type[M], repeat: bool = False, **content: object
+    ) -> M:
+        url = f"{self._url}/targets/{quote(self._target, safe='')}{path}"
+        return self._parse(self._request(method, url, repeat, **content), model)
+
+    def _request(
+        self, method: str, url: str, repeat: bool = False, **content: object
+    ) -> httpx.Response:
+        for attempt in range(1, self._retries.attempts + 1):
+            try:
+                response = self._http.request(method, url, **content)  # type: ignore[arg-type]
+            except httpx.InvalidURL as error:
+                raise ClientError(f"{self._url} is not a URL: {error}") from error
+            except httpx.HTTPError as error:
+                reason = f"cannot reach {self._url}: {error}"
+                lost = isinstance(error, httpx.TransportError)
+                hopeless = not lost or isinstance(error, httpx.UnsupportedProtocol)
+                if repeat and not hopeless and self._retries.pause(attempt, None, reason):
+                    continue
+                raise ClientError(reason) from error
+            failed = _error(response)
+            if failed is None:
+                return response
+            again = response.status_code in (TOO_MANY_REQUESTS, UNAVAILABLE)
+            wish = response.headers.get("Retry-After")
+            if not (repeat and again and self._retries.pause(attempt, wish, str(failed))):
+                raise failed
+        raise AssertionError("the last attempt either returns or raises")
 
     def _parse(self, response: httpx.Response, model: type[M]) -> M:
         try:
             return model.model_validate_json(response.content)
         except ValueError as error:
             raise ClientError(f"{self._url} does not answer like this service") from error
+
+
+def _error(response: httpx.Response) -> ClientError | None:
+    """The error that an answer reports; None for a success."""
+    if response.is_success:
+        return None
+    try:
+        detail = str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"the service answered {response.status_code} {response.reason_phrase}"
+    return ClientError(detail, response.status_code)
+
+
+def _shifted(detail: str, start: int) -> str:
+    """A message about an image of a request, with its position among all images."""
+    return _POSITION.sub(lambda found: f"image {int(found[1]) + start} ", detail)
+
+
+def _size(image: Image) -> int:
+    if not isinstance(image, Path):
+        return len(image)
+    try:
+        return image.stat().st_size
+    except OSError:
+        return 0  # reading it gives the error
 
 
 def _given(**params: int | None) -> dict[str, int]:

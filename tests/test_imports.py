@@ -48,7 +48,7 @@ ORDERS: Mapping[str, Order] = {
         "__main__ commands",
         "main options",
         "application termination",
-        "failing table",
+        "failing table terminal",
     ),
     "rn_model": (
         "compare",
@@ -67,7 +67,7 @@ ORDERS: Mapping[str, Order] = {
         "adaptation",
         "guards inference",
         "monitoring schemas settings",
-        "errors vocabulary",
+        "batches errors retries vocabulary",
     ),
     "rn_model.layers": (
         "conversion diagnostics domain_split population_moments",

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,9 +11,9 @@ from bundle.inspection.difference import Difference, SiteDifference
 from bundle.inspection.summary import Inspection, describe_folding
 from bundle.manifest import Manifest
 from bundle.text import brief, flatten, printable
+from rn.terminal import Column, open_console, show, show_table
 
 MOST_WEIGHTS = 20
-WIDE = 160
 _LEGEND = (
     "mean: shift of the target means in standard deviations, average and maximum over channels;\n"
     "log var: |log ratio| of the target variances; source: shift of the source means;\n"
@@ -59,7 +58,7 @@ def show_inspection(found: Inspection) -> None:
 
 def show_difference(difference: Difference) -> None:
     """Print how two bundles differ; sites with the largest shift of the target means come first."""
-    console = _console()
+    console = open_console()
     if difference.equal:
         console.print("no differences")
         return
@@ -82,39 +81,53 @@ def show_difference(difference: Difference) -> None:
 def _show_statistics(sites: Sequence[SiteDifference]) -> None:
     if not sites:
         return
-    table = _table("site", "channels", "mean", "max", "log var", "max", "source", "scale", "shift")
+    columns = (
+        Column("site", folds=True),
+        Column("channels", right=True, optional=True),
+        Column("mean", right=True),
+        Column("max", right=True, optional=True),
+        Column("log var", right=True),
+        Column("max", right=True, optional=True),
+        Column("source", right=True, optional=True),
+        Column("scale", right=True, optional=True),
+        Column("shift", right=True, optional=True),
+    )
+    rows = []
     for site in sorted(sites, key=lambda site: -site.mean_shift):
         _, _, *figures = astuple(site)
-        table.add_row(_shown(site.name), str(site.channels), *(f"{v:.3g}" for v in figures))
-    console = _console()
-    console.print(table)
+        rows.append((site.name, str(site.channels), *(f"{value:.3g}" for value in figures)))
+    console = open_console()
+    show_table(columns, rows, console)
     console.print(_LEGEND)
 
 
 def _show_sites(manifest: Manifest) -> None:
     explicit = sum(not site.folded for site in manifest.sites)
-    table = _table("site", "channels", "folded into the layer")
-    for site in manifest.sites:
-        table.add_row(_shown(site.name), str(site.channels), _shown(describe_folding(site)))
-    console = _console()
+    console = open_console()
     console.print(
         f"\n{len(manifest.sites)} normalization layers, {manifest.channels} channels,"
         f" {explicit} not folded"
     )
-    console.print(table)
+    columns = (
+        Column("site", folds=True),
+        Column("channels", right=True),
+        Column("folded into the layer", folds=True),
+    )
+    rows = [(site.name, str(site.channels), describe_folding(site)) for site in manifest.sites]
+    show_table(columns, rows, console)
 
 
 def _section(title: str, facts: Mapping[str, Any]) -> None:
     if not facts:
         return
-    console = _console()
+    console = open_console()
     console.print(f"\n[bold]{escape(title)}[/bold]")
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for key, value in facts.items():
         table.add_row(f"  {_shown(key)}", escape(brief(value)))
-    console.print(table)
+    show(table, console)
 
 
 def _shown(text: str) -> str:
@@ -123,19 +136,3 @@ def _shown(text: str) -> str:
 
 def _or_none(value: Any) -> str:
     return "none" if value is None else brief(value)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for number, column in enumerate(columns):
-        left = number == 0 or len(columns) == 3
-        table.add_column(column, justify="left" if left else "right", overflow="fold")
-    return table
-
-
-def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal:
-        # Files and pipes have no width at which a hash should be broken.
-        console.width = max(console.width, WIDE)
-    return console

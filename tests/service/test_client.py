@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from service.client import Client, ClientError
+from service.retries import Retries
 from tests.service.pictures import noise, png
 from tests.service.running import Service, serving, settings_for
 
@@ -105,3 +106,111 @@ def test_the_client_loads_neither_runtime_nor_server() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout == "\n"
+
+
+def answering(*responses: httpx.Response | Exception) -> tuple[httpx.Client, list[httpx.Request]]:
+    """An HTTP client that gets these answers in turn, and the requests that it sends."""
+    left = list(responses)
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        given = left.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    return httpx.Client(transport=httpx.MockTransport(answer)), sent
+
+
+TARGET = {"target": "default", "serving": 0, "frozen": False, "pending": 0, "versions": []}
+BUSY = httpx.Response(429, headers={"Retry-After": "7"}, json={"detail": "queue is full"})
+AWAY = httpx.ConnectError("refused")
+
+
+def test_a_busy_service_is_asked_again() -> None:
+    pauses: list[float] = []
+    lines: list[str] = []
+    retries = Retries(sleep=pauses.append, announce=lines.append)
+    http, _ = answering(BUSY, AWAY, httpx.Response(503), httpx.Response(200, json=TARGET))
+    with http, Client("http://service", http=http, retries=retries) as client:
+        assert client.versions().serving == 0
+    assert pauses == [7.0, 1.0, 2.0]
+    assert lines[0] == "queue is full; trying again in 7 s"
+    assert lines[1] == "cannot reach http://service: refused; trying again in 1 s"
+
+
+def test_pauses_are_bounded_and_end() -> None:
+    pauses: list[float] = []
+    late = httpx.Response(503, headers={"Retry-After": "86400"})
+    http, sent = answering(*[late] * 4)
+    retries = Retries(attempts=4, longest=20.0, sleep=pauses.append)
+    with (
+        http,
+        Client("http://service", http=http, retries=retries) as client,
+        pytest.raises(ClientError, match="503"),
+    ):
+        client.versions()
+    assert (pauses, len(sent)) == ([20.0] * 3, 4)
+
+
+def test_a_date_says_when_to_try_again() -> None:
+    pauses: list[float] = []
+    past = httpx.Response(503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})
+    future = httpx.Response(503, headers={"Retry-After": "Wed, 21 Oct 2415 07:28:00 GMT"})
+    http, _ = answering(past, future, httpx.Response(200, json=TARGET))
+    with http, Client("http://s", http=http, retries=Retries(sleep=pauses.append)) as client:
+        client.versions()
+    assert pauses == [0.5, 30.0]
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda c: c.rollback(), lambda c: c.adapt([b""]), lambda c: c.promote(1)]
+)
+def test_what_must_not_count_twice_is_sent_once(ask: Callable[[Client], Any]) -> None:
+    http, sent = answering(AWAY, AWAY)
+    retries = Retries(sleep=lambda seconds: None)
+    with http, Client("http://s", http=http, retries=retries) as client, pytest.raises(ClientError):
+        ask(client)
+    assert len(sent) == 1
+
+
+def test_an_answer_about_the_request_is_final() -> None:
+    http, sent = answering(httpx.Response(404, json={"detail": "no target"}))
+    retries = Retries(sleep=lambda seconds: None)
+    with (
+        http,
+        Client("http://service", http=http, retries=retries) as client,
+        pytest.raises(ClientError, match="no target"),
+    ):
+        client.versions()
+    assert len(sent) == 1
+
+
+def test_many_images_are_sent_in_several_requests(bundle_path: Path, tmp_path: Path) -> None:
+    """More than the client sends at once, to a service that accepts fewer still."""
+    files = [png(image) for image in noise(150, 3)]
+    with (
+        serving(settings_for(bundle_path, tmp_path, max_images=20)) as service,
+        Client(service.url) as client,
+    ):
+        result = client.predict(files)
+        single = [client.predict([file]).predictions[0] for file in files[::29]]
+        assert [p.label for p in result.predictions[::29]] == [p.label for p in single]
+        assert len(result.predictions) == 150
+        for one, other in zip(result.predictions[::29], single, strict=True):
+            assert one.probability == pytest.approx(other.probability, abs=1e-5)
+        files[140] = b"broken"
+        with pytest.raises(ClientError, match="image 140 is not an image"):
+            client.predict(files)
+
+
+def test_large_files_are_sent_in_several_requests(shared: Service, tmp_path: Path) -> None:
+    """Three files of 15 MB, padded behind the image, of which the service accepts two at once."""
+    files = []
+    for number, image in enumerate(noise(3)):
+        path = tmp_path / f"{number}.png"
+        path.write_bytes(png(image) + bytes(15_000_000))
+        files.append(path)
+    with Client(shared.url) as client:
+        assert len(client.predict(files).predictions) == 3

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rn.commands.remote import connect
+from rn.commands.remote.connection import connect
 from rn.options.common import LOCAL, AsJson, Limit, TargetName, Url
 
 if TYPE_CHECKING:
@@ -24,20 +24,24 @@ def events(
     as_json: AsJson = False,
 ) -> None:
     """List what happened to a target."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from rn.terminal import Column, show_table
 
     with connect(url, target) as client:
         page = client.events(limit=limit, before=before, after=after)
     if as_json:
         typer.echo(page.model_dump_json(indent=2))
         return
-    table = Table("event", "time", "kind", "what happened")
-    for event in page.events:
-        kind = event.kind.replace("_", " ")
-        table.add_row(str(event.id), event.at[:19], kind, escape(describe(event)))
-    Console().print(table)
+    columns = (
+        Column("event", right=True),
+        Column("time"),
+        Column("kind"),
+        Column("what happened", folds=True),
+    )
+    rows = [
+        (str(event.id), event.at[:19], event.kind.replace("_", " "), describe(event))
+        for event in page.events
+    ]
+    show_table(columns, rows)
     if page.earlier is not None:
         typer.echo(f"earlier ones: rn events --before {page.earlier}")
 

@@ -1,0 +1,161 @@
+"""``rn submit``: posts unlabeled images for a running service to adapt to."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rn.commands.remote.connection import connect
+from rn.commands.remote.sending import SOME_SKIPPED, Sending, find_files
+from rn.failing import CommandError, fail
+from rn.options.common import LOCAL, TargetName, Url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress
+
+    from service.client import Client
+    from service.schemas import AdaptResult
+
+
+def submit(
+    folder: Annotated[Path, typer.Argument(help="Folder of unlabeled images of the target.")],
+    url: Url = LOCAL,
+    target: TargetName = "default",
+    batch_size: Annotated[int, typer.Option(min=1, help="Maximum images per request.")] = 64,
+) -> None:
+    """Post unlabeled images for a running service to adapt to.
+
+    A file that cannot be used is named and skipped. Exits with status 3 if some files were skipped, and
+    with 1 if none could be used. Safe to re-run after an interruption: images are never counted twice.
+    """
+    files, passed_over = _find(folder)
+    failed: CommandError | None = None
+    with _progress() as progress:
+        submission = Submission(lambda line: _print(progress, line), batch_size)
+        for line in passed_over:
+            submission.report(line)
+        task = progress.add_task("images", total=len(files))
+        try:
+            with connect(url, target, persistent=True) as client:
+                for result in submission.send(client, files):
+                    progress.update(task, description=f"version {result.serving}")
+                    progress.update(task, completed=submission.done)
+        except CommandError as error:
+            failed = error
+        progress.update(task, completed=submission.done)
+    if not submission.results:
+        raise failed or CommandError(f"none of the images of {folder} could be used")
+    for line in submission.summarize():
+        typer.echo(line)
+    if failed is not None:
+        fail(f"{failed}; the same command continues after image {submission.done} of {len(files)}")
+    if submission.sending.skipped:
+        raise typer.Exit(SOME_SKIPPED)
+
+
+@dataclass
+class Submission:
+    """Posts the images of a folder, and sums up what became of them.
+
+    Attributes:
+        report: function that receives one line per image that was not admitted.
+        batch_size: maximum number of images per request.
+        results: answers of the service.
+        not_admitted: number of readable images that did not move the statistics.
+    """
+
+    report: "Callable[[str], None]"
+    batch_size: int = 64
+    results: "list[AdaptResult]" = field(default_factory=list)
+    not_admitted: int = 0
+
+    def __post_init__(self) -> None:
+        self.sending = Sending(self.report, self.batch_size)
+        self._answered = 0
+
+    @property
+    def done(self) -> int:
+        """Number of files that were sent or skipped."""
+        return self._answered + len(self.sending.skipped)
+
+    def send(self, client: "Client", files: Sequence[Path]) -> "Iterator[AdaptResult]":
+        """Post files in batches; the key of a batch lets the service recognize it when it comes again.
+
+        Raises:
+            ClientError: if the service cannot be reached, or does not adapt.
+        """
+
+        def post(contents: Sequence[bytes]) -> "AdaptResult":
+            return client.adapt(contents, key=_key(contents))
+
+        for paths, result in self.sending.send(files, post):
+            self._answered += len(paths)
+            self.results.append(result)
+            for image in result.refused:
+                # The service reports what it could not decode as "image INDEX is ...".
+                if image.reason.startswith(f"image {image.index} "):
+                    self._answered -= 1
+                    self.sending.skip(paths[image.index], image.reason)
+                else:
+                    self.not_admitted += 1
+                    self.report(f"{paths[image.index]}: not admitted: {image.reason}")
+            if result.alarm:
+                self.report(f"batch not admitted: {result.alarm}")
+            yield result
+
+    def summarize(self) -> Iterator[str]:
+        """Lines on what was sent, admitted, held and skipped, and on the versions that it made."""
+        last = self.results[-1]
+        admitted = sum(result.admitted for result in self.results)
+        made = [result.committed for result in self.results if result.committed is not None]
+        published = sum(version.status == "published" for version in made)
+        yield from self.sending.summarize()
+        yield (
+            f"{self._answered} images sent: {admitted} admitted, {self.not_admitted} not admitted;"
+            f" {last.held} held"
+        )
+        yield (
+            f"{published} versions published, {len(made) - published} rejected; version {last.serving} is"
+            f" served, {last.pending} images pending"
+        )
+
+
+def _find(folder: Path) -> tuple[list[Path], list[str]]:
+    if not folder.is_dir():
+        fail(f"{folder} is not a folder")
+    files, passed_over = find_files([folder])
+    if not files:
+        from bundle.images.formats import supported_suffixes
+
+        suffixes = sorted(s for suffixes in supported_suffixes().values() for s in suffixes)
+        fail("; ".join([f"{folder} contains no images ({', '.join(suffixes)})", *passed_over]))
+    return files, passed_over
+
+
+def _print(progress: "Progress", line: str) -> None:
+    from bundle.text import printable
+
+    progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _progress() -> "Progress":
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    description, left = TextColumn("{task.description}"), TimeRemainingColumn()
+    return Progress(description, BarColumn(), MofNCompleteColumn(), left)
+
+
+def _key(contents: Sequence[bytes]) -> str:
+    hashes = b"".join(hashlib.sha256(content).digest() for content in contents)
+    return hashlib.sha256(hashes).hexdigest()
