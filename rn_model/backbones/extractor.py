@@ -22,13 +22,11 @@ class Extractor:
     Attributes:
         module: network from ``(N, C, H, W)`` to ``(N, F)`` or ``(N, F, h, w)``.
         heads: names, in files of weights, of the classifiers that were removed.
-        prefix: prefix of the features' names in files of weights of whole classifiers.
         pretrained: part of ``module`` that files of weights describe; None for all of it.
     """
 
     module: nn.Module
     heads: tuple[str, ...] = ()
-    prefix: str = ""
     pretrained: nn.Module | None = None
 
 

@@ -102,5 +102,5 @@ def _make(config: BackboneConfig, num_classes: int, channels: int, size: Size | 
     count = count_features(extractor.module, channels, size)
     if weights is not None:
         part = extractor.pretrained or extractor.module
-        load_features(part, weights, heads=extractor.heads, prefix=extractor.prefix)
+        load_features(part, weights, heads=extractor.heads)
     return AdaptationNetwork(extractor.module, count, num_classes, config.bottleneck)

@@ -63,7 +63,7 @@ def transformers_extractor(name: str, arguments: dict[str, Any], channels: int) 
         adapt_input(model, channels)
     except (ImportError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise ValueError(f"transformers cannot make {name}: {describe_error(error)}") from error
-    return Extractor(Pooled(model), ("classifier",), f"{model.base_model_prefix}.", model)
+    return Extractor(Pooled(model), ("classifier",), model)
 
 
 def portable_name(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, JsonValue]]:

@@ -27,7 +27,7 @@ def test_the_weights_of_a_classifier_are_loaded(tmp_path: Path, name: str, chann
 def test_the_weights_of_another_model_are_an_error(tmp_path: Path) -> None:
     torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "weights.pth")
     config = BackboneConfig(name="timm:test_efficientnet", weights=tmp_path / "weights.pth")
-    with pytest.raises(ValueError, match=r"does not fit the network: missing conv_stem\.weight"):
+    with pytest.raises(ValueError, match=r"the network needs conv_stem\.weight"):
         make_network(config, 4, 3)
 
 
