@@ -1,6 +1,6 @@
 """Online adaptation against statistics that are estimated offline: ``python -m bench.online``.
 
-A bundle is served; 1,000 unlabeled handwritten digits are posted to /adapt in batches of 1, 7 and 64;
+A bundle is served; 1,000 unlabelled handwritten digits are posted to /adapt in batches of 1, 7 and 64;
 /predict is measured on the other 797. Three columns give the accuracy in percent: before, after, and
 with statistics estimated offline on the same 1,000 images. Then everything is rolled back.
 

@@ -74,7 +74,7 @@ def draw(results: dict[str, Any]) -> str:
     height = TOP + ROW * len(scenes) + 46
     best = scenes[0]
     summary = (
-        f"Accuracy of the served model before and after {results['posted']:,} unlabeled images"
+        f"Accuracy of the served model before and after {results['posted']:,} unlabelled images"
         f" were posted to /adapt; for example {best.before} % before and {best.online} % after."
     )
     note = (
@@ -87,7 +87,10 @@ def draw(results: dict[str, Any]) -> str:
         f"  <style>{STYLE}  </style>",
         f'  <rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8"/>',
         _text(
-            24, 34, f"Accuracy (%) before and after {results['posted']:,} unlabeled images", "title"
+            24,
+            34,
+            f"Accuracy (%) before and after {results['posted']:,} unlabelled images",
+            "title",
         ),
         *_legend(),
         *_grid(len(scenes)),

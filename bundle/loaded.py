@@ -20,7 +20,7 @@ class Bundle:
         base_arrays: initializers of ``observe``, and the unfolded arrays that folding starts from.
         observe_names: names of the arrays in ``base_arrays`` that ``observe`` needs.
         source, target: raw moments of the source domain, and base moments of the target domain.
-        sample_images: unlabeled target images ``(N, H, W, C)`` uint8; None if the bundle holds none.
+        sample_images: unlabelled target images ``(N, H, W, C)`` uint8; None if the bundle holds none.
     """
 
     manifest: Manifest

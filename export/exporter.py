@@ -100,7 +100,7 @@ def build_bundle(
         model: network that maps ``(N, C, H, W)`` float32 to logits ``(N, K)``; its BatchNorm layers were
             converted (:func:`rn_model.convert_normalization`). Left unchanged.
         info: name, classes, preprocessing and provenance.
-        images: unlabeled target images ``(N, H, W, C)`` uint8, already preprocessed. They are used for
+        images: unlabelled target images ``(N, H, W, C)`` uint8, already preprocessed. They are used for
             checking the graphs, for the input profile, for int8 calibration and as sample images. If
             None, the graphs are checked on random images.
         statistics: domain whose raw moments the target branch starts with; ``source`` for a model that

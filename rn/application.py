@@ -80,7 +80,7 @@ def rn(
         ),
     ] = False,
 ) -> None:
-    """Adapt a vision model to an unlabeled domain, serve it, and keep adapting it online.
+    """Adapt a vision model to an unlabelled domain, serve it, and keep adapting it online.
 
     `rn COMMAND --help` describes a command.
     """

@@ -61,7 +61,7 @@ COMMANDS = {
     ),
     "submit": Entry(
         "rn.commands.remote.submit:submit",
-        "Post unlabeled images for a running service to adapt to.",
+        "Post unlabelled images for a running service to adapt to.",
         ("service",),
     ),
     "versions": Entry(

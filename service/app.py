@@ -12,7 +12,7 @@ from service.api.rest import adapt, events, operations, predict, versions
 from service.lifespan import Resources
 from service.settings import Settings
 
-DESCRIPTION = """Predicts, and adapts to a target domain from unlabeled images.
+DESCRIPTION = """Predicts, and adapts to a target domain from unlabelled images.
 
 Every path below also exists as `/targets/{target}/...`; without it, the target is `default`.
 """

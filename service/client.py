@@ -108,7 +108,7 @@ class Client:
         return first
 
     def adapt(self, images: Sequence[Image], *, key: str | None = None) -> AdaptResult:
-        """Post unlabeled images of the target.
+        """Post unlabelled images of the target.
 
         Args:
             images: contents of image files, or their paths.

@@ -59,7 +59,7 @@ class VersionInfo(BaseModel):
 
 
 class AdaptResult(BaseModel):
-    """The outcome of a batch of unlabeled images; admitted images are already stored."""
+    """The outcome of a batch of unlabelled images; admitted images are already stored."""
 
     target: str = Field(description="Name of the target.", examples=["default"])
     received: int = Field(description="Images in the request.", examples=[64])

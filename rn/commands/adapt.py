@@ -140,7 +140,7 @@ def _print(console: "Console", result: "Result", path: Path) -> None:
     console.print(results_table([*([result.before] if result.before else []), result.row()], ""))
     console.print(
         f"\nKept step {result.chosen_step} of {result.steps}, selected by information and nuclear norm of"
-        " the predictions on unlabeled target images, with source accuracy as a floor."
+        " the predictions on unlabelled target images, with source accuracy as a floor."
         "\nTarget labels (if any) were used only to report accuracy."
         f"\nWritten to {path}; see {path / 'report.html'}. To make a bundle of it:"
         f" rn export {path} --out BUNDLE",

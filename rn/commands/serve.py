@@ -32,7 +32,7 @@ def serve(
 ) -> None:
     """Serve a bundle over HTTP, and adapt it online.
 
-    POST images to /predict to label them, and unlabeled images of the target to /adapt. Every setting of
+    POST images to /predict to label them, and unlabelled images of the target to /adapt. Every setting of
     the service can also be given in the environment, with the prefix RN_.
     """
     from service.app import create_app

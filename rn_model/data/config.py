@@ -43,7 +43,7 @@ class DatasetConfig(BaseModel):
 
     Attributes:
         name: display name. Default: the path.
-        path: folder with one subfolder per class, folder of unlabeled images, or ``.npz`` file.
+        path: folder with one subfolder per class, folder of unlabelled images, or ``.npz`` file.
         list: text file with a line ``path label`` per image; the label is a number counted from 0, or
             one of ``classes``.
         root: folder that the paths in ``list`` start from. Default: the folder of the list.
@@ -152,7 +152,7 @@ Sources = Annotated[tuple[DatasetConfig, ...], BeforeValidator(_as_sequence), Fi
 
 
 class TaskConfig(BaseModel):
-    """One or more labelled sources, and an unlabeled target with the same classes.
+    """One or more labelled sources, and an unlabelled target with the same classes.
 
     Attributes:
         source: labelled images to train on.

@@ -18,7 +18,7 @@ class Affine(NamedTuple):
 class CenteredAffine(NamedTuple):
     """A map ``y = scale * (x - center) + shift`` per channel; all three are ``(C,)``.
 
-    The center is subtracted first, so that no digits are lost if it is large compared with the standard
+    The centre is subtracted first, so that no digits are lost if it is large compared with the standard
     deviation.
     """
 

@@ -1,7 +1,7 @@
 """The base class of all normalizations that keep statistics of both domains.
 
 A subclass defines how the raw moments of both domains become the map that normalizes one of them. The
-split of a training batch, the running moments, the branch in evaluation and the observation of unlabeled
+split of a training batch, the running moments, the branch in evaluation and the observation of unlabelled
 batches are implemented here.
 """
 

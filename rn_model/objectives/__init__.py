@@ -1,4 +1,4 @@
-"""Adaptation objectives: losses that train a network on unlabeled target images.
+"""Adaptation objectives: losses that train a network on unlabelled target images.
 
 One module per objective (DANN, CDAN, MCC, SHOT, BNM, ETN, BA3US); :mod:`~rn_model.objectives.parts` holds
 what several of them use.

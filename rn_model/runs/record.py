@@ -92,7 +92,7 @@ class Run:
     Attributes:
         model: network in evaluation mode, with the target branch selected.
         record: record of the run.
-        target: unlabeled target images that the model was adapted to, uint8 ``(N, H, W, C)``, on which
+        target: unlabelled target images that the model was adapted to, uint8 ``(N, H, W, C)``, on which
             an export verifies itself; None if there were none or they were not kept.
     """
 

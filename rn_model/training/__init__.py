@@ -1,1 +1,1 @@
-"""Training on a labelled source domain and an unlabeled target domain, from configuration to result."""
+"""Training on a labelled source domain and an unlabelled target domain, from configuration to result."""

@@ -96,12 +96,12 @@ class RunConfig(BaseModel):
         augmentation: random changes to training images.
         backbone: network and its pretrained weights.
         normalization: normalization that replaces the BatchNorm layers for the adaptation.
-        objectives: objectives on unlabeled target images, added to the cross-entropy; empty for
+        objectives: objectives on unlabelled target images, added to the cross-entropy; empty for
             source only.
         training: optimization, evaluation and checkpoints.
         seed: seed of all randomness.
         device: ``auto`` uses a GPU if there is one.
-        keep_images: maximum number of unlabeled target images to copy into the directory of the run,
+        keep_images: maximum number of unlabelled target images to copy into the directory of the run,
             where an export uses them for its checks and calibration. Set 0 if images must not be
             copied.
         start: ``source.safetensors`` of an earlier run with the same network, to use instead of

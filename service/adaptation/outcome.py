@@ -1,4 +1,4 @@
-"""The outcome of a batch of unlabeled images."""
+"""The outcome of a batch of unlabelled images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

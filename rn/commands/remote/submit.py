@@ -1,4 +1,4 @@
-"""``rn submit``: posts unlabeled images for a running service to adapt to."""
+"""``rn submit``: posts unlabelled images for a running service to adapt to."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def submit(
-    folder: Annotated[Path, typer.Argument(help="Folder of unlabeled images of the target.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of unlabelled images of the target.")],
     url: Url = LOCAL,
     target: TargetName = "default",
     batch_size: Annotated[int, typer.Option(min=1, help="Maximum images per request.")] = 64,
 ) -> None:
-    """Post unlabeled images for a running service to adapt to.
+    """Post unlabelled images for a running service to adapt to.
 
     A file that cannot be used is named and skipped. Exits with status 3 if some files were skipped, and
     with 1 if none could be used. Safe to re-run after an interruption: images are never counted twice.

@@ -15,7 +15,7 @@ def open_folder(path: Path, *, labels: bool | None) -> Contents:
     Args:
         path: the folder.
         labels: True requires one subfolder per class; False finds images at any depth and ignores
-            labels; None treats images that lie directly in the folder as unlabeled, and subfolders
+            labels; None treats images that lie directly in the folder as unlabelled, and subfolders
             as classes.
 
     Raises:

@@ -86,7 +86,7 @@ def evaluation_charts(files: RunFiles, line: Timeline, selection: Selection) -> 
             draw_lines(
                 "scores", "Label-free scores of target predictions", scores, line, marks=True
             ),
-            "Scores of the predictions on unlabeled target images, by which the network is selected.",
+            "Scores of the predictions on unlabelled target images, by which the network is selected.",
             (*(curve.key for curve in scores), *kept),
         ),
         Chart(

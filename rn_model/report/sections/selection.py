@@ -84,7 +84,7 @@ def _reason(
     if kept not in among or not math.isclose(kept.mean, best):
         return "Selected without target labels."
     sentence = (
-        f"Selected for the best label-free score of its predictions on unlabeled target images,"
+        f"Selected for the best label-free score of its predictions on unlabelled target images,"
         f" {kept.mean:.3f} (mean of information and nuclear norm), among {len(rows)} evaluation"
         f"{'s' if len(rows) != 1 else ''}"
     )
