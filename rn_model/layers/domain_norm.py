@@ -211,7 +211,9 @@ class DomainNorm(nn.Module, ABC):
         raw = self._raw_moments(x, own, joint)
         coefficients = self._batch_coefficients(joint)
         y = normalize_domains(x, own.source, raw, self.affine_maps, coefficients)
-        self._update_running(raw, joint)
+        # Under activation checkpointing, the backward pass runs the layer again: a batch counts once.
+        if torch._C._current_graph_task_id() == -1:
+            self._update_running(raw, joint)
         return y
 
     def _check_split(self, x: Tensor) -> tuple[Split, Split]:

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from rn_model.layers.conversion.config import Normalization, NormalizationName
+from rn_model.layers.conversion.refusals import check_convertible
+from rn_model.layers.conversion.retired import retire
 from rn_model.layers.conversion.surgery import replace_modules
 from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.domains import DOMAINS
@@ -60,7 +62,9 @@ def convert_normalization(
     Weights and running statistics are kept. Both domains start with BatchNorm's statistics, and gates
     and shares start at 1, so that in evaluation mode the converted model computes what it did before.
     The exceptions are TransNorm, which doubles the output of BatchNorm, and RN without aggregation.
-    A layer that is used in several places stays shared.
+    A layer that is used in several places stays shared. Forward and backward hooks move to the new layer.
+    If the network still calls a replaced BatchNorm, which it kept in a list, a dict or a closure, that
+    layer raises a RuntimeError with its name.
 
     SyncBatchNorm is replaced too: all normalizations merge their moments over the processes of a
     distributed training. A BatchNorm that also applies modules ``drop`` and ``act``, as timm's do, is
@@ -78,7 +82,9 @@ def convert_normalization(
         The model, or its replacement if the model itself is a BatchNorm.
 
     Raises:
-        ValueError: if a lazy layer has not seen an input yet, or there is no such normalization.
+        ValueError: if there is no such normalization; or, naming the layer, if a lazy layer has not seen
+            an input yet, a weight is computed (pruned or parametrized), or a layer is scripted or
+            prepared for quantization. The model is then unchanged.
 
     Example:
         >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
@@ -87,12 +93,10 @@ def convert_normalization(
     """
     config = _named(normalization) if isinstance(normalization, str) else normalization
     skipped: list[str] = []
+    retired: dict[str, nn.Module] = {}
 
     def convert(name: str, module: nn.Module) -> nn.Module | None:
-        if isinstance(module, nn.modules.lazy.LazyModuleMixin) and isinstance(module, _BatchNorm):
-            raise ValueError(
-                f"{name or 'the model'} is a lazy BatchNorm: run one batch through it first"
-            )
+        check_convertible(name, module)
         if isinstance(module, DomainNorm):
             if not _is(module, config):
                 skipped.append(f"{name or 'the model'} ({module.normalization} already)")
@@ -102,9 +106,13 @@ def convert_normalization(
         replacement = _replacement(module, config)
         if replacement is None:
             skipped.append(name or type(module).__name__)
+        elif name:
+            retired[name] = module
         return replacement
 
     model = replace_modules(model, convert)
+    for name, module in retired.items():
+        retire(module, name)
     if skipped:
         warnings.warn(
             f"not converted to {config.kind!r}: {', '.join(skipped)}",
@@ -139,6 +147,8 @@ def _normalizes_by_statistics(module: nn.Module) -> bool:
 
 def _replacement(module: nn.Module, config: Normalization) -> nn.Module | None:
     if not isinstance(module, _BatchNorm) or not module.track_running_stats:
+        return None
+    if module.running_mean is None or module.running_var is None:
         return None
     if type(module).forward in (_BatchNorm.forward, nn.SyncBatchNorm.forward):
         return _from_batch_norm(module, config)
@@ -189,5 +199,5 @@ def move_affine(old: nn.Module, new: nn.Module) -> None:
 def copy_count(old: _BatchNorm | DomainNorm, new: _BatchNorm | DomainNorm) -> None:
     """Copy the number of batches that the running statistics have seen."""
     count = old.num_batches_tracked
-    assert count is not None and new.num_batches_tracked is not None
-    new.num_batches_tracked.copy_(count)
+    if count is not None and new.num_batches_tracked is not None:
+        new.num_batches_tracked.copy_(count)

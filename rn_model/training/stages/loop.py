@@ -14,6 +14,7 @@ from rn_model.data import ImageSet
 from rn_model.data.tensors import to_unit
 from rn_model.layers import project_parameters
 from rn_model.layers.distributed import rank, world_size
+from rn_model.layers.domain_split import domain_split
 from rn_model.layers.domains import DOMAINS, Domain
 from rn_model.training.batches.loader import ImageBatch, training_batches
 from rn_model.training.config import TrainingConfig
@@ -162,20 +163,23 @@ class Loop:
         inputs = self._inputs(batches)
         progress = step / self._stage.steps
         ramp = min(1.0, progress / self._config.ramp) if self._config.ramp > 0 else 1.0
-        named = losses(
-            self._model,
-            inputs,
-            self._stage.objectives,
-            progress=progress,
-            ramp=ramp,
-            label_smoothing=self._config.label_smoothing,
-        )
-        values = dict(zip(named, torch.stack(list(named.values())).tolist(), strict=True))
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise self._diverged(f"the loss {name!r} is {value}", step + 1)
-        total = torch.stack(list(named.values())).sum() / self._config.accumulate
-        self._fabric.backward(total)
+        source, target = inputs.sizes
+        # The backward pass, too: it runs layers again in a network with activation checkpointing.
+        with domain_split(self._model, source=source, target=target):
+            named = losses(
+                self._model,
+                inputs,
+                self._stage.objectives,
+                progress=progress,
+                ramp=ramp,
+                label_smoothing=self._config.label_smoothing,
+            )
+            values = dict(zip(named, torch.stack(list(named.values())).tolist(), strict=True))
+            for name, value in values.items():
+                if not math.isfinite(value):
+                    raise self._diverged(f"the loss {name!r} is {value}", step + 1)
+            total = torch.stack(list(named.values())).sum() / self._config.accumulate
+            self._fabric.backward(total)
         return values
 
     def _check_weights(self, step: int) -> None:

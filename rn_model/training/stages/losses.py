@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from rn_model.backbones.classifier import classifier_input
 from rn_model.layers.distributed import gather_batch
-from rn_model.layers.domain_split import domain_split
 from rn_model.objectives import Batch, Objective
 from rn_model.training.batches.loader import ImageBatch
 
@@ -57,7 +56,8 @@ def losses(
 ) -> dict[str, Tensor]:
     """Compute the cross-entropy on the source images, and each objective times its weight.
 
-    With several processes, every process computes the losses of their joined batch.
+    Call it, and run the backward pass, within the :func:`rn_model.domain_split` of the batch. With several
+    processes, every process computes the losses of their joined batch.
 
     Args:
         model: network, wrapped by Fabric or not.
@@ -82,8 +82,8 @@ def losses(
 
 
 def _forward(model: nn.Module, inputs: StepInputs, progress: float) -> Batch:
-    source, target = inputs.sizes
-    with domain_split(model, source=source, target=target), classifier_input(model) as tap:
+    source, _ = inputs.sizes
+    with classifier_input(model) as tap:
         logits = model(inputs.images)
     features = tap.features.float()
     device = logits.device
