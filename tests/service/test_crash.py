@@ -112,6 +112,8 @@ def test_told_to_stop_it_answers_what_is_under_way(bundle_path: Path, tmp_path: 
             yield content[10:]
 
         with client(process) as http:
+            # Told to stop before it is ready, it ends without having read the request.
+            assert http.get("/health/ready").status_code == 200
             answer = http.post("/adapt", content=slowly(), headers=NPY)
         assert answer.status_code == 200, answer.text
         assert answer.json()["admitted"] == 2
