@@ -51,7 +51,7 @@ class Resources:
         self.draining = False
         # One worker, because the state of a target has one writer; the loop and the predictions continue.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="adapt")
-        self._decoders = ThreadPoolExecutor(settings.effective_threads, thread_name_prefix="decode")
+        self._workers = ThreadPoolExecutor(settings.effective_threads, thread_name_prefix="work")
         self.metrics.build.info(
             {
                 "model": self.bundle.manifest.name,
@@ -61,7 +61,7 @@ class Resources:
         )
 
     def find_target(self, name: str) -> OnlineTarget:
-        """The target of a name.
+        """Find a target by its name.
 
         Raises:
             UnknownTarget: if there is no such target.
@@ -76,14 +76,14 @@ class Resources:
         """Run a change of the target, after those that were requested before."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, change)
 
-    async def decode(self, work: Callable[[], T]) -> T:
-        """Run work that would block the event loop for long."""
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, work)
+    async def offload(self, work: Callable[[], T]) -> T:
+        """Run work in a thread that would block the event loop for long, such as decoding or a query."""
+        return await asyncio.get_running_loop().run_in_executor(self._workers, work)
 
     def close(self) -> None:
         """Finish the work under way, and close the ledger."""
         self.draining = True
         self.queue.close()
         self._writer.shutdown()
-        self._decoders.shutdown()
+        self._workers.shutdown()
         self.ledger.close()

@@ -11,8 +11,10 @@ class ImagePrediction(BaseModel):
     """Prediction for one image."""
 
     label: str = Field(description="The most probable class.", examples=["3"])
-    index: int = Field(description="Its position in the list of classes, from 0.", examples=[3])
-    probability: float = Field(description="Its probability.", examples=[0.98])
+    index: int = Field(
+        description="Position of the label in the list of classes, from 0.", examples=[3]
+    )
+    probability: float = Field(description="Probability of the label.", examples=[0.98])
     probabilities: dict[str, float] = Field(description="Probability of every class.")
 
 
@@ -28,7 +30,7 @@ class PredictResult(BaseModel):
 class ImageNotAdmitted(BaseModel):
     """An image that did not move the statistics."""
 
-    index: int = Field(description="Its position in the request, from 0.", examples=[2])
+    index: int = Field(description="Position of the image in the request, from 0.", examples=[2])
     reason: str = Field(
         description="Why it was not admitted.",
         examples=["duplicate of an image that was admitted before"],
@@ -44,17 +46,22 @@ class VersionInfo(BaseModel):
     parent: int | None = Field(
         description="The version that was served when this one was made.", examples=[3]
     )
-    status: Status = Field(description="How it came to be.", examples=["published"])
-    reason: str | None = Field(description="Why it was rejected, if it was.")
-    count: float = Field(description="Effective number of images behind it.", examples=[320.0])
-    fingerprint: str = Field(description="SHA-256 of its moments.")
+    status: Status = Field(
+        description="How the version was made.",
+        examples=["published"],
+    )
+    reason: str | None = Field(description="Why the version was rejected; null if it was not.")
+    count: float = Field(
+        description="Effective number of images behind the moments.", examples=[320.0]
+    )
+    fingerprint: str = Field(description="SHA-256 of the moments.")
     scores: dict[str, float] = Field(
         description="What the publication guard measured, without labels."
     )
     created_at: str = Field(examples=["2026-01-31T12:00:00.000+00:00"])
     kept: bool = Field(
         True,
-        description="Whether its moments are kept. A version without them cannot be run or served.",
+        description="Whether the moments are kept. A version without them cannot be run or served.",
     )
 
 
@@ -76,7 +83,7 @@ class AdaptResult(BaseModel):
     )
     alarm: str | None = Field(
         None,
-        description="Why nothing of the batch was admitted, if most of it was unlike the past.",
+        description="Why nothing of the batch was admitted, if most of its images were outliers.",
     )
     new_domain: bool = Field(
         False, description="Whether held images were admitted as a new domain."
@@ -134,7 +141,8 @@ class EventPage(BaseModel):
     events: list[EventInfo]
     earlier: int | None = Field(
         None,
-        description="Value of `before` for the page of earlier events; null if there are none.",
+        description="Value of `before` for the page of earlier events, which may be empty; null if there"
+        " are none.",
     )
     latest: int = Field(
         description="Value of `after` that gives the events that follow this page.", examples=[17]

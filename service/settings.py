@@ -84,8 +84,8 @@ class Settings(BaseSettings):
     )
     keep_versions: PositiveInt | None = Field(
         None,
-        description="Number of newest versions whose moments are kept, beside those of version 0, the"
-        " served version and its parent; unset: all. Records of versions are always kept.",
+        description="Number of newest versions whose moments are kept, in addition to version 0, the served"
+        " version and its parent; unset: all. Records of versions are always kept.",
     )
 
     @property

@@ -4,16 +4,16 @@ from typing import Literal
 
 DEFAULT_TARGET = "default"
 
-# Where the service runs its graphs.
+# Devices on which the service can run its graphs.
 Device = Literal["cpu", "cuda"]
 
-# What became of a version: exported with the bundle, or made online and then published or rejected.
+# How a version was made: exported with the bundle, or made online and then published or rejected.
 Status = Literal["exported", "published", "rejected"]
 
-# What admission decides about one image.
+# Verdicts of admission on an image.
 Verdict = Literal["admitted", "duplicate", "outlier"]
 
-# What can happen to a target; each is recorded as an event of this kind.
+# Kinds of events, one for everything that can happen to a target.
 EventKind = Literal[
     "opened",
     "merged",

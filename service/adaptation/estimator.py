@@ -25,7 +25,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class _Admitted:
-    """The images that move the state, and what is to be said of the others."""
+    """The images that move the state, and the reasons why the others do not."""
 
     images: Sequence[Pixels]
     features: Features

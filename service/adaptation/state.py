@@ -44,7 +44,7 @@ class OnlineState:
         )
         return OnlineState(FlatMoments(mean, variance), prior + images, self.pending + images)
 
-    def committed(self) -> "OnlineState":
+    def without_pending(self) -> "OnlineState":
         """The state after its pending images have become a version."""
         return replace(self, pending=0)
 

@@ -25,7 +25,7 @@ Features = NDArray[np.float64]
 # in units of the full pixel range.
 MIN_SPREAD = 0.01
 MAD_TO_DEVIATION = 1.4826
-# Fewer admitted images than this do not show what is normal.
+# Fewer admitted images than this are not enough to estimate what is normal.
 MIN_REFERENCE = 32
 MAX_REMEMBERED = 4096
 # A new domain replaces the old one; a share of junk in the old one does not.

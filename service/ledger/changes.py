@@ -37,7 +37,7 @@ class Change(ABC):
         """The target with the values that this change sets."""
 
     def detail(self) -> dict[str, Any]:
-        """Details of the event beside its kind, as JSON values."""
+        """Details of the event in addition to its kind, as JSON values."""
         return {}
 
     @property

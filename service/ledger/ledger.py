@@ -39,7 +39,7 @@ class Ledger:
 
     Args:
         url: database URL as SQLAlchemy takes it; an older ledger is migrated.
-        keep_versions: number of newest versions whose moments are kept, beside those of version 0, the
+        keep_versions: number of newest versions whose moments are kept, in addition to version 0, the
             served version and its parent; None keeps all. Records of versions are always kept.
 
     Raises:

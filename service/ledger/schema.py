@@ -28,7 +28,7 @@ def prepare(engine: Engine) -> None:
         if _revision(connection) == HEAD:
             return
     with engine.begin() as connection:
-        # Read again: another process may have been faster, and now it is locked out.
+        # Read again: another process may have been faster. SQLite locks it out from here on.
         revision = _revision(connection)
         if revision is None:
             _create(connection)
@@ -43,7 +43,7 @@ def _revision(connection: Connection) -> str | None:
         found = connection.scalar(text("SELECT version_num FROM alembic_version"))
         if found not in REVISIONS:
             raise LedgerError(
-                f"the ledger has schema {found}, from a later version of this program, which uses {HEAD}"
+                f"the ledger has schema {found}, of a later version of this program; this one uses {HEAD}"
             )
         return str(found)
     if not inspector.has_table(MetaRow.__tablename__):

@@ -56,17 +56,17 @@ class Metrics:
         )
         self.alarms = Counter(
             "rn_adapt_alarms_total",
-            "Batches that were not admitted because most of them was unlike the past.",
+            "Batches that were not admitted because most of their images were outliers.",
             ["target"],
             registry=registry,
         )
-        self.commits = Counter(
+        self.versions = Counter(
             "rn_versions_total",
             "Candidate versions by outcome.",
             ["target", "status"],
             registry=registry,
         )
-        self.commit_seconds = Histogram(
+        self.version_seconds = Histogram(
             "rn_commit_seconds",
             "Time to build, score and publish a version.",
             buckets=_BUCKETS,

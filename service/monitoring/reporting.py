@@ -30,4 +30,4 @@ class TargetReport:
 
     def count_version(self, status: str) -> None:
         """Count a candidate version by its outcome."""
-        self._metrics.commits.labels(self._target, status).inc()
+        self._metrics.versions.labels(self._target, status).inc()

@@ -73,7 +73,7 @@ class CandidateMaker:
             target: the target.
             served: the version that it serves.
         """
-        state = target.state.committed()
+        state = target.state.without_pending()
         number = self._ledger.next_number(target)
         session = self._builder.build(number, state.moments)
         decision = self._decide(session, served, state)

@@ -53,5 +53,5 @@ class Queries:
         return version
 
     def events(self, page: Page) -> list[Event]:
-        """A page of what happened to the target, oldest first."""
+        """A page of the events of the target, oldest first."""
         return self._ledger.events(self._recorder.target, page)

@@ -55,7 +55,7 @@ class OnlineTarget:
         self._bundle = bundle
         self._ledger = ledger
         self._commit_every = settings.commit_every
-        self._commit_seconds = metrics.commit_seconds
+        self._version_seconds = metrics.version_seconds
         self._report = TargetReport(name, metrics)
         self._builder = SessionBuilder(bundle, settings)
         self._estimator = MomentEstimator(name, bundle, settings)
@@ -190,7 +190,7 @@ class OnlineTarget:
             The record of the version; None if it could not be made or recorded.
         """
         try:
-            with self._commit_seconds.time():
+            with self._version_seconds.time():
                 served = self.queries.version(self.record.serving)
                 candidate = self._candidates.make(self.record, served)
                 self._settle(candidate, receipt_of(candidate.version.record))

@@ -63,7 +63,7 @@ async def adapt(
     """
     preprocessing = resources.bundle.manifest.preprocessing
     upload = await read_upload(request, preprocessing, resources.settings)
-    decoded = await resources.decode(lambda: upload.decode(preprocessing, resources.settings))
+    decoded = await resources.offload(lambda: upload.decode(preprocessing, resources.settings))
     places = [i for i, image in enumerate(decoded) if not isinstance(image, ServiceError)]
     images = [image for image in decoded if not isinstance(image, ServiceError)]
     if not images:
@@ -73,7 +73,7 @@ async def adapt(
         for i, image in enumerate(decoded)
         if isinstance(image, ServiceError)
     ]
-    idempotency = await resources.decode(lambda: _idempotency(idempotency_key, images))
+    idempotency = await resources.offload(lambda: _idempotency(idempotency_key, images))
     outcome = await resources.write(lambda: target.adapt(images, idempotency))
     return describe_outcome(target.name, outcome, places, unreadable)
 

@@ -36,5 +36,5 @@ async def list_events(
     By default the newest events; `before` pages back, and `after` follows the history as it grows.
     """
     page = Page(limit, before, after)
-    events = await resources.decode(lambda: target.queries.events(page))
+    events = await resources.offload(lambda: target.queries.events(page))
     return describe_events(target.name, events, page)

@@ -59,9 +59,9 @@ async def predict(
 ) -> PredictResult:
     """Predict the class of one image or many, and name the version that did."""
     if version is not None:
-        await resources.decode(lambda: target.queries.version(version))
+        await resources.offload(lambda: target.queries.version(version))
     upload = await read_upload(request, resources.bundle.manifest.preprocessing, resources.settings)
-    pixels = await resources.decode(lambda: _decode(upload, resources))
+    pixels = await resources.offload(lambda: _decode(upload, resources))
     prediction = await _wait(request, resources, pixels, version)
     with resources.metrics.stage_seconds.labels("postprocess").time():
         return _describe(resources, target.name, prediction)

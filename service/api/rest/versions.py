@@ -73,7 +73,7 @@ async def list_versions(
 @router.get("/versions/{number}", responses=_READ_ERRORS)
 async def get_version(resources: ResourcesDep, target: TargetDep, number: Number) -> VersionInfo:
     """Describe one version."""
-    record = await resources.decode(lambda: target.queries.version_record(number))
+    record = await resources.offload(lambda: target.queries.version_record(number))
     return describe_version(record)
 
 
@@ -134,7 +134,7 @@ async def _describe(
     resources: Resources, target: OnlineTarget, page: Page | None = None
 ) -> TargetInfo:
     wanted = page or Page(PAGE)
-    versions = await resources.decode(lambda: target.queries.versions(wanted))
+    versions = await resources.offload(lambda: target.queries.versions(wanted))
     # Version 0 is the first of all.
     earlier = versions[0].number if versions and versions[0].number > 0 else None
     return describe_target(target.record, versions, earlier)

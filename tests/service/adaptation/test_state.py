@@ -93,7 +93,7 @@ def test_counts() -> None:
     past = OnlineState(FlatMoments(np.zeros(1), np.ones(1)), 64, pending=5)
     merged = past.merge(past.moments, 7, FOREVER)
     assert (merged.count, merged.pending) == (71, 12)
-    assert (merged.committed().count, merged.committed().pending) == (71, 0)
+    assert (merged.without_pending().count, merged.without_pending().pending) == (71, 0)
     assert merged.limited(10).count == 10
     assert merged.limited(100).count == 71
     assert (past.count, past.pending) == (64, 5)

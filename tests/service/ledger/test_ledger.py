@@ -50,7 +50,7 @@ def open_target(ledger: Ledger, name: str = "default", bundle: str = "b") -> Tar
 def version(number: int, state: OnlineState = MOVED) -> Version:
     return make_version(
         number,
-        state.committed(),
+        state.without_pending(),
         b"later",
         parent=number - 1,
         status="published",

@@ -219,7 +219,7 @@ def test_processes_that_start_together_agree(old: bool, tmp_path: Path) -> None:
         (
             "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY);"
             "INSERT INTO alembic_version VALUES ('0099')",
-            "has schema 0099, from a later version of this program, which uses 0002",
+            "has schema 0099, of a later version of this program; this one uses 0002",
         ),
     ],
 )
