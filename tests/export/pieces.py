@@ -30,11 +30,11 @@ class Piece:
     """A graph from ``x`` to ``y``.
 
     Attributes:
-        nodes: in ONNX's text format.
+        nodes: nodes in ONNX's text format.
         x: shape of the input.
-        channels: of each site, by its name.
+        channels: number of channels of each site, by its name.
         arrays: shapes of the initializers by name.
-        rank: of the sites' inputs.
+        rank: number of dimensions of the sites' inputs.
     """
 
     nodes: str

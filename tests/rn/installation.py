@@ -25,7 +25,7 @@ class Installation(NamedTuple):
 
     Attributes:
         wheel: the wheel.
-        folder: of the environment.
+        folder: directory of the environment.
     """
 
     wheel: Path

@@ -20,7 +20,7 @@ class Process:
     """A running ``rn serve``.
 
     Attributes:
-        url: where it answers.
+        url: URL at which it answers.
         stderr: lines that it wrote, as far as they were read.
     """
 
@@ -35,12 +35,12 @@ class Process:
         self._reader.start()
 
     def kill(self) -> None:
-        """End it without a warning, and wait until it is gone."""
+        """Kill the process, and wait until it is gone."""
         self._popen.kill()
         self._wait()
 
     def terminate(self) -> None:
-        """Ask it to end; returns at once."""
+        """Ask the process to stop; returns at once."""
         self._popen.send_signal(signal.SIGTERM)
 
     def wait_for(self, text: str) -> None:
@@ -49,7 +49,7 @@ class Process:
             assert self._changed.wait_for(lambda: any(text in line for line in self.stderr), LONG)
 
     def exit_code(self) -> int:
-        """Wait for its end."""
+        """Wait for the end of the process."""
         return self._wait()
 
     def _wait_for_url(self) -> str:

@@ -20,21 +20,21 @@ from tests.service.pictures import NPY, npy
 
 @dataclass(frozen=True)
 class Service:
-    """A running service; ``context`` is what its routes share."""
+    """A running service, an HTTP client of it, and the resources that its routes share."""
 
     http: httpx.Client
     resources: Resources
     url: str
 
     def adapt(self, images: Pixels, key: str | None = None, status: int = 200) -> dict[str, Any]:
-        """Post images, check the status, give the answer."""
+        """Post images, check the status, return the answer."""
         headers = NPY if key is None else {**NPY, "Idempotency-Key": key}
         return self._answer(self.http.post("/adapt", content=npy(images), headers=headers), status)
 
     def predict(
         self, images: Pixels, version: int | None = None, status: int = 200
     ) -> dict[str, Any]:
-        """Predict images, check the status, give the answer."""
+        """Predict images, check the status, return the answer."""
         params = {} if version is None else {"version": version}
         answer = self.http.post("/predict", content=npy(images), headers=NPY, params=params)
         return self._answer(answer, status)
@@ -44,7 +44,7 @@ class Service:
         return self._answer(self.http.get("/versions"), 200)
 
     def post(self, path: str, status: int = 200, **content: Any) -> dict[str, Any]:
-        """Post anything, check the status, give the answer."""
+        """Post anything, check the status, return the answer."""
         return self._answer(self.http.post(path, **content), status)
 
     def _answer(self, response: httpx.Response, status: int) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Service:
 
 
 def settings_for(bundle: Path, folder: Path, **changes: Any) -> Settings:
-    """Settings whose gate lets everything pass unless told otherwise."""
+    """Settings whose publication guard lets everything pass, unless ``changes`` say otherwise."""
     given = {
         "bundle": bundle,
         "ledger": f"sqlite:///{folder}/ledger.sqlite",

@@ -53,7 +53,7 @@ def mixed(*batches: tuple[list[Pixels], Features], seed: int = 3) -> tuple[list[
 
 
 def feed(admission: Admission, batch: tuple[list[Pixels], Features]) -> tuple[list[Verdict], bool]:
-    """What the target does with a batch: judge, hold, remember; whether a new domain was let in."""
+    """Judge, hold and remember a batch as a target does; return also whether it made a new domain."""
     pictures, features = batch
     verdicts = admission.judge(pictures, features)
     released = admission.hold(pictures, features, verdicts)

@@ -56,7 +56,7 @@ def values(reply: Future[Prediction]) -> list[float]:
 
 
 @contextmanager
-def batcher(
+def queue_of(
     runner: Runner, max_batch: int = 8, max_queue: int = 16, metrics: Metrics | None = None
 ) -> Iterator[PredictionQueue]:
     made = PredictionQueue(runner, metrics or Metrics(), max_batch, max_queue)
@@ -69,8 +69,8 @@ def batcher(
 
 @contextmanager
 def busy(runner: Runner, max_batch: int = 8, max_queue: int = 16) -> Iterator[PredictionQueue]:
-    """A batcher whose runner is in the middle of a batch, so that what comes has to wait."""
-    with batcher(runner, max_batch, max_queue) as made:
+    """A queue whose runner is in the middle of a batch, so that new images have to wait."""
+    with queue_of(runner, max_batch, max_queue) as made:
         made.submit(images(0), None, LONG)
         runner.wait_for_run()
         runner.runs.clear()
@@ -98,7 +98,7 @@ def test_images_are_counted_and_not_requests() -> None:
 
 def test_a_large_request_is_run_in_parts_by_one_version() -> None:
     runner = Runner()
-    with batcher(runner, max_batch=4) as queue:
+    with queue_of(runner, max_batch=4) as queue:
         reply = queue.submit(images(*range(10)), None, LONG)
         runner.wait_for_run()
         runner.let_go()
@@ -154,7 +154,7 @@ def test_who_waited_too_long_is_not_run() -> None:
 
 def test_who_left_is_not_run() -> None:
     runner, metrics = Runner(), Metrics()
-    with batcher(runner, metrics=metrics) as queue:
+    with queue_of(runner, metrics=metrics) as queue:
         queue.submit(images(0), None, LONG)
         runner.wait_for_run()
         gone, other = queue.submit(images(1), None, LONG), queue.submit(images(2), None, LONG)
@@ -210,7 +210,7 @@ def test_close_answers_what_is_queued_and_takes_nothing_more() -> None:
 
 def test_batches_are_measured() -> None:
     metrics, runner = Metrics(), Runner()
-    with batcher(runner, metrics=metrics) as queue:
+    with queue_of(runner, metrics=metrics) as queue:
         runner.let_go()
         values(queue.submit(images(1, 2, 3), None, LONG))
     value = metrics.registry.get_sample_value

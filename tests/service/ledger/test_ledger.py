@@ -223,7 +223,7 @@ def test_moments_come_back_bit_for_bit(ledger: Ledger) -> None:
     assert found.count == 64.1
 
 
-def test_whoever_comes_second_is_told(ledger: Ledger, url: str) -> None:
+def test_the_second_of_two_writers_gets_a_conflict(ledger: Ledger, url: str) -> None:
     other = Ledger(url)
     mine, theirs = open_target(ledger), open_target(other)
     new = ledger.append(mine, merged())

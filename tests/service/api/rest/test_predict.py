@@ -19,7 +19,7 @@ from tests.service.running import Service, serving, settings_for
 LONG = 300.0
 
 
-class Gate:
+class Latch:
     """Holds the runner of a service before every batch until it is opened.
 
     Attributes:
@@ -52,25 +52,25 @@ class Gate:
 
 
 @contextmanager
-def held(bundle: Path, folder: Path, **changes: float) -> Iterator[tuple[Service, Gate]]:
+def held(bundle: Path, folder: Path, **changes: float) -> Iterator[tuple[Service, Latch]]:
     with serving(settings_for(bundle, folder, **changes)) as service:
-        gate = Gate(service)
+        latch = Latch(service)
         try:
-            yield service, gate
+            yield service, latch
         finally:
-            gate.open()
+            latch.open()
 
 
 def test_requests_that_wait_are_run_together(bundle_path: Path, tmp_path: Path) -> None:
-    with held(bundle_path, tmp_path) as (service, gate), ThreadPoolExecutor(4) as threads:
+    with held(bundle_path, tmp_path) as (service, latch), ThreadPoolExecutor(4) as threads:
         images = [noise(n, seed=n) for n in (1, 2, 3, 4)]
         first = threads.submit(service.predict, images[0])
-        gate.wait_for(lambda: gate.runs == [1])
+        latch.wait_for(lambda: latch.runs == [1])
         others = [threads.submit(service.predict, part) for part in images[1:]]
-        gate.wait_for(lambda: gate.metric("rn_queue_images") == 9)
-        gate.open()
+        latch.wait_for(lambda: latch.metric("rn_queue_images") == 9)
+        latch.open()
         answers = [future.result(LONG) for future in (first, *others)]
-        assert gate.runs == [1, 9]
+        assert latch.runs == [1, 9]
         for part, answer in zip(images, answers, strict=True):
             expected = service.predict(part)["predictions"]
             assert len(answer["predictions"]) == len(expected)
@@ -80,43 +80,43 @@ def test_requests_that_wait_are_run_together(bundle_path: Path, tmp_path: Path) 
 
 def test_a_full_queue_is_told_and_when_to_come_again(bundle_path: Path, tmp_path: Path) -> None:
     with (
-        held(bundle_path, tmp_path, max_queue=2) as (service, gate),
+        held(bundle_path, tmp_path, max_queue=2) as (service, latch),
         ThreadPoolExecutor(2) as threads,
     ):
         first = threads.submit(service.predict, noise(1))
-        gate.wait_for(lambda: gate.runs == [1])
+        latch.wait_for(lambda: latch.runs == [1])
         second = threads.submit(service.predict, noise(2))
-        gate.wait_for(lambda: gate.metric("rn_queue_images") == 2)
+        latch.wait_for(lambda: latch.metric("rn_queue_images") == 2)
         refused = service.http.post("/predict", content=npy(noise(1)), headers=NPY)
         assert refused.status_code == 429
         assert refused.headers["Retry-After"] == "1"
         assert refused.json()["detail"] == "2 images are waiting already; the maximum is 2"
-        gate.open()
+        latch.open()
         assert len(first.result(LONG)["predictions"]) == 1
         assert len(second.result(LONG)["predictions"]) == 2
 
 
 def test_who_waits_too_long_is_told(bundle_path: Path, tmp_path: Path) -> None:
-    with held(bundle_path, tmp_path, timeout_seconds=0.05) as (service, gate):
+    with held(bundle_path, tmp_path, timeout_seconds=0.05) as (service, latch):
         detail = service.predict(noise(1), status=504)["detail"]
         assert detail == "no prediction within 0.05 s"
         service.predict(noise(2), status=504)
-        gate.open()
+        latch.open()
     # What nobody waits for any more is not run; the first may have been under way.
-    assert 2 not in gate.runs
+    assert 2 not in latch.runs
 
 
 def test_images_of_a_client_that_has_gone_are_dropped(bundle_path: Path, tmp_path: Path) -> None:
-    with held(bundle_path, tmp_path) as (service, gate), ThreadPoolExecutor(1) as threads:
+    with held(bundle_path, tmp_path) as (service, latch), ThreadPoolExecutor(1) as threads:
         first = threads.submit(service.predict, noise(1))
-        gate.wait_for(lambda: gate.runs == [1])
+        latch.wait_for(lambda: latch.runs == [1])
         with raw(service, npy(noise(5))):
-            gate.wait_for(lambda: gate.metric("rn_queue_images") == 5)
-        gate.wait_for(lambda: gate.metric("rn_refused_requests_total", status="499") == 1)
-        gate.open()
+            latch.wait_for(lambda: latch.metric("rn_queue_images") == 5)
+        latch.wait_for(lambda: latch.metric("rn_refused_requests_total", status="499") == 1)
+        latch.open()
         assert len(first.result(LONG)["predictions"]) == 1
         assert len(service.predict(noise(2))["predictions"]) == 2
-        assert gate.runs == [1, 2]
+        assert latch.runs == [1, 2]
 
 
 @pytest.mark.parametrize("path", ["/predict", "/adapt"])

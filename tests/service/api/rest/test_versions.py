@@ -10,7 +10,7 @@ from tests.service.running import Service, serving, settings_for
 
 @pytest.fixture(scope="module")
 def service(bundle_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with two versions beside the exported one."""
+    """A service with two versions in addition to the exported one."""
     folder = tmp_path_factory.mktemp("versions")
     with serving(settings_for(bundle_path, folder, commit_every=4, max_body_bytes=4096)) as running:
         running.adapt(noise(4, 1))
