@@ -45,11 +45,11 @@ class TrainingConfig(BaseModel):
             faster.
         compile: whether to apply ``torch.compile`` to the network.
         evaluate_every: steps between evaluations; None for four evaluations per stage.
-        evaluation_images: maximum number of target images and of validation images per evaluation
-            during training.
+        evaluation_images: maximum number of target, validation and test images per evaluation during
+            training.
         population_images: maximum number of images per domain for estimating the exported statistics
-            and for the final scores. Oracle accuracies always use this many target images, or the
-            whole test set.
+            and for the final scores, which use as many test images too. Without a test set, oracle
+            accuracies use this many target images during training as well.
         patience: evaluations without a better label-free score before training stops; None for no
             early stopping.
         keep: ``best`` keeps the weights with the best label-free score, ``last`` the last weights.

@@ -50,10 +50,9 @@ def measure(
         network: network to measure; it is not changed.
         task: images.
         reader: reads the images.
-        max_images: maximum number of source images and of target images, evenly spaced.
-        max_labelled: maximum number of target images for the oracle accuracy if there is no test
-            set; a test set is predicted in full. Oracle accuracies are only comparable on the same
-            images.
+        max_images: maximum number of source, target and test images, evenly spaced.
+        max_labelled: maximum number of target images for the oracle accuracy if there is no test set.
+            Oracle accuracies are only comparable on the same images.
 
     Raises:
         TrainingError: if a prediction is not finite.
@@ -63,7 +62,7 @@ def measure(
     labelled = target
     images = len(task.target)
     if task.test is not None:
-        labelled = _predicted(network, task.test, reader, "target", len(task.test))
+        labelled = _predicted(network, task.test, reader, "target", max_images)
     elif task.target.labels is not None and min(max_images, images) != min(max_labelled, images):
         labelled = _predicted(network, task.target, reader, "target", max_labelled)
     candidate = Candidate(score_predictions(target.probability), _known(source))

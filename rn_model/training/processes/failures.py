@@ -44,8 +44,8 @@ def explained_failures() -> Iterator[None]:
         yield
     except UnreadableImage as error:
         raise LocalError(
-            f"{error}; repair or remove the file and continue with --resume, or start again with"
-            " unreadable: skip, which excludes such files"
+            f"{error}; repair or remove the file and continue with --resume, or exclude such files with"
+            " --resume --set task.target.unreadable=skip (task.source.0.unreadable=skip for the source)"
         ) from error
     except DataError as error:
         raise LocalError(str(error)) from error

@@ -1,6 +1,7 @@
 """The directory of a run: creation, ownership, and settings that may change on resuming."""
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,12 @@ AMENDABLE = frozenset(
         "training.workers",
     )
 )
+_UNREADABLE = re.compile(r"task\.(source(\.\d+)?|target|test|validation)\.unreadable")
+
+
+def may_change(name: str) -> bool:
+    """Whether a setting may change on resuming, if that is asked for."""
+    return name in AMENDABLE or _UNREADABLE.fullmatch(name) is not None
 
 
 def claim(
@@ -42,8 +49,8 @@ def claim(
         out: the directory.
         config: configuration of the run.
         resume: whether the directory of a run may be used again.
-        amended: names of settings whose values may differ on resuming, as far as they are
-            :data:`AMENDABLE`. If nothing has been trained yet, every setting may differ.
+        amended: names of settings whose values may differ on resuming, as far as :func:`may_change`
+            allows it. If nothing has been trained yet, every setting may differ.
 
     Returns:
         One line per setting that has changed; the new configuration has then been written.
@@ -63,7 +70,7 @@ def claim(
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise TrainingError(f"{path} is damaged: it is not valid YAML") from error
         differences = dict(_differences(old, new))
-        _check_may_change(out, differences, AMENDABLE.intersection(amended))
+        _check_may_change(out, differences, set(filter(may_change, amended)))
         if differences:
             with writing(path):
                 write_file(path, _content(new))
@@ -82,12 +89,14 @@ def _check_may_change(out: Path, differences: Mapping[str, str], amended: Collec
     finished = (out / RESULT).is_file()
     if not (finished or (out / CHECKPOINT).is_file() or (out / SOURCE_WEIGHTS).is_file()):
         return
-    rejected = [name for name in differences if finished or name not in amended]
+    # A single source can be set without its index.
+    known = {*amended, *(name.replace("source.", "source.0.", 1) for name in amended)}
+    rejected = [name for name in differences if finished or name not in known]
     if not rejected:
         return
     lines = "; ".join(differences[name] for name in rejected[:4])
     hint = ""
-    if not finished and AMENDABLE.issuperset(rejected):
+    if not finished and all(map(may_change, rejected)):
         hint = f"; to resume with a new value, pass --set {rejected[0]}=VALUE"
     raise TrainingError(f"cannot resume {out} with another configuration: {lines}{hint}")
 
@@ -100,5 +109,8 @@ def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, str]
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             yield from _differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
+    elif name == "task.source" and isinstance(old, list) and len(old) == len(new):
+        for number, pair in enumerate(zip(old, new, strict=True)):
+            yield from _differences(*pair, f"{name}.{number}")
     elif old != new:
         yield name, f"{name} was {json.dumps(old)}, now {json.dumps(new)}"

@@ -174,7 +174,28 @@ def test_an_unreadable_image_is_named(tmp_path: Path, workers: int) -> None:
     finished = rn_adapt(raw, tmp_path / "run")
     _assert_one_line(finished)
     assert f"image {bad} is" in finished.errors
-    assert "continue with --resume, or start again with unreadable: skip" in finished.errors
+    assert "continue with --resume, or exclude such files with --resume --set" in finished.errors
+
+
+def test_unreadable_images_can_be_skipped_on_resuming(tmp_path: Path) -> None:
+    flat_folder(tmp_path / "unlabelled", 24)
+    class_folders(tmp_path / "images", {"a": 12, "b": 12})
+    raw = tiny(tmp_path)
+    raw["task"] = {
+        "source": {"path": str(tmp_path / "images")},
+        "target": {"path": str(tmp_path / "unlabelled")},
+    }
+    out = tmp_path / "run"
+    assert rn_adapt(raw, out, strikes="7:SIGINT").code == 130
+    for bad in (tmp_path / "unlabelled" / "007.png", next((tmp_path / "images" / "a").iterdir())):
+        bad.write_bytes(b"broken")
+    flags = ["--set", "task.target.unreadable=skip", "--set", "task.source.unreadable=skip"]
+    finished = rn_adapt(raw, out, "--resume", *flags)
+    assert finished.code == 0, finished.errors
+    for name in ("target", "source.0"):
+        line = f'from step 3 on: task.{name}.unreadable was "error", now "skip"'
+        assert line in " ".join(finished.output.split())
+    assert "skipped: image" in finished.output
 
 
 def test_a_skipped_image_is_reported(tmp_path: Path) -> None:

@@ -33,11 +33,12 @@ def test_oracles_are_of_the_same_images(most: int, tmp_path: Path) -> None:
     same(found, measured(tmp_path, 30))
 
 
-def test_a_test_set_is_measured_in_full(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [5, 1000])
+def test_a_test_set_is_bounded_like_the_others(most: int, tmp_path: Path) -> None:
     path = write_arrays(tmp_path / "test.npz", 41, seed=5, shift=40)
-    found = measured(tmp_path, 5, test={"path": str(path)})
-    assert len(found.labelled.labels) == 41
-    same(found, measured(tmp_path, 30, test={"path": str(path)}))
+    found = measured(tmp_path, most, test={"path": str(path)})
+    assert len(found.labelled.labels) == min(most, 41)
+    assert len(found.target.labels) == min(most, 47)
 
 
 def test_without_labels_there_is_no_oracle(tmp_path: Path) -> None:
