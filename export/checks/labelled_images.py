@@ -1,5 +1,6 @@
 """Reads the labelled target images on which accuracy is reported."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,8 +23,10 @@ def read_labelled(
     Raises:
         DataError: if an image cannot be read, or if the set has no labels or different classes.
     """
-    found = open_dataset(DatasetConfig(path=str(path)), preprocessing, Path.cwd()).images
-    found = relabel(found, tuple(classes), "test")
+    opened = open_dataset(DatasetConfig(path=str(path)), preprocessing, Path.cwd())
+    for line in opened.skipped:
+        warnings.warn(line, stacklevel=2)
+    found = relabel(opened.images, tuple(classes), "test")
     if found.labels is None:
         raise DataError(f"{path} has no labels: provide one subfolder per class")
     return LabelledImages(found.read(range(len(found))), found.labels)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from bundle.text import describe_error
+from rn.commands.dry_run import describe_run
 from rn.failing import INTERRUPTED, CommandError
 from rn.options import adapt as options
 from rn.options.common import Settings
@@ -35,6 +36,7 @@ def adapt(
     threads: options.Threads = 0,
     resume: options.Resume = False,
     dry_run: options.DryRun = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Train a model that is adapted to a target domain.
 
@@ -68,7 +70,7 @@ def adapt(
         path = out or Path("runs") / Path(config).stem
         console = Console()
         if dry_run:
-            _describe(loaded, base, console)
+            describe_run(loaded, base, console, verbose=verbose)
             return
         result = _train(
             loaded, base, path, threads, resume, set(overrides), console if first else None
@@ -104,34 +106,6 @@ def _train(
     if console is not None:
         write_report(path)
     return result
-
-
-def _describe(config: "RunConfig", base: Path, console: "Console") -> None:
-    import yaml
-
-    from rn_model.data import open_task
-    from rn_model.layers.domain_norm import domain_norms
-    from rn_model.training.network import build_network
-
-    task = open_task(config.task, config.preprocessing, base=base)
-    network = build_network(config, task, config.normalization, base)
-    console.print(
-        yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False),
-        markup=False,
-        end="",
-        soft_wrap=True,
-    )
-    roles = [*(("source", images) for images in task.sources), ("target", task.target)]
-    roles += [("validation", task.validation), *([("test", task.test)] if task.test else [])]
-    millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
-    for line in (
-        *(f"skipped: {line}" for line in task.skipped),
-        *(f"{role} {images.name}: {len(images):,} images" for role, images in roles),
-        f"{len(task.classes)} classes: {', '.join(task.classes)}",
-        f"{config.backbone.name}: {millions:.1f} million parameters,"
-        f" {len(list(domain_norms(network)))} {config.normalization.kind} layers",
-    ):
-        console.print(f"# {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print(console: "Console", result: "Result", path: Path) -> None:

@@ -34,3 +34,6 @@ DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Check and print images, settings and network; train nothing."),
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="With --dry-run, print every setting and remark.")
+]

@@ -8,6 +8,7 @@ from rn_model.data.classes import check_sources, common_classes, relabel
 from rn_model.data.config import DatasetConfig, TaskConfig
 from rn_model.data.dataset import Opened, open_dataset
 from rn_model.data.errors import DataError
+from rn_model.data.notes import folder_notes
 from rn_model.data.sets import ImageSet, JoinedSet, PictureSet
 from rn_model.data.splits import stratified_split
 
@@ -22,7 +23,8 @@ class Task:
         target: images to adapt to; labels, if known, are only used to report "oracle" accuracies.
         test: labelled images of the target domain, only used to report accuracy; None without any.
         classes: names of the classes; labels are indices into them.
-        skipped: one line per file that was skipped because it cannot be read.
+        skipped: one line per kind of file that was passed over, and per file that cannot be read.
+        notes: one line per remark on the folders, such as classes that differ only in case.
     """
 
     sources: tuple[ImageSet, ...]
@@ -31,6 +33,7 @@ class Task:
     test: ImageSet | None
     classes: tuple[str, ...]
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def open_task(config: TaskConfig, preprocessing: Preprocessing, base: Path = Path()) -> Task:
@@ -58,7 +61,8 @@ def open_task(config: TaskConfig, preprocessing: Preprocessing, base: Path = Pat
         _need_labels(validation, "validation")
     else:
         sources, validation = _hold_out(sources, config.validation, config.seed)
-    return Task(tuple(sources), validation, target, test, classes, tuple(opener.skipped))
+    notes = tuple(folder_notes(config, classes, base))
+    return Task(tuple(sources), validation, target, test, classes, tuple(opener.skipped), notes)
 
 
 class _Opener:

@@ -52,7 +52,7 @@ def train(
         base: folder that relative paths of the configuration start from.
         resume: whether to continue an existing run.
         amended: names of settings that were changed on purpose to overcome what stopped the run; see
-            :data:`rn_model.training.records.run_folder.AMENDABLE`.
+            :func:`rn_model.training.records.run_folder.may_change`.
         console: terminal for progress; None for none.
         tensorboard: whether to write event files.
 
@@ -114,6 +114,8 @@ def _opened(
         ):
             for line in context.task.skipped:
                 history.say(f"  skipped: {line}")
+            for line in context.task.notes:
+                history.say(f"  note: {line}")
             yield _Run(context, out, history, interruption, changes)
 
 

@@ -11,6 +11,7 @@ from rn_model.data import TaskConfig, open_task
 from rn_model.recipes import recipe_names
 from rn_model.runs.record import load_run
 from tests.rn.calling import failure, rn
+from tests.rn_model.data.pictures import class_folders, flat_folder
 from tests.rn_model.training.running import tiny, trained
 
 FEW = [
@@ -77,7 +78,8 @@ def test_a_file_of_ones_own_and_flags_that_change_it(tmp_path: Path) -> None:
 
 def test_dry_run_prints_the_settings_and_trains_nothing(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    result = rn("adapt", _written(tmp_path), "--out", str(out), "--dry-run", "--objective", "none")
+    flags = ["--dry-run", "--verbose", "--objective", "none"]
+    result = rn("adapt", _written(tmp_path), "--out", str(out), *flags)
     assert result.exit_code == 0, result.output
     printed = yaml.safe_load(result.output)
     assert printed["training"]["steps"] == 6 and printed["objectives"] == []
@@ -86,11 +88,72 @@ def test_dry_run_prints_the_settings_and_trains_nothing(tmp_path: Path) -> None:
         Preprocessing.model_validate(printed["preprocessing"]),
     )
     assert f"# target {task.target.name}: 47 images" in result.output
-    assert "# 3 classes: 0, 1, 2\n" in result.output
+    assert "# 3 classes: 0 (16), 1 (16), 2 (15)\n" in result.output
     assert re.search(
         r"^# .*StrikingNet: 0\.0 million parameters, 2 rn layers$", result.output, re.M
     )
     assert not out.exists()
+
+
+def test_dry_run_prints_what_matters(tmp_path: Path) -> None:
+    result = rn("adapt", _written(tmp_path), "--dry-run", "--set", "preprocessing.mode=L")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert len(lines) <= 20 and all(line.startswith("# ") for line in lines)
+    assert "# objectives: mcc" in lines and lines[-1] == "# --verbose prints every setting"
+    assert "# steps: 4 on the source, 6 on both domains, with 12 images of each" in lines
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The folders of the recipe ``folders-small``."""
+    class_folders(tmp_path / "data" / "source", {"Dog": 6, "cat": 6, "dog": 6})
+    flat_folder(tmp_path / "data" / "target", 6)
+    class_folders(tmp_path / "data" / "test", {"cat": 2})
+    (tmp_path / "data" / "source" / "cat" / "notes.txt").touch()
+    return tmp_path / "data"
+
+
+def test_dry_run_names_what_is_seldom_meant(data: Path) -> None:
+    output = rn("adapt", "folders-small", "--data", data, "--dry-run").output
+    assert f"# skipped: {data / 'source'}: 1 file was passed over, of kind .txt" in output
+    assert "# note: the classes Dog and dog are different classes" in output
+    assert f"# note: {data / 'test'} is not used" in output
+    assert "# 24 of 24 image files can be read\n" in output
+    assert len(output.splitlines()) <= 20
+    tested = rn("adapt", "folders-small", "--data", data, "--dry-run", "--target", "tested").output
+    assert "is not used" not in tested and "# test tested test: 2 images" in tested
+
+
+def test_dry_run_reads_the_images(data: Path) -> None:
+    for number in range(6):
+        (data / "target" / f"{number:03d}.png").write_bytes(b"broken")
+    result = rn("adapt", "folders-small", "--data", data, "--dry-run")
+    assert result.exit_code == 1
+    assert result.stdout.count("# unreadable: image ") == 5
+    assert "# ... and 1 more such lines" in result.stdout
+    assert "# 18 of 24 image files can be read" in result.stdout
+    assert "rn adapt: 6 image files cannot be read" in result.stderr
+    skip = ["--set", "task.target.unreadable=skip"]
+    line = failure("adapt", "folders-small", "--data", data, "--dry-run", *skip)
+    assert "no images are left" in line
+
+
+def test_dry_run_says_how_many_images_it_did_not_try(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rn.commands.dry_run.MAX_IMAGES", 10)
+    output = rn("adapt", "folders-small", "--data", data, "--dry-run").output
+    assert "# 10 of 10 image files can be read; 14 more were not tried" in output
+
+
+def test_splits_are_not_classes(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        class_folders(tmp_path / "source" / split, {"cat": 2, "dog": 2})
+    flat_folder(tmp_path / "target", 2)
+    line = failure("adapt", "folders-small", "--data", tmp_path, "--dry-run")
+    assert "is divided into train and val, which are not classes" in line
+    assert f"set its path to {tmp_path / 'source' / 'train'}" in line
 
 
 def test_dry_run_makes_the_network(tmp_path: Path) -> None:

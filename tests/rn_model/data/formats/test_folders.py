@@ -42,3 +42,21 @@ def test_an_invalid_folder_is_an_error(tmp_path: Path) -> None:
         open_folder(tmp_path, labels=None)
     with pytest.raises(DataError, match="needs one folder per class"):
         open_folder(flat_folder(tmp_path / "flat", 2), labels=True)
+
+
+@pytest.mark.parametrize("splits", [("train", "val"), ("Training",), ("test", "train", "valid")])
+def test_splits_with_classes_below_them_are_refused(
+    splits: tuple[str, ...], tmp_path: Path
+) -> None:
+    for split in splits:
+        class_folders(tmp_path / split, {"cat": 1, "dog": 1})
+    with pytest.raises(DataError, match=r"is divided into .* set its path to .*[Tt]rain"):
+        open_folder(tmp_path, labels=True)
+    assert open_folder(tmp_path, labels=False).labels is None
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    class_folders(tmp_path / "vehicles", {"bus": 1, "train": 1})
+    assert open_folder(tmp_path / "vehicles", labels=None).classes == ("bus", "train")
+    class_folders(tmp_path / "halves", {"test": 1, "train": 1})
+    assert open_folder(tmp_path / "halves", labels=None).classes == ("test", "train")
