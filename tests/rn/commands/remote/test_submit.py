@@ -9,7 +9,7 @@ from rn.commands.remote.sending import Sending
 from rn.commands.remote.submit import Submission
 from service.client import Client, ClientError
 from service.retries import Retries
-from tests.rn.remote.running import rn
+from tests.rn.commands.remote.running import rn
 from tests.service.pictures import flat, noise, png
 from tests.service.running import Service
 

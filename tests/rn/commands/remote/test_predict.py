@@ -2,7 +2,7 @@ import csv
 import json
 from pathlib import Path
 
-from tests.rn.remote.running import rn
+from tests.rn.commands.remote.running import rn
 from tests.service.running import Service
 
 

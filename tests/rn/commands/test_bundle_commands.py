@@ -14,7 +14,7 @@ from tests.bundle.tampering import copy_of, write_manifest
 from tests.rn.calling import rn
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run(command: str, *arguments: object, status: int = 0) -> Result:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rn.remote.running import rn
+from tests.rn.commands.remote.running import rn
 from tests.service.running import Service
 
 
