@@ -37,7 +37,7 @@ format: $(VENV)/installed ## Format the code and fix what can be fixed automatic
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/installed ## Write the pages and the picture that follow from code and results.
+docs: $(VENV)/installed ## Write the pages and the picture that are generated from code and results.
 	$(BIN)/python -m scripts.commands_page
 	$(BIN)/python -m scripts.settings_page
 	$(BIN)/python -m bench.picture

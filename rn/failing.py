@@ -1,4 +1,4 @@
-"""The one way in which a command ends that cannot do what it was asked for: one line, and a status."""
+"""How every command fails: with one line on standard error, and an exit status."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

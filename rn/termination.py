@@ -1,4 +1,4 @@
-"""What SIGTERM does to ``rn serve`` before the service runs, and after it."""
+"""How ``rn serve`` handles SIGTERM before and after the service runs."""
 
 import os
 import signal

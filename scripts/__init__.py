@@ -1,1 +1,1 @@
-"""Writes the pages of docs/ that follow from the code."""
+"""Writes the pages of docs/ that are generated from the code."""

@@ -48,7 +48,7 @@ class Client:
         target: name of the target.
         timeout: time limit per request, in seconds.
         http: HTTP client to use instead of a new one; it is left open.
-        retries: when requests are sent again that may arrive twice without harm. Default: never.
+        retries: how to repeat requests that may safely arrive twice. Default: not at all.
 
     Raises:
         ClientError: by every method.
@@ -169,7 +169,7 @@ class Client:
         return self._parse(self._request("GET", f"{self._url}/health/ready"), Health)
 
     def _predict(self, images: Sequence[Image], version: int | None, start: int) -> PredictResult:
-        """Predict one batch; in halves if the service accepts less than one does by default."""
+        """Predict one batch, in halves if it is too large for the service."""
         params = _given(version=version)
         try:
             return self._send(

@@ -1,4 +1,4 @@
-"""Waiting and asking again when a service is busy or cannot be reached."""
+"""Repeats requests when a service is busy or cannot be reached."""
 
 import time
 from collections.abc import Callable
@@ -12,9 +12,9 @@ UNAVAILABLE = 503
 
 @dataclass(frozen=True)
 class Retries:
-    """When a request is sent again: after 429, 503 and failed connections.
+    """How a request is repeated: after 429, 503 and failed connections, with growing pauses.
 
-    Only requests that may arrive twice without harm are sent again.
+    Only requests that may safely arrive twice are repeated.
 
     Attributes:
         attempts: maximum number of times that a request is sent.

@@ -24,7 +24,7 @@ MAX_LOSS = 0.01
 
 @dataclass(frozen=True)
 class VariantOptions:
-    """Which variants to make, and how much they may change.
+    """The variants to make, and how much they may change.
 
     Attributes:
         precisions: precisions, one variant each.

@@ -40,8 +40,8 @@ def adapt(
 ) -> None:
     """Train a model that is adapted to a target domain.
 
-    Trains on labelled source images, then on both domains, keeps the network with the best scores that
-    need no target label, estimates the target's statistics, and writes a run directory for `rn export`.
+    Trains on labelled source images, then on both domains, keeps the network with the best
+    label-free scores, estimates the target's statistics, and writes a run directory for `rn export`.
     Several GPUs: `torchrun --nproc-per-node N --no-python rn adapt ...`.
     """
     # torch takes seconds to import: not before the command runs.

@@ -61,8 +61,8 @@ def export(
 ) -> None:
     """Fold an adapted model into a bundle, and check it against torch.
 
-    The check runs on the target images that the run keeps. The same images calibrate the service's guards
-    and the integers of --int8.
+    The check runs on the target images that the run keeps. The same images give the input profile that the
+    service's admission starts with, and calibrate --int8.
     """
     kind = None if layout is options.Layout.bundle else cast("LayoutName", layout.value)
     wanted: dict[Precision, bool] = {"float16": fp16, "int8": int8}

@@ -1,4 +1,4 @@
-"""Sends image files in batches, so that a file that the service cannot use fails only itself."""
+"""Sends image files in batches; a file that the service cannot use does not fail the others."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 # Exit status of a command that could use some of the files, but not all of them.
 SOME_SKIPPED = 3
-# Statuses of answers about what a request holds. All others are about the service or the target, and
-# would be the same for every other file.
+# Statuses of answers about the content of a request. All others are about the service or the target,
+# and would be the same for every other file.
 _ABOUT_CONTENT = frozenset((400, 413, 415, 422, 500))
 _POSITION = re.compile(r"^image \d+ ")
 
@@ -30,7 +30,7 @@ class ImageFile(NamedTuple):
 
 @dataclass
 class Sending:
-    """Sends files, and keeps account of those that were skipped.
+    """Sends files, and keeps track of those that were skipped.
 
     Attributes:
         report: function that receives one line per skipped file.
@@ -65,7 +65,7 @@ class Sending:
             yield from self._post(batch, post)
 
     def skip(self, path: Path, reason: str) -> None:
-        """Keep account of a file that cannot be used."""
+        """Record and report a file that cannot be used."""
         reason = _POSITION.sub("", reason)
         self.skipped[path] = reason
         self.report(f"{path}: skipped: {reason}")
@@ -145,5 +145,5 @@ def _already_used(error: "ClientError") -> bool:
 
 
 def _kind(reason: str) -> str:
-    """A reason without what only concerns one file."""
+    """A reason without the parts that concern one file only."""
     return re.sub(r"\d[\d,.]*", "...", re.split(r"[:;] ", reason, maxsplit=1)[0])

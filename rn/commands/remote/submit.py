@@ -60,7 +60,7 @@ def submit(
 
 @dataclass
 class Submission:
-    """Posts the images of a folder, and sums up what became of them.
+    """Posts the images of a folder, and summarizes the outcome.
 
     Attributes:
         report: function that receives one line per image that was not admitted.
@@ -84,7 +84,7 @@ class Submission:
         return self._answered + len(self.sending.skipped)
 
     def send(self, client: "Client", files: Sequence[Path]) -> "Iterator[AdaptResult]":
-        """Post files in batches; the key of a batch lets the service recognize it when it comes again.
+        """Post files in batches; the key of a batch lets the service recognize it if it is sent again.
 
         Raises:
             ClientError: if the service cannot be reached, or does not adapt.
@@ -109,7 +109,7 @@ class Submission:
             yield result
 
     def summarize(self) -> Iterator[str]:
-        """Lines on what was sent, admitted, held and skipped, and on the versions that it made."""
+        """Lines with the numbers of images sent, admitted, held and skipped, and of versions made."""
         last = self.results[-1]
         admitted = sum(result.admitted for result in self.results)
         made = [result.committed for result in self.results if result.committed is not None]
