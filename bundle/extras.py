@@ -15,6 +15,7 @@ EXTRAS = {
     "onnxruntime": "cpu",
     "onnxscript": "train",
     "pandas": "mlflow",
+    "pillow_heif": "heif",
     "prometheus_client": "service",
     "pydantic_settings": "service",
     "python_multipart": "service",

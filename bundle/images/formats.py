@@ -6,6 +6,8 @@ from importlib.util import find_spec
 
 from PIL import features
 
+from bundle.extras import install_command
+
 _SUFFIXES = {
     "BMP": (".bmp",),
     "GIF": (".gif",),
@@ -66,5 +68,5 @@ def is_image_name(name: str) -> bool:
 def plugin_hint(suffix: str) -> str | None:
     """The installation that files with a suffix need to be read; None if nothing would help."""
     if suffix in _HEIF:
-        return "needs pillow-heif: pip install 'reciprocal-norm[heif]'"
+        return f"needs pillow-heif: {install_command('heif')}"
     return "needs a Pillow with AVIF: pip install 'pillow>=11.3'" if suffix in _AVIF else None

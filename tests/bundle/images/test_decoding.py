@@ -21,7 +21,9 @@ def encoded(form: str, image: Image.Image | None = None, **options: Any) -> byte
     return file.getvalue()
 
 
-@pytest.mark.parametrize("form", ["BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", "AVIF"])
+@pytest.mark.parametrize(
+    "form", ["AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"]
+)
 def test_supported_formats_are_decoded(form: str) -> None:
     image = decode_image(encoded(form))
     assert (image.size, image.format) == ((8, 8), form)

@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from bundle.images.folder import find_images
+from bundle.images.formats import supported_suffixes
 
 
 def picture(path: Path) -> None:
@@ -45,7 +46,9 @@ def test_other_files_are_counted_by_kind(tmp_path: Path, monkeypatch: pytest.Mon
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")
     monkeypatch.setattr("bundle.images.formats.find_spec", lambda _: None)
+    supported_suffixes.cache_clear()
     found = find_images(tmp_path)
+    supported_suffixes.cache_clear()
     assert found.paths == ("1.png",)
     assert list(found.describe_passed_over()) == [
         "1 file was passed over, without a suffix",

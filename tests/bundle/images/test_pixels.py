@@ -167,7 +167,7 @@ def test_an_orientation_that_is_text_does_not_matter() -> None:
 
 
 @given(
-    form=st.sampled_from(["PNG", "TIFF", "JPEG", "WEBP", "AVIF"]),
+    form=st.sampled_from(["PNG", "TIFF", "JPEG", "WEBP", "AVIF", "HEIF"]),
     orientation=st.integers(1, 8),
     compression=st.sampled_from([None, "tiff_lzw", "tiff_deflate"]),
 )
@@ -190,6 +190,6 @@ def test_every_orientation_is_turned(form: str, orientation: int, compression: s
     tags = Image.Exif()
     tags[0x0112] = orientation
     options = {"compression": compression} if form == "TIFF" and compression else {}
-    content = encoded(image, form, exif=tags, **options)
+    content = encoded(image, form, exif=tags.tobytes(), **options)
     pixels = contract("L", 32, 16).read(content)[..., 0].astype(int)
     assert np.abs(pixels - np.asarray(upright)).mean() < 12

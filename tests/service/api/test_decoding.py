@@ -14,7 +14,7 @@ from tests.service.pictures import huge_png, noise, png
 
 CONTRACT = SMALL.preprocessing
 IMAGE = noise(1)[0].repeat(3, 0).repeat(3, 1)
-FORMATS = tuple(name for name in format_names() if name != "HEIF")
+FORMATS = format_names()
 FILES = {form: png(IMAGE, form) for form in FORMATS}
 
 
