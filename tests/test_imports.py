@@ -67,7 +67,7 @@ ORDERS: Mapping[str, Order] = {
         "adaptation",
         "guards inference",
         "monitoring schemas settings",
-        "batches errors retries vocabulary",
+        "errors vocabulary",
     ),
     "rn_model.layers": (
         "conversion diagnostics domain_split population_moments",

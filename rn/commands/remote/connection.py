@@ -19,13 +19,12 @@ def connect(url: str, target: str, *, persistent: bool = False) -> "Iterator[Cli
     Args:
         url: URL of the service.
         target: name of the target.
-        persistent: whether to send requests again, after a pause, if the service is busy or away.
+        persistent: whether to send requests again, after a pause, if the service is busy or unavailable.
 
     Raises:
         CommandError: if the service cannot be reached, or a request fails.
     """
-    from service.client import Client, ClientError
-    from service.retries import NO_RETRIES, Retries
+    from service.client import NO_RETRIES, Client, ClientError, Retries
 
     retries = Retries(announce=_announce) if persistent else NO_RETRIES
     with one_line(ClientError), Client(url, target=target, retries=retries) as client:

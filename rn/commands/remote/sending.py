@@ -57,7 +57,7 @@ class Sending:
         Raises:
             ClientError: if a request fails for a reason that does not lie in its files.
         """
-        from service.batches import batched
+        from service.client.batches import batched
 
         for batch in batched(
             self._read(paths), lambda file: len(file.content), max_images=self.batch_size

@@ -7,8 +7,7 @@ import pytest
 
 from rn.commands.remote.sending import Sending
 from rn.commands.remote.submit import Submission
-from service.client import Client, ClientError
-from service.retries import Retries
+from service.client import Client, ClientError, Retries
 from tests.rn.commands.remote.running import rn
 from tests.service.pictures import flat, noise, png
 from tests.service.running import Service

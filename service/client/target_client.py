@@ -1,4 +1,4 @@
-"""A client of the service for Python programs."""
+"""The client: requests to one target of a running service."""
 
 import re
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
-from service.batches import batched
-from service.retries import NO_RETRIES, TOO_MANY_REQUESTS, UNAVAILABLE, Retries
+from service.client.batches import batched
+from service.client.retries import NO_RETRIES, TOO_MANY_REQUESTS, UNAVAILABLE, Retries
 from service.schemas import (
     AdaptResult,
     EventPage,

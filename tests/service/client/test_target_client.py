@@ -8,8 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.client import Client, ClientError
-from service.retries import Retries
+from service.client import Client, ClientError, Retries
 from tests.service.pictures import noise, png
 from tests.service.running import Service, serving, settings_for
 
