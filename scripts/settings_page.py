@@ -20,8 +20,7 @@ precedence. The service does not start with a value outside the allowed range.
 |---|---|---|---|
 {rows}
 
-`RN_DEVICE=cuda` needs the extra `gpu` instead of `cpu`. If CUDA cannot be used then,
-the service refuses to start and says why.
+`RN_DEVICE=cuda` needs the extra `gpu` instead of `cpu`.
 
 This page is written by `python -m scripts.settings_page`.
 """

@@ -163,7 +163,7 @@ def _rank(node: ir.Node) -> int:
 
 
 def _biased(node: ir.Node, channels: int) -> ir.Node | None:
-    """The MatMul to whose output an Add adds a bias along the last axis; None if it is no such Add."""
+    """The MatMul to whose output an Add adds a bias along the last axis; None if the Add is another one."""
     for value in node.inputs:
         product = None if value is None else value.producer()
         if product is None or product.op_type != "MatMul" or value is None:

@@ -1,4 +1,4 @@
-"""Features of images that ``observe.onnx`` returns beside the moments."""
+"""Features of images that ``observe.onnx`` returns in addition to the moments."""
 
 import torch
 from torch import Tensor

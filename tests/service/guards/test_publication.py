@@ -51,10 +51,10 @@ def test_worse_is_rejected(worse: NDArray[np.float64]) -> None:
 def test_the_margin_is_the_difference_that_passes() -> None:
     a_little_less_sure = 0.97 * sure(64) + 0.03 * unsure(64)
     loss = 1 - decide(OPTIONS, sure(64), a_little_less_sure, MOMENTS, MOMENTS).scores["information"]
-    rules = PublicationOptions(margin=loss + 0.001, max_shift=2.0)
-    assert decide(rules, sure(64), a_little_less_sure, MOMENTS, MOMENTS).reason is None
-    rules = PublicationOptions(margin=loss - 0.001, max_shift=2.0)
-    assert decide(rules, sure(64), a_little_less_sure, MOMENTS, MOMENTS).reason is not None
+    options = PublicationOptions(margin=loss + 0.001, max_shift=2.0)
+    assert decide(options, sure(64), a_little_less_sure, MOMENTS, MOMENTS).reason is None
+    options = PublicationOptions(margin=loss - 0.001, max_shift=2.0)
+    assert decide(options, sure(64), a_little_less_sure, MOMENTS, MOMENTS).reason is not None
 
 
 def test_few_images_are_not_scored() -> None:
