@@ -25,7 +25,7 @@ from service.ledger.records import Page, Target, make_version
 
 # Channels in front of all BatchNorm layers of a ResNet-50.
 RESNET50 = 26_560
-# Of the admission snapshot: 512 images' features, and as many digests.
+# An admission snapshot of the usual size: features and digests of 512 images.
 ADMISSION = b"0" * 24_000
 MODES = ("open", "records", "moments")
 

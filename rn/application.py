@@ -27,7 +27,7 @@ class LazyCommands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the options before the name of the command."""
         if args and args[0] in self.commands:
-            # None is given. Typer would import pydantic to find that out.
+            # No such option is given; typer would import pydantic to find that out.
             self.params, self.add_help_option = [], False
         return super().parse_args(ctx, args)
 

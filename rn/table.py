@@ -47,7 +47,7 @@ COMMANDS = {
         "rn.commands.diff:diff",
         "Compare two bundles: statistics, weights and manifests.",
         ("cpu",),
-        # 1 says that they differ.
+        # 1 reports a difference.
         trouble=2,
     ),
     "sign": Entry("rn.commands.sign:sign", "Sign a bundle with an Ed25519 key.", ("cpu",)),

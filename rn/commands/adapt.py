@@ -138,7 +138,7 @@ def _objectives(names: list[str] | None) -> list[dict[str, str]] | None:
 
 
 def _end(line: str, status: int, error: BaseException, *, speaks: bool) -> NoReturn:
-    # What all processes of a training have in common, one of them says.
+    # Only one process reports what all processes of a training have in common.
     if speaks:
         raise CommandError(line, status) from error
     raise typer.Exit(status) from error

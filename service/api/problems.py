@@ -109,7 +109,7 @@ def install_problem_handlers(app: FastAPI, failures: Counter) -> None:
 
     @app.exception_handler(Exception)
     async def on_error(_: Request, __: Exception) -> JSONResponse:
-        # The server logs the exception itself, and closes the connection; a client that was not told
+        # The server logs the exception itself, and closes the connection; without this header, a client
         # would send its next request into it.
         close = {"Connection": "close"}
         return answer(500, "internal error; see the service log", headers=close)

@@ -11,7 +11,7 @@ from service.ledger.tables import Base, MetaRow
 # The newest migration, and the schema version that it leaves.
 HEAD = "0002"
 SCHEMA = 2
-# What programs without migrations wrote.
+# The revision of ledgers that programs without migrations wrote.
 FIRST = "0001"
 REVISIONS = ("0001", "0002")
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -14,7 +14,7 @@ from bundle.text import describe_error
 
 INDEX_SUFFIX = ".index.json"
 
-# timm and torchvision save the arguments of their training scripts, which are data and no code.
+# timm and torchvision save the arguments of their training scripts, which are data, not code.
 _HARMLESS = [Namespace]
 
 

@@ -4,6 +4,6 @@ from alembic import context
 
 from service.ledger.tables import Base
 
-# The caller's transaction is the migration's: all of it is done, or nothing.
+# In the transaction of the caller: the migration is done whole or not at all.
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
 context.run_migrations()
