@@ -33,7 +33,7 @@ EXTRAS = {
 }
 
 # Names of projects that differ from the names that they are imported by.
-_PROJECTS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+_PROJECTS = {"pillow_heif": "pillow-heif", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def install_command(*extras: str) -> str:

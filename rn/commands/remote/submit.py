@@ -10,7 +10,7 @@ import typer
 
 from rn.commands.remote.connection import connect
 from rn.commands.remote.sending import SOME_SKIPPED, Sending, find_files
-from rn.failing import CommandError, fail
+from rn.failing import fail
 from rn.options.common import LOCAL, TargetName, Url
 
 if TYPE_CHECKING:
@@ -34,22 +34,23 @@ def submit(
     with 1 if none could be used. Safe to re-run after an interruption: images are never counted twice.
     """
     files, passed_over = _find(folder)
-    failed: CommandError | None = None
-    with _progress() as progress:
+    failed: Exception | None = None
+    with connect(url, target, persistent=True) as client, _progress() as progress:
+        from service.client import ClientError
+
         submission = Submission(lambda line: _print(progress, line), batch_size)
         for line in passed_over:
             submission.report(line)
         task = progress.add_task("images", total=len(files))
         try:
-            with connect(url, target, persistent=True) as client:
-                for result in submission.send(client, files):
-                    progress.update(task, description=f"version {result.serving}")
-                    progress.update(task, completed=submission.done)
-        except CommandError as error:
+            for result in submission.send(client, files):
+                progress.update(task, description=f"version {result.serving}")
+                progress.update(task, completed=submission.done)
+        except ClientError as error:
             failed = error
         progress.update(task, completed=submission.done)
     if not submission.results:
-        raise failed or CommandError(f"none of the images of {folder} could be used")
+        fail(str(failed or f"none of the images of {folder} could be used"))
     for line in submission.summarize():
         typer.echo(line)
     if failed is not None:
