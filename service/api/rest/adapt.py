@@ -56,7 +56,7 @@ async def adapt(
         ),
     ] = None,
 ) -> AdaptResult:
-    """Move the target statistics by a batch of unlabelled images.
+    """Move the target statistics with a batch of unlabelled images.
 
     Images that cannot be decoded are reported one by one; if none can be decoded, the request fails. What
     was admitted is stored before the answer is sent. A batch that completes a version waits for it.

@@ -57,7 +57,7 @@ async def predict(
         Query(ge=0, le=2**31 - 1, description="Version to use; default: the served one."),
     ] = None,
 ) -> PredictResult:
-    """Predict the class of one image or many, and name the version that did."""
+    """Predict the class of one or more images, and name the version that predicted it."""
     if version is not None:
         await resources.offload(lambda: target.queries.version(version))
     upload = await read_upload(request, resources.bundle.manifest.preprocessing, resources.settings)

@@ -33,10 +33,13 @@ PAGE = 100
 
 Number = Annotated[int, Path(ge=0, le=MAX_NUMBER, description="Number of the version.")]
 
-_READ_ERRORS = problem_responses(UnknownTarget, UnknownVersion, InvalidContent, LedgerError)
-_WRITE_ERRORS = problem_responses(
+_LIST_ERRORS = problem_responses(UnknownTarget, InvalidContent, LedgerError)
+_GET_ERRORS = problem_responses(UnknownTarget, UnknownVersion, InvalidContent, LedgerError)
+_PROMOTE_ERRORS = problem_responses(
     UnknownTarget, UnknownVersion, ConcurrentChange, MomentsDropped, InvalidContent, LedgerError
 )
+# Resetting and freezing take no parameters, and version 0 always exists.
+_WRITE_ERRORS = problem_responses(UnknownTarget, ConcurrentChange, LedgerError)
 _ROLLBACK_ERRORS = problem_responses(
     UnknownTarget,
     UnknownVersion,
@@ -57,7 +60,7 @@ _ROLLBACK_BODY: dict[str, Any] = {
 }
 
 
-@router.get("/versions", responses=_READ_ERRORS)
+@router.get("/versions", responses=_LIST_ERRORS)
 async def list_versions(
     resources: ResourcesDep,
     target: TargetDep,
@@ -70,14 +73,14 @@ async def list_versions(
     return await _describe(resources, target, Page(limit, before))
 
 
-@router.get("/versions/{number}", responses=_READ_ERRORS)
+@router.get("/versions/{number}", responses=_GET_ERRORS)
 async def get_version(resources: ResourcesDep, target: TargetDep, number: Number) -> VersionInfo:
     """Describe one version."""
     record = await resources.offload(lambda: target.queries.version_record(number))
     return describe_version(record)
 
 
-@router.post("/versions/{number}/promote", responses=_WRITE_ERRORS)
+@router.post("/versions/{number}/promote", responses=_PROMOTE_ERRORS)
 async def promote(resources: ResourcesDep, target: TargetDep, number: Number) -> TargetInfo:
     """Serve a version, and let adaptation continue from it."""
     await resources.write(lambda: target.promote(number))
