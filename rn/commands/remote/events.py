@@ -42,7 +42,10 @@ def events(
         for event in page.events
     ]
     show_table(columns, rows)
-    if page.earlier is not None:
+    if after is not None:
+        if len(page.events) == limit:
+            typer.echo(f"later ones: rn events --after {page.latest}")
+    elif page.earlier is not None:
         typer.echo(f"earlier ones: rn events --before {page.earlier}")
 
 

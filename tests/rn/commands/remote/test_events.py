@@ -52,6 +52,9 @@ def test_pages_and_json(service: Service) -> None:
     assert lines(service, "--limit", 2)[-1] == f"earlier ones: rn events --before {page['earlier']}"
     text = lines(service, "--after", page["latest"])
     assert len(text) == 1
+    first = lines(service, "--after", 0, "--limit", 2)
+    assert first[-1] == "later ones: rn events --after 2"
+    assert len(lines(service, "--after", 0)) == 7
 
 
 def test_a_version_that_was_rejected_says_why() -> None:
