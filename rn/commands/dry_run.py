@@ -31,7 +31,7 @@ def describe_run(config: "RunConfig", base: Path, console: "Console", *, verbose
 
     Raises:
         ValueError: if images are missing or inconsistent, or the network cannot be made.
-        CommandError: if an image cannot be read at which the run would stop.
+        CommandError: if an image at which the run would stop cannot be read.
     """
     import yaml
 

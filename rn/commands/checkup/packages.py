@@ -13,7 +13,7 @@ _PURPOSES = {
     "train": "rn adapt, rn compare and rn export",
     "backbones": "networks of timm, torchvision and transformers",
     "service": "rn serve, and commands that talk to a service",
-    "heif": "images of kind .heic",
+    "heif": ".heic images",
     "mlflow": "rn export --layout mlflow",
 }
 # Packages with compiled parts that must fit each other; importing them takes seconds.

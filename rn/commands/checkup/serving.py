@@ -1,4 +1,4 @@
-"""Checks of what a service needs beside its bundle: ledger, disk and port."""
+"""Checks of what a service needs in addition to its bundle: ledger, disk and port."""
 
 import os
 import shutil
