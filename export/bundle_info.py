@@ -1,4 +1,4 @@
-"""What a bundle records about a model besides the network."""
+"""Everything that a bundle records about a model besides the network."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from export.errors import ExportError
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """What a bundle records about a model besides the network.
+    """Everything that a bundle records about a model besides the network.
 
     Attributes:
         name: name of the model: up to 64 letters, digits, ``.``, ``_`` and ``-``.

@@ -35,7 +35,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known of one run.
+    """The result or the failure of one run.
 
     Attributes:
         key: cell and seed of the run.

@@ -6,7 +6,7 @@ from torch import nn
 
 
 class RetiredBatchNorm(nn.Module):
-    """What a BatchNorm becomes once another layer has replaced it: every use of it raises.
+    """The remains of a BatchNorm that another layer has replaced: every use of it raises.
 
     A network may keep its BatchNorm a second time where a conversion cannot replace it: in a list, a
     dict, a closure or a :func:`functools.partial`. Without the error, its forward pass would go on
