@@ -42,7 +42,7 @@ def install_command(*extras: str) -> str:
 
 
 def missing_package(module: str | None, *extras: str) -> str | None:
-    """What a program needs that cannot import a module, and how to install it, on one line.
+    """Name the package that a program lacks, and how to install it, on one line.
 
     Args:
         module: name of the module, as a :class:`ModuleNotFoundError` has it.

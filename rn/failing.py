@@ -1,4 +1,4 @@
-"""How every command fails: with one line on standard error, and an exit status."""
+"""Failure of a command: one line on standard error, and an exit status."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

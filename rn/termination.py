@@ -1,4 +1,4 @@
-"""How ``rn serve`` handles SIGTERM before and after the service runs."""
+"""Handling of SIGTERM by ``rn serve``, before and after the service runs."""
 
 import os
 import signal

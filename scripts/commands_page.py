@@ -37,7 +37,7 @@ def make_page() -> str:
 
 
 def help_of(name: str) -> str:
-    """What ``rn NAME --help`` prints, without trailing spaces."""
+    """Output of ``rn NAME --help``, without trailing spaces."""
     result = CliRunner().invoke(
         app,
         [name, "--help"],

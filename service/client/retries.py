@@ -12,7 +12,7 @@ UNAVAILABLE = 503
 
 @dataclass(frozen=True)
 class Retries:
-    """How a request is repeated: after 429, 503 and failed connections, with growing pauses.
+    """The policy for repeating a request: after 429, 503 and failed connections, with growing pauses.
 
     Only requests that may safely arrive twice are repeated.
 

@@ -60,7 +60,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Fit:
-    """How well part of a file fits a network.
+    """The fit of a part of a file to a network.
 
     Attributes:
         path: keys that lead to the state dict.
@@ -92,7 +92,7 @@ class Fit:
 
     @property
     def place(self) -> str:
-        """Where the weights are in the file, such as ``state_dict: model.``; empty for its top."""
+        """Location of the weights in the file, such as ``state_dict: model.``; empty for its top."""
         return ": ".join(part for part in (".".join(self.path), self.prefix) if part)
 
     def same(self, other: "Fit") -> bool:
