@@ -14,6 +14,7 @@ from rn_model.training.processes.failures import on_first
 from rn_model.training.records.artifacts import SOURCE_ONLY, write_artifacts
 from rn_model.training.records.source_weights import SOURCE_WEIGHTS, load_source
 from rn_model.training.result import Result
+from rn_model.training.source_only import measure_source_only
 
 
 def finish(context: RunContext, network: nn.Module, out: Path, trained: dict[str, Any]) -> Result:
@@ -49,23 +50,23 @@ def finish(context: RunContext, network: nn.Module, out: Path, trained: dict[str
         steps=config.training.steps,
         **trained,
     )
-    first = _network_before_adaptation(context, out)
+    first, start = _network_before_adaptation(context, out)
     # Measured on the same images as the kept network, so that rows and features can be compared.
-    before = measure(first, task, reader, max_images, max_labelled=max_images)
+    before = measure_source_only(context, first, start)
     result = result.model_copy(update={"before": _row(SOURCE_ONLY, before)})
     files = partial(write_artifacts, context, out, (first, before), (network, measured), result)
     on_first(context.fabric, files)
     return result
 
 
-def _network_before_adaptation(context: RunContext, out: Path) -> nn.Module:
-    """The converted network after the source stage: both branches have the source's statistics."""
+def _network_before_adaptation(context: RunContext, out: Path) -> tuple[nn.Module, Path | None]:
+    """The converted network after the source stage, and the file that runs share to start with."""
     network = context.new_network(context.config.normalization)
     start = context.config.start
     path = out / SOURCE_WEIGHTS if start is None else context.base / start
     if path.is_file():
         load_source(path, network)
-    return network
+    return network, None if start is None else path
 
 
 def _row(name: str, measured: Measurement) -> Row:
