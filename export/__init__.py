@@ -8,10 +8,15 @@ from export.errors import ExportError
 if TYPE_CHECKING:
     from export.bundle_info import BundleInfo
     from export.exporter import export_bundle
+    from export.pretrained import export_pretrained
 
-__all__ = ["BundleInfo", "ExportError", "export_bundle"]
+__all__ = ["BundleInfo", "ExportError", "export_bundle", "export_pretrained"]
 
-_MODULES = {"BundleInfo": "bundle_info", "export_bundle": "exporter"}
+_MODULES = {
+    "BundleInfo": "bundle_info",
+    "export_bundle": "exporter",
+    "export_pretrained": "pretrained",
+}
 
 
 def __getattr__(name: str) -> Any:

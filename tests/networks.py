@@ -1,6 +1,8 @@
 """Small networks that the tests share, and what is known about them."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export import BundleInfo
@@ -94,6 +96,29 @@ def shake(model: nn.Module, seed: int = 0) -> None:
                 getattr(layer, f"num_images_{domain}").fill_(100 + number)
             for gate in layer.gate_parameters():
                 uniform(gate, 0.5, 1.0)
+
+
+def trained_net(seed: int = 3) -> SmallNet:
+    """A :class:`SmallNet` with BatchNorm as after a training, the same every time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = SmallNet().eval()
+        with torch.no_grad():
+            for norm in (model.norm, model.hidden_norm):
+                assert norm.running_mean is not None and norm.running_var is not None
+                nn.init.uniform_(norm.weight, 0.5, 2.0)
+                nn.init.uniform_(norm.bias, -1.0, 1.0)
+                nn.init.uniform_(norm.running_mean, -1.0, 1.0)
+                nn.init.uniform_(norm.running_var, 0.5, 2.0)
+    return model
+
+
+def set_moments(model: SmallNet, mean: NDArray[np.float64], variance: NDArray[np.float64]) -> None:
+    """Give the BatchNorm layers of a network these statistics, flat vectors of nine channels."""
+    for norm, part in ((model.norm, slice(4)), (model.hidden_norm, slice(4, 9))):
+        assert norm.running_mean is not None and norm.running_var is not None
+        norm.running_mean.copy_(torch.from_numpy(mean[part]))
+        norm.running_var.copy_(torch.from_numpy(variance[part]))
 
 
 def small_model() -> SmallNet:

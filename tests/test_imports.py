@@ -36,12 +36,13 @@ ORDERS: Mapping[str, Order] = {
         "extras files text",
     ),
     "export": (
-        "from_run",
+        "from_run from_weights",
+        "pretrained",
         "exporter",
         "assembly bundle_info input_profile preparation sample_images variants",
         "checks folding layouts",
         "network",
-        "graphs",
+        "contract graphs",
         "errors",
     ),
     "rn": (

@@ -23,7 +23,30 @@ class Layout(StrEnum):
     mlflow = "mlflow"
 
 
-Run = Annotated[Path, typer.Argument(help="Directory of a run; with --layout, also of a bundle.")]
+Run = Annotated[
+    Path,
+    typer.Argument(
+        help="Directory of a run; with --backbone, a file of weights; with --layout, also a bundle."
+    ),
+]
+Backbone = Annotated[
+    str | None,
+    typer.Option(help="Network of a file of weights, e.g. timm:resnet18. Nothing is trained."),
+]
+Classes = Annotated[
+    str | None,
+    typer.Option(
+        help="With --backbone: file with one label per line, labels separated by commas, or a number."
+    ),
+]
+PreprocessingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preprocessing",
+        help="With --backbone: imagenet, a YAML or JSON file, or {mode: RGB, ...}. Default: as the"
+        " network's library publishes it.",
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Directory to write; for --layout onnx, the file.")]
 LayoutOption = Annotated[
     Layout,

@@ -18,16 +18,33 @@ def timm_extractor(name: str, arguments: dict[str, Any], channels: int) -> Extra
     Raises:
         ValueError: if the library is missing, has no such model, or rejects the arguments.
     """
+    model = _create(name, {"num_classes": 0, "in_chans": channels} | arguments)
+    heads = model.pretrained_cfg.get("classifier") or ()
+    return Extractor(model, (heads,) if isinstance(heads, str) else tuple(heads))
+
+
+def timm_classifier(
+    name: str, arguments: dict[str, Any], num_classes: int, channels: int
+) -> Extractor:
+    """Make a whole classifier of timm with random weights.
+
+    Args:
+        name, arguments, channels: see :func:`timm_extractor`.
+        num_classes: number of classes.
+
+    Raises:
+        ValueError: see :func:`timm_extractor`.
+    """
+    return Extractor(_create(name, {"num_classes": num_classes, "in_chans": channels} | arguments))
+
+
+def _create(name: str, arguments: dict[str, Any]) -> Any:
     timm = import_library("timm")
     # Checked first, because timm could ask a server for a name that is not in its list.
     if name not in timm.list_models():
         near = ", ".join(get_close_matches(name, timm.list_models())) or "none"
         raise ValueError(f"timm has no model {name!r}; similar names: {near}")
     try:
-        model = timm.create_model(
-            name, **{"pretrained": False, "num_classes": 0, "in_chans": channels} | arguments
-        )
+        return timm.create_model(name, **{"pretrained": False} | arguments)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise ValueError(f"timm cannot make {name}: {describe_error(error)}") from error
-    heads = model.pretrained_cfg.get("classifier") or ()
-    return Extractor(model, (heads,) if isinstance(heads, str) else tuple(heads))

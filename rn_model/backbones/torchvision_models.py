@@ -24,19 +24,47 @@ def torchvision_extractor(name: str, arguments: dict[str, Any], channels: int) -
     Raises:
         ValueError: if the library is missing, has no such classifier, or rejects the arguments.
     """
+    model = _create(name, arguments, channels)
+    try:
+        extractor = drop_classifier(model)
+    except ValueError as error:
+        raise ValueError(f"torchvision cannot make {name}: {describe_error(error)}") from error
+    return replace(extractor, heads=(*extractor.heads, *_auxiliary(name)))
+
+
+def torchvision_classifier(
+    name: str, arguments: dict[str, Any], num_classes: int, channels: int
+) -> Extractor:
+    """Make a whole classifier of torchvision with random weights.
+
+    Args:
+        name, arguments, channels: see :func:`torchvision_extractor`.
+        num_classes: number of classes.
+
+    Raises:
+        ValueError: see :func:`torchvision_extractor`.
+    """
+    model = _create(name, {"num_classes": num_classes} | arguments, channels)
+    return Extractor(model, _auxiliary(name))
+
+
+def _create(name: str, arguments: dict[str, Any], channels: int) -> Any:
     models = import_library("torchvision").models
     # Only classifiers, because by default other models download the weights of their backbone.
     known = models.list_models(module=models)
     if name not in known:
         near = ", ".join(get_close_matches(name, known)) or "none"
         raise ValueError(f"torchvision has no classifier {name!r}; similar names: {near}")
-    auxiliary = name in _WITH_AUXILIARY
-    if auxiliary:
+    if name in _WITH_AUXILIARY:
         arguments = {"init_weights": True} | arguments | {"aux_logits": False}
     try:
         model = models.get_model(name, weights=None, **arguments)
-        extractor = drop_classifier(model)
         adapt_input(model, channels)
     except (TypeError, ValueError) as error:
         raise ValueError(f"torchvision cannot make {name}: {describe_error(error)}") from error
-    return replace(extractor, heads=(*extractor.heads, *_AUXILIARY)) if auxiliary else extractor
+    return model
+
+
+def _auxiliary(name: str) -> tuple[str, ...]:
+    """Names of the intermediate classifiers in the files of a model."""
+    return _AUXILIARY if name in _WITH_AUXILIARY else ()

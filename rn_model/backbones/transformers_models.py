@@ -43,6 +43,18 @@ class Pooled(nn.Module):
         return pooled.flatten(1)
 
 
+class Logits(nn.Module):
+    """The logits of a model with several outputs, ``(N, C, H, W)`` to ``(N, K)``."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.model(pixel_values=x).logits
+        return logits
+
+
 def transformers_extractor(name: str, arguments: dict[str, Any], channels: int) -> Extractor:
     """Make a model of transformers with random weights and without a classifier.
 
@@ -54,16 +66,41 @@ def transformers_extractor(name: str, arguments: dict[str, Any], channels: int) 
     Raises:
         ValueError: if the library is missing, or there is no such folder, class or argument.
     """
+    model = _create("AutoModel", name, arguments, channels)
+    return Extractor(Pooled(model), ("classifier",), model)
+
+
+def transformers_classifier(
+    name: str, arguments: dict[str, Any], num_classes: int, channels: int
+) -> Extractor:
+    """Make a whole classifier of transformers with random weights.
+
+    Args:
+        name, arguments, channels: see :func:`transformers_extractor`.
+        num_classes: number of classes.
+
+    Raises:
+        ValueError: see :func:`transformers_extractor`.
+    """
+    model = _create("AutoModelForImageClassification", name, arguments, channels, num_classes)
+    return Extractor(Logits(model), pretrained=model)
+
+
+def _create(
+    kind: str, name: str, arguments: dict[str, Any], channels: int, num_classes: int | None = None
+) -> Any:
     library = import_library("transformers")
     made = _configuration(library, name, arguments)
     if hasattr(made, "num_channels"):
         made.num_channels = channels
+    if num_classes is not None:
+        made.num_labels = num_classes
     try:
-        model = library.AutoModel.from_config(made, dtype=torch.float32)
+        model = getattr(library, kind).from_config(made, dtype=torch.float32)
         adapt_input(model, channels)
     except (ImportError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise ValueError(f"transformers cannot make {name}: {describe_error(error)}") from error
-    return Extractor(Pooled(model), ("classifier",), model)
+    return model
 
 
 def portable_name(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, JsonValue]]:

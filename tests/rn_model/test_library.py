@@ -21,6 +21,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with torch.random.fork_rng(), contextlib.chdir(tmp_path_factory.mktemp("library")):
         exec(compile(PROGRAM, "library.md", "exec"), found)
         found["bundle"] = load_bundle(Path("bundles/mine"))
+        found["unadapted"] = load_bundle(Path("bundles/pretrained"))
     return found
 
 
@@ -33,6 +34,12 @@ def test_the_network_is_exported(names: dict[str, Any]) -> None:
     manifest = names["bundle"].manifest
     assert manifest.normalization == "ReciprocalNorm"
     assert len(manifest.sites) == 2
+
+
+def test_a_pretrained_network_is_exported(names: dict[str, Any]) -> None:
+    manifest = names["unadapted"].manifest
+    assert (manifest.normalization, manifest.target.origin) == ("AdaBN", "source")
+    assert isinstance(names["pretrained"][1], torch.nn.BatchNorm2d)
 
 
 def test_what_is_said_of_the_layers_is_so(names: dict[str, Any]) -> None:

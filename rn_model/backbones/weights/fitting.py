@@ -124,8 +124,8 @@ def best_fit(found: Sequence[Nested], wanted: Wanted, path: Path) -> Fit:
             f"{path} holds several weights that fit the network: {some(places)}; save one of them alone"
         )
     names = [name for nested in found for name in nested.state]
-    nearest = max(fits, key=lambda fit: fit.count, default=None)
-    if nearest is None or nearest.count == 0:
+    nearest = max(fits, key=lambda fit: (fit.count, -len(fit.missing)), default=None)
+    if nearest is None or not (nearest.count or 2 * len(nearest.missing) < nearest.total):
         raise ValueError(
             f"{path} does not fit the network: it has {some(names)}; the network needs"
             f" {some(wanted.required)}"
