@@ -84,8 +84,9 @@ class Settings(BaseSettings):
     )
     keep_versions: PositiveInt | None = Field(
         None,
-        description="Number of newest versions whose moments are kept, in addition to version 0, the served"
-        " version and its parent; unset: all. Records of versions are always kept.",
+        description="Number of newest published versions, and of newest rejected ones, whose moments are"
+        " kept, in addition to version 0, the served version and its parent; unset: all. Records of"
+        " versions are always kept.",
     )
 
     @property

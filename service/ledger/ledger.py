@@ -39,8 +39,9 @@ class Ledger:
 
     Args:
         url: database URL as SQLAlchemy takes it; an older ledger is migrated.
-        keep_versions: number of newest versions whose moments are kept, in addition to version 0, the
-            served version and its parent; None keeps all. Records of versions are always kept.
+        keep_versions: number of newest published versions, and of newest rejected ones, whose moments are
+            kept, in addition to version 0, the served version and its parent; None keeps all. Records
+            of versions are always kept.
 
     Raises:
         LedgerError: if the database cannot be opened, or a later version of this program wrote it.
@@ -201,15 +202,26 @@ def _store_receipt(session: Session, target_id: int, receipt: Receipt) -> None:
 
 
 def _drop_snapshots(session: Session, target: Target, keep: int) -> None:
-    """Drop the moments of all but the newest versions, version 0, the served one and its parent."""
+    """Drop the moments of all but the newest published and the newest rejected versions.
+
+    Version 0, the served version and its parent keep theirs. The two kinds are counted apart, so that a
+    row of rejections does not push out the versions that a rollback would return to.
+    """
     numbers = VersionRow.target_id == target.id
-    newest = select(func.max(VersionRow.number)).where(numbers).scalar_subquery()
     parent = select(VersionRow.parent).where(numbers, VersionRow.number == target.serving)
     needed = {0, target.serving, session.scalar(parent)} - {None}
-    old = select(VersionRow.id).where(
-        numbers, VersionRow.number <= newest - keep, VersionRow.number.not_in(needed)
-    )
-    session.execute(delete(SnapshotRow).where(SnapshotRow.version_id.in_(old)))
+    for status in ("published", "rejected"):
+        newest = select(VersionRow.number).where(numbers, VersionRow.status == status)
+        newest = newest.order_by(VersionRow.number.desc())
+        last = session.scalar(newest.offset(keep).limit(1))
+        if last is not None:
+            old = select(VersionRow.id).where(
+                numbers,
+                VersionRow.status == status,
+                VersionRow.number <= last,
+                VersionRow.number.not_in(needed),
+            )
+            session.execute(delete(SnapshotRow).where(SnapshotRow.version_id.in_(old)))
 
 
 def _read_page(

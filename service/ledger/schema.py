@@ -14,6 +14,8 @@ SCHEMA = 2
 # The revision of ledgers that programs without migrations wrote.
 FIRST = "0001"
 REVISIONS = ("0001", "0002")
+# An arbitrary number that all processes share.
+LOCK = 0x726E6C6564676572
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -28,7 +30,10 @@ def prepare(engine: Engine) -> None:
         if _revision(connection) == HEAD:
             return
     with engine.begin() as connection:
-        # Read again: another process may have been faster. SQLite locks it out from here on.
+        if engine.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        # Read again: another process may have been faster. It is locked out from here on, on SQLite by
+        # the way in which the transaction began.
         revision = _revision(connection)
         if revision is None:
             _create(connection)

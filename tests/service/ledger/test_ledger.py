@@ -318,7 +318,7 @@ def test_moments_of_old_versions_can_be_dropped_but_not_their_records(url: str) 
     assert [record.number for record in records if record.kept] == [0, 4, 5]
     assert ledger.version(target, 3) is None
     assert ledger.version_record(target, 3) == records[3]
-    # The served version and its parent stay, whatever is made beside them.
+    # Rejected versions are counted apart; the served version and its parent stay anyway.
     served = ledger.version(target, 4)
     assert served is not None
     target = ledger.append(target, LabelMoved(served, 5))
@@ -327,7 +327,10 @@ def test_moments_of_old_versions_can_be_dropped_but_not_their_records(url: str) 
         change = VersionRejected(replace(version(number), record=rejected), STATE, b"x")
         target = ledger.append(target, change)
     kept = [record.number for record in ledger.versions(target, ALL) if record.kept]
-    assert kept == [0, 4, 7, 8]
+    assert kept == [0, 4, 5, 7, 8]
+    target = publish(ledger, target, 3)
+    kept = [record.number for record in ledger.versions(target, ALL) if record.kept]
+    assert kept == [0, 7, 8, 10, 11]
     ledger.close()
 
 
