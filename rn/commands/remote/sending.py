@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Exit status of a command that could use some of the files, but not all of them.
 SOME_SKIPPED = 3
+# No service needs to accept so much, and a file is in memory as a whole while it is sent.
+MAX_FILE_BYTES = 2**28
 # Statuses of answers about the content of a request. All others are about the service or the target,
 # and would be the same for every other file.
 _ABOUT_CONTENT = frozenset((400, 413, 415, 422, 500))
@@ -83,9 +85,15 @@ class Sending:
     def _read(self, paths: Sequence[Path]) -> Iterator[ImageFile]:
         for path in paths:
             try:
-                yield ImageFile(path, path.read_bytes())
+                size = path.stat().st_size
+                content = path.read_bytes() if size <= MAX_FILE_BYTES else None
             except OSError as error:
                 self.skip(path, f"cannot be read: {error.strerror}")
+                continue
+            if content is None:
+                self.skip(path, f"has {size:,} bytes; at most {MAX_FILE_BYTES:,} are sent")
+            else:
+                yield ImageFile(path, content)
 
     def _post(
         self, batch: Sequence[ImageFile], post: Callable[[Sequence[bytes]], Answer]

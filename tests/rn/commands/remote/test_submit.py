@@ -47,6 +47,14 @@ def test_files_that_are_too_large_are_skipped_by_name(service: Service, folder: 
     assert "20 images sent: 20 admitted" in text
 
 
+def test_an_enormous_file_is_not_even_read(service: Service, folder: Path) -> None:
+    with (folder / "0" / "film.png").open("wb") as file:
+        file.truncate(2**40)  # a sparse file
+    text = rn("submit", folder, service=service, status=3).stdout
+    assert "film.png: skipped: has 1,099,511,627,776 bytes; at most 268,435,456 are sent" in text
+    assert "20 images sent: 20 admitted" in text
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 def test_a_file_without_permission_is_skipped(service: Service, folder: Path) -> None:
     (folder / "0" / "00[bold].PNG").chmod(0)
