@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from service.vocabulary import EventKind, Status
+from service.vocabulary import EventKind, NotAdmittedKind, Status
 
 
 class ImagePrediction(BaseModel):
@@ -31,6 +31,9 @@ class ImageNotAdmitted(BaseModel):
     """An image that did not move the statistics."""
 
     index: int = Field(description="Position of the image in the request, from 0.", examples=[2])
+    kind: NotAdmittedKind = Field(
+        description="Why it was not admitted, for programs.", examples=["duplicate"]
+    )
     reason: str = Field(
         description="Why it was not admitted.",
         examples=["duplicate of an image that was admitted before"],

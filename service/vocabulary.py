@@ -4,6 +4,9 @@ from typing import Literal
 
 DEFAULT_TARGET = "default"
 
+# Prefix of the URIs that name kinds of errors.
+ERROR_PREFIX = "urn:reciprocal-norm:"
+
 # Devices on which the service can run its graphs.
 Device = Literal["cpu", "cuda"]
 
@@ -12,6 +15,9 @@ Status = Literal["exported", "published", "rejected"]
 
 # Verdicts of admission on an image.
 Verdict = Literal["admitted", "duplicate", "outlier"]
+
+# Reasons why an image does not move the statistics; "batch": most of its batch is unlike the past.
+NotAdmittedKind = Literal["duplicate", "outlier", "batch", "unreadable"]
 
 # Kinds of events, one for everything that can happen to a target.
 EventKind = Literal[

@@ -13,10 +13,11 @@ from service.adaptation.outcome import BatchOutcome, NotAdmitted
 from service.adaptation.state import OnlineState
 from service.guards.admission import Admission, AdmissionOptions, Features
 from service.settings import Settings
+from service.vocabulary import NotAdmittedKind, Verdict
 
 logger = logging.getLogger(__name__)
 
-REASONS = {
+REASONS: dict[NotAdmittedKind, str] = {
     "duplicate": "duplicate of an image that was admitted before",
     "outlier": "unlike the images admitted before",
     "batch": "most of its batch is unlike the images admitted before",
@@ -104,7 +105,7 @@ class MomentEstimator:
             chosen = []
         kept = set(chosen)
         not_admitted = [
-            NotAdmitted(index, REASONS["batch" if verdict == "admitted" else verdict])
+            _not_admitted(index, verdict)
             for index, verdict in enumerate(verdicts)
             if index not in kept and not (released is not None and verdict == "outlier")
         ]
@@ -132,3 +133,9 @@ class MomentEstimator:
         elif len(observed) == 1 and len(admitted.images) == len(images):
             return state.merge(observed[0].moments, len(images), self._max_count)
         return self._observer.merge(admitted.images, state, self._max_count)
+
+
+def _not_admitted(index: int, verdict: Verdict) -> NotAdmitted:
+    """Why an image did not move the statistics; one that was admitted fell with its batch."""
+    kind: NotAdmittedKind = "batch" if verdict == "admitted" else verdict
+    return NotAdmitted(index, kind, REASONS[kind])

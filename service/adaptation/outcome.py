@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bundle.preprocessing import Pixels
 from service.adaptation.state import OnlineState
+from service.vocabulary import NotAdmittedKind
 
 
 @dataclass(frozen=True)
@@ -13,10 +14,12 @@ class NotAdmitted:
 
     Attributes:
         index: position in the batch, from 0.
+        kind: why, as one word for programs.
         reason: why, in words.
     """
 
     index: int
+    kind: NotAdmittedKind
     reason: str
 
 

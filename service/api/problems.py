@@ -1,5 +1,6 @@
 """Errors of the service as RFC 9457 problem details: which error has which HTTP status."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse
 
 from service import errors
 from service.errors import ServiceError
+from service.vocabulary import ERROR_PREFIX
 
 CLIENT_CLOSED_REQUEST = 499
 
@@ -46,6 +48,10 @@ TITLES = {
 class Problem(BaseModel):
     """Body of every error."""
 
+    type: str = Field(
+        description="What kind of error it is, for programs.",
+        examples=["urn:reciprocal-norm:invalid-content"],
+    )
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["image 0 is not in a supported format: PNG, JPEG"])
@@ -54,6 +60,12 @@ class Problem(BaseModel):
 def status_of(error: type[ServiceError]) -> int:
     """The HTTP status of a kind of error; that of the nearest base class in the table."""
     return next((STATUS[base] for base in error.__mro__ if base in STATUS), 500)
+
+
+def type_of(error: type[ServiceError]) -> str:
+    """The URI of a kind of error, by which programs recognize it."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", error.__name__).lower()
+    return f"{ERROR_PREFIX}{words}"
 
 
 def title_of(status: int) -> str:
@@ -81,20 +93,27 @@ def install_problem_handlers(app: FastAPI, failures: Counter) -> None:
     """Answer every error of the application with a problem, and count it by its status."""
 
     def answer(
-        status: int, detail: str, *, title: str | None = None, headers: dict[str, str] | None = None
+        status: int,
+        detail: str,
+        *,
+        kind: str = "about:blank",
+        title: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> JSONResponse:
         failures.labels(str(status)).inc()
-        content = Problem(title=title or title_of(status), status=status, detail=detail)
+        content = Problem(type=kind, title=title or title_of(status), status=status, detail=detail)
         media_type = "application/problem+json"
         return JSONResponse(content.model_dump(), status, headers, media_type=media_type)
 
     @app.exception_handler(ServiceError)
     async def on_service_error(_: Request, error: ServiceError) -> JSONResponse:
-        return answer(status_of(type(error)), error.detail, headers=_headers(error))
+        kind = type(error)
+        return answer(status_of(kind), error.detail, kind=type_of(kind), headers=_headers(error))
 
     @app.exception_handler(ClientDisconnect)
     async def on_disconnect(_: Request, __: ClientDisconnect) -> JSONResponse:
-        return answer(CLIENT_CLOSED_REQUEST, "the client disconnected during the upload")
+        kind = type_of(errors.ClientDisconnected)
+        return answer(CLIENT_CLOSED_REQUEST, "the client disconnected during the upload", kind=kind)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(_: Request, error: HTTPException) -> JSONResponse:
@@ -105,7 +124,8 @@ def install_problem_handlers(app: FastAPI, failures: Counter) -> None:
     async def on_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = " ".join(map(str, first["loc"]))
-        return answer(status_of(errors.InvalidContent), f"{place}: {first['msg']}")
+        kind = errors.InvalidContent
+        return answer(status_of(kind), f"{place}: {first['msg']}", kind=type_of(kind))
 
     @app.exception_handler(Exception)
     async def on_error(_: Request, __: Exception) -> JSONResponse:

@@ -19,6 +19,7 @@ from service.schemas import (
     RollbackRequest,
     TargetInfo,
 )
+from service.vocabulary import ERROR_PREFIX
 
 Image = bytes | Path
 
@@ -33,11 +34,13 @@ class ClientError(RuntimeError):
 
     Attributes:
         status: HTTP status of the answer; None if there was no answer.
+        kind: kind of error as the service names it, such as ``key-reused``; empty if it names none.
     """
 
-    def __init__(self, detail: str, status: int | None = None) -> None:
+    def __init__(self, detail: str, status: int | None = None, kind: str = "") -> None:
         super().__init__(detail)
         self.status = status
+        self.kind = kind
 
 
 class Client:
@@ -177,7 +180,7 @@ class Client:
             )
         except ClientError as error:
             if error.status != TOO_LARGE or len(images) == 1:
-                raise ClientError(_shifted(str(error), start), error.status) from error
+                raise ClientError(_shifted(str(error), start), error.status, error.kind) from error
         middle = len(images) // 2
         result = self._predict(images[:middle], version, start)
         rest = self._predict(images[middle:], result.version, start + middle)
@@ -226,10 +229,14 @@ def _error(response: httpx.Response) -> ClientError | None:
     if response.is_success:
         return None
     try:
-        detail = str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        detail = f"the service answered {response.status_code} {response.reason_phrase}"
-    return ClientError(detail, response.status_code)
+        problem = response.json()
+        detail, kind = str(problem["detail"]), str(problem.get("type", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        detail, kind = f"the service answered {response.status_code} {response.reason_phrase}", ""
+    known = kind.startswith(ERROR_PREFIX)
+    return ClientError(
+        detail, response.status_code, kind.removeprefix(ERROR_PREFIX) if known else ""
+    )
 
 
 def _shifted(detail: str, start: int) -> str:

@@ -149,7 +149,7 @@ def find_files(given: Sequence[Path]) -> tuple[list[Path], list[str]]:
 
 def _already_used(error: "ClientError") -> bool:
     # Sent again in other batches, under other keys, the images would count twice.
-    return "Idempotency-Key" in str(error)
+    return error.kind == "key-reused"
 
 
 def _kind(reason: str) -> str:

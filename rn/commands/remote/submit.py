@@ -98,8 +98,7 @@ class Submission:
             self._answered += len(paths)
             self.results.append(result)
             for image in result.refused:
-                # The service reports what it could not decode as "image INDEX is ...".
-                if image.reason.startswith(f"image {image.index} "):
+                if image.kind == "unreadable":
                     self._answered -= 1
                     self.sending.skip(paths[image.index], image.reason)
                 else:

@@ -69,7 +69,7 @@ async def adapt(
     if not images:
         raise next(image for image in decoded if isinstance(image, ServiceError))
     unreadable = [
-        ImageNotAdmitted(index=i, reason=image.detail)
+        ImageNotAdmitted(index=i, kind="unreadable", reason=image.detail)
         for i, image in enumerate(decoded)
         if isinstance(image, ServiceError)
     ]

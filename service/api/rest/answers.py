@@ -48,7 +48,7 @@ def describe_outcome(
         unreadable: images of the request that could not be decoded.
     """
     not_admitted = [
-        ImageNotAdmitted(index=places[image.index], reason=image.reason)
+        ImageNotAdmitted(index=places[image.index], kind=image.kind, reason=image.reason)
         for image in outcome.not_admitted
     ]
     return AdaptResult(

@@ -5,7 +5,7 @@ from http import HTTPStatus
 import pytest
 
 from service import errors
-from service.api.problems import CLIENT_CLOSED_REQUEST, status_of, title_of
+from service.api.problems import CLIENT_CLOSED_REQUEST, status_of, title_of, type_of
 from service.errors import ServiceError
 
 KINDS = [
@@ -33,3 +33,8 @@ def test_titles_are_those_of_the_standard() -> None:
     assert title_of(422) == "Unprocessable Content"
     assert title_of(429) == "Too Many Requests"
     assert title_of(CLIENT_CLOSED_REQUEST) == "Client Closed Request"
+
+
+def test_kinds_of_errors_have_uris_of_their_own() -> None:
+    assert type_of(errors.KeyReused) == "urn:reciprocal-norm:key-reused"
+    assert len({type_of(kind) for kind in KINDS}) == len(KINDS)

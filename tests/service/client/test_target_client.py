@@ -213,3 +213,12 @@ def test_large_files_are_sent_in_several_requests(shared: Service, tmp_path: Pat
         files.append(path)
     with Client(shared.url) as client:
         assert len(client.predict(files).predictions) == 3
+
+
+def test_errors_name_their_kind(shared: Service) -> None:
+    with Client(shared.url) as client, pytest.raises(ClientError) as unknown:
+        client.predict([png(noise(1)[0])], version=99)
+    assert (unknown.value.status, unknown.value.kind) == (404, "unknown-version")
+    with Client(f"{shared.url}/nowhere") as client, pytest.raises(ClientError) as absent:
+        client.versions()
+    assert (absent.value.status, absent.value.kind) == (404, "")

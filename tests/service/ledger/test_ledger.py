@@ -65,7 +65,7 @@ def merged(
     outcome = BatchOutcome(
         received=9,
         images=images,
-        not_admitted=[NotAdmitted(1, "duplicate"), NotAdmitted(3, "unlike")],
+        not_admitted=[NotAdmitted(1, "duplicate", "seen"), NotAdmitted(3, "outlier", "unlike")],
         state=state,
         admission=admission,
         held=1,

@@ -180,10 +180,10 @@ def test_refusals_have_their_place_and_reason(bundle_path: Path, tmp_path: Path)
     good, odd = noise(4), flat(1)
     with target_of(bundle_path, tmp_path) as target:
         result = target.adapt([good[0], odd[0], good[1], good[0], good[2], good[3]])
-    found = [(refusal.index, refusal.reason) for refusal in result.not_admitted]
+    found = [(refusal.index, refusal.kind, refusal.reason) for refusal in result.not_admitted]
     assert found == [
-        (1, "unlike the images admitted before"),
-        (3, "duplicate of an image that was admitted before"),
+        (1, "outlier", "unlike the images admitted before"),
+        (3, "duplicate", "duplicate of an image that was admitted before"),
     ]
     assert (result.received, result.admitted, result.held) == (6, 4, 1)
     assert (result.pending, result.alarm) == (4, None)

@@ -97,9 +97,16 @@ def _rewrite_receipts() -> None:
     for receipt in connection.execute(sa.select(RECEIPTS)).all():
         response = dict(receipt.response)
         response.pop("target")
-        response["not_admitted"] = response.pop("refused")
+        images = response.pop("refused")
+        response["not_admitted"] = [{**image, "kind": _kind(image["reason"])} for image in images]
         response["made"] = response.pop("committed")
         if response["made"] is not None:
             response["made"]["kept"] = True
         change = sa.update(RECEIPTS).where(RECEIPTS.c.id == receipt.id)
         connection.execute(change.values(response=response))
+
+
+def _kind(reason: str) -> str:
+    """Why an image was not admitted, as one word; version 0.1.0 had three reasons."""
+    first = reason.partition(" ")[0]
+    return {"duplicate": "duplicate", "unlike": "outlier"}.get(first, "batch")
