@@ -26,7 +26,8 @@ class Result(BaseModel):
         source_accuracy: accuracy on held-out source images, through the source branch.
         oracle_target_accuracy: accuracy on the labelled test set, or else on the target if it has
             labels; only reported. None without labels.
-        oracle_best_accuracy: best accuracy of all evaluations, as if labels had chosen the step.
+        oracle_best_accuracy: best accuracy of all evaluations, as if labels had chosen the step; those
+            during training use at most ``training.evaluation_images`` of a test set.
         chosen_step: step of the adaptation after which the kept network was saved; 0 for none.
         steps: number of steps of the adaptation.
         seconds: duration in seconds; parts before a resumption are not included.
