@@ -112,15 +112,34 @@ def _print(console: "Console", result: "Result", path: Path) -> None:
     from rn_model.runs.rows import results_table
 
     console.print(results_table([*([result.before] if result.before else []), result.row()], ""))
+    shares = result.class_shares
+    warning = shares and shares.warning(result.classes)
+    labels = "Other target" if result.probe else "Target"
+    lines = [_selection(result), f"{labels} labels (if any) were used only to report accuracy."]
+    lines += [f"Warning: {warning}"] if warning else []
+    lines.append(
+        f"Written to {path}; see {path / 'report.html'}. To make a bundle of it:"
+        f" rn export {path} --out BUNDLE"
+    )
     console.print(
-        f"\nKept step {result.chosen_step} of {result.steps}, selected by information and nuclear norm of"
-        " the predictions on unlabelled target images, with source accuracy as a floor."
-        "\nTarget labels (if any) were used only to report accuracy."
-        f"\nWritten to {path}; see {path / 'report.html'}. To make a bundle of it:"
-        f" rn export {path} --out BUNDLE",
+        "\n" + "\n".join(lines),
         highlight=False,
         markup=False,
         soft_wrap=True,
+    )
+
+
+def _selection(result: "Result") -> str:
+    kept = f"Kept step {result.chosen_step} of {result.steps}"
+    if result.chosen_step == 0:
+        kept = "The adaptation was not used. Kept the source-only network with statistics of the target"
+    if result.probe is not None:
+        return (
+            f"{kept}, selected by the labelled target images of the probe: {result.probe} correct."
+        )
+    return (
+        f"{kept}, selected by information and nuclear norm of the predictions on unlabelled target images,"
+        " with source accuracy as a floor."
     )
 
 

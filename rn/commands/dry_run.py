@@ -41,7 +41,7 @@ def describe_run(config: "RunConfig", base: Path, console: "Console", *, verbose
 
     task = open_task(config.task, config.preprocessing, base=base)
     network = build_network(config, task, config.normalization, base)
-    sets = [*task.sources, task.validation, task.target, *([task.test] if task.test else [])]
+    sets = [*task.sources, task.validation, task.target, *filter(None, [task.test, task.probe])]
     found = try_images(sets, MAX_IMAGES)
     if verbose:
         settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
@@ -74,6 +74,7 @@ def _images(task: "Task") -> Iterator[str]:
     roles: list[tuple[str, ImageSet]] = [("source", images) for images in task.sources]
     roles += [("target", task.target), ("validation", task.validation)]
     roles += [("test", task.test)] if task.test else []
+    roles += [("probe", task.probe)] if task.probe else []
     for role, images in roles:
         yield f"{role} {images.name}: {len(images):,} images"
 

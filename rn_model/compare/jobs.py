@@ -120,7 +120,7 @@ def check_jobs(jobs: list[Job], out: Path) -> None:
 
 def _has_files(task: TaskConfig) -> bool:
     # Built-in images cannot be missing, and rendering them takes seconds.
-    sets = [*task.source, task.target, task.test, task.validation]
+    sets = [*task.source, task.target, task.test, task.probe, task.validation]
     return any(isinstance(images, DatasetConfig) and images.built_in is None for images in sets)
 
 

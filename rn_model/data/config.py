@@ -158,6 +158,8 @@ class TaskConfig(BaseModel):
         source: labelled images to train on.
         target: images to adapt to. Labels, if any, are only used to report accuracies named "oracle".
         test: labelled images of the target domain, only used to report accuracy. Default: none.
+        probe: a few labelled images of the target domain, by which the checkpoint is selected instead of
+            by label-free scores; never used for training. Default: none.
         validation: share of the source to hold out, or a separate labelled data set.
         seed: random seed of the held-out share.
         classes: names of the classes, in order. Default: the classes of the source.
@@ -168,6 +170,7 @@ class TaskConfig(BaseModel):
     source: Sources
     target: DatasetConfig
     test: DatasetConfig | None = None
+    probe: DatasetConfig | None = None
     validation: Validation = 0.1
     seed: Seed = 0
     classes: Classes | None = None
@@ -176,7 +179,11 @@ class TaskConfig(BaseModel):
     def _check(self) -> Self:
         if self.classes is not None and len(set(self.classes)) < len(self.classes):
             raise ValueError("classes must be distinct")
-        for config, role in ((self.test, "test"), (self.validation, "validation")):
+        for config, role in (
+            (self.test, "test"),
+            (self.probe, "probe"),
+            (self.validation, "validation"),
+        ):
             if isinstance(config, DatasetConfig) and config.labels is False:
                 raise ValueError(f"{role} needs labels")
         if any(config.labels is False for config in self.source):
@@ -193,6 +200,7 @@ class TaskConfig(BaseModel):
                 "source": tuple(config.resolved(base) for config in self.source),
                 "target": self.target.resolved(base),
                 "test": self.test and self.test.resolved(base),
+                "probe": self.probe and self.probe.resolved(base),
                 "validation": validation,
             }
         )

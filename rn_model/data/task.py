@@ -22,6 +22,7 @@ class Task:
         validation: labelled source images that are held out of training.
         target: images to adapt to; labels, if known, are only used to report "oracle" accuracies.
         test: labelled images of the target domain, only used to report accuracy; None without any.
+        probe: labelled images of the target domain, only used to select the checkpoint; None without any.
         classes: names of the classes; labels are indices into them.
         skipped: one line per kind of file that was passed over, and per file that cannot be read.
         notes: one line per remark on the folders, such as classes that differ only in case.
@@ -34,6 +35,7 @@ class Task:
     classes: tuple[str, ...]
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    probe: ImageSet | None = None
 
 
 def open_task(config: TaskConfig, preprocessing: Preprocessing, base: Path = Path()) -> Task:
@@ -54,7 +56,9 @@ def open_task(config: TaskConfig, preprocessing: Preprocessing, base: Path = Pat
     check_sources(sources, classes)
     target = relabel(opener.open(config.target), classes, "target")
     test = None if config.test is None else relabel(opener.open(config.test), classes, "test")
+    probe = None if config.probe is None else relabel(opener.open(config.probe), classes, "probe")
     _need_labels(test, "test")
+    _need_labels(probe, "probe")
     validation: ImageSet
     if isinstance(config.validation, DatasetConfig):
         validation = relabel(opener.open(config.validation), classes, "validation")
@@ -62,7 +66,8 @@ def open_task(config: TaskConfig, preprocessing: Preprocessing, base: Path = Pat
     else:
         sources, validation = _hold_out(sources, config.validation, config.seed)
     notes = tuple(folder_notes(config, classes, base))
-    return Task(tuple(sources), validation, target, test, classes, tuple(opener.skipped), notes)
+    skipped = tuple(opener.skipped)
+    return Task(tuple(sources), validation, target, test, classes, skipped, notes, probe)
 
 
 class _Opener:

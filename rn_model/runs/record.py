@@ -26,6 +26,7 @@ from bundle.preprocessing import Pixels, Preprocessing
 from bundle.text import describe_error
 from bundle.writing.atomic import write_directory, write_file
 from rn_model.layers import Normalization, convert_normalization
+from rn_model.runs.class_shares import ClassShares
 from rn_model.runs.factories import current_factory_name, find_factory
 from rn_model.runs.rows import Row
 
@@ -50,6 +51,8 @@ class RunRecord(BaseModel):
         config: configuration of the training.
         seed: random seed.
         fingerprints: SHA-256 of the pixels of each data set.
+        class_shares: class shares of both domains, those of the target estimated without labels; None
+            if they were not estimated.
         weights_sha256: SHA-256 of the file of weights; set when the run is saved.
     """
 
@@ -66,6 +69,7 @@ class RunRecord(BaseModel):
     config: dict[str, JsonValue]
     seed: int
     fingerprints: dict[str, str]
+    class_shares: ClassShares | None = None
     weights_sha256: str = ""
 
     @field_validator("factory")

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
 from bundle.scores import Scores
+from rn_model.runs.proportion import Proportion
 from rn_model.runs.selection import Candidate
 
 
@@ -20,6 +21,7 @@ class Row(BaseModel):
             on, 0 to 1.
         information, nuclear_norm: label-free scores of the target predictions, 0 to 1.
         seconds: time that making the model took; None if it was not measured.
+        probe: accuracy on the labelled target images of the probe; None without any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,10 +32,12 @@ class Row(BaseModel):
     information: float
     nuclear_norm: float
     seconds: float | None
+    probe: Proportion | None = None
 
     def candidate(self) -> Candidate:
         """The measurements that model selection is allowed to use."""
-        return Candidate(Scores(self.information, self.nuclear_norm), self.source_accuracy)
+        scores = Scores(self.information, self.nuclear_norm)
+        return Candidate(scores, self.source_accuracy, self.probe)
 
 
 def results_table(rows: Sequence[Row], chosen: str) -> Table:

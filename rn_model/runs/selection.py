@@ -1,4 +1,4 @@
-"""Selects among trained models without target labels."""
+"""Selects among trained models without target labels, or by a few labelled target images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from bundle.scores import Scores, label_free_scores
+from rn_model.runs.proportion import Proportion
 
 
 @dataclass(frozen=True)
@@ -15,10 +16,13 @@ class Candidate:
     Attributes:
         scores: label-free scores of the predictions on target images.
         source_accuracy: accuracy on labelled source images that were not trained on, 0 to 1.
+        probe: accuracy on a few labelled target images that were set aside for the selection; None
+            without any.
     """
 
     scores: Scores
     source_accuracy: float
+    probe: Proportion | None = None
 
 
 def score_predictions(probability: Tensor) -> Scores:
@@ -35,8 +39,9 @@ def choose(candidates: Mapping[str, Candidate], *, tolerance: float = 0.02) -> s
     """Choose the candidate with the best label-free scores among those still accurate on the source.
 
     Predictions can be certain and diverse, and wrong. A candidate is therefore only eligible if its
-    source accuracy is at most ``tolerance`` below that of the most accurate candidate. The first of
-    equally good candidates wins.
+    source accuracy is at most ``tolerance`` below that of the most accurate candidate. If all candidates
+    have been measured on labelled target images (a probe), the most accurate one there wins instead, and
+    the scores decide between equals. The first of equally good candidates wins.
 
     Args:
         candidates: measurements of each candidate, by name.
@@ -51,9 +56,13 @@ def choose(candidates: Mapping[str, Candidate], *, tolerance: float = 0.02) -> s
     if not candidates:
         raise ValueError("there are no candidates to choose from")
     floor = max(candidate.source_accuracy for candidate in candidates.values()) - tolerance
-    allowed = {
-        name: mean_score(candidate.scores)
-        for name, candidate in candidates.items()
-        if candidate.source_accuracy >= floor
-    }
-    return max(allowed, key=lambda name: allowed[name])
+    probed = all(candidate.probe is not None for candidate in candidates.values())
+
+    def rank(name: str) -> tuple[float, ...]:
+        candidate = candidates[name]
+        label_free = candidate.source_accuracy >= floor, mean_score(candidate.scores)
+        if probed and candidate.probe is not None:
+            return candidate.probe.share, *label_free
+        return label_free
+
+    return max(candidates, key=rank)

@@ -97,4 +97,6 @@ def image_fingerprints(task: Task) -> dict[str, str]:
     sets = {f"source {images.name}": images for images in task.sources}
     sets |= {f"validation {task.validation.name}": task.validation}
     sets |= {f"target {task.target.name}": task.target}
+    if task.probe is not None:
+        sets |= {f"probe {task.probe.name}": task.probe}
     return {name: images.fingerprint for name, images in sets.items()}

@@ -7,10 +7,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bundle.scores import Scores
 from rn_model.layers import Normalization
+from rn_model.runs.class_shares import ClassShares
+from rn_model.runs.proportion import Proportion
 from rn_model.runs.rows import Row
 from rn_model.runs.selection import Candidate
 
 FILE = "result.json"
+UNADAPTED = "source only, target statistics"
 
 
 class Result(BaseModel):
@@ -28,10 +31,14 @@ class Result(BaseModel):
             labels; only reported. None without labels.
         oracle_best_accuracy: best accuracy of all evaluations, as if labels had chosen the step; those
             during training use at most ``training.evaluation_images`` of a test set.
-        chosen_step: step of the adaptation after which the kept network was saved; 0 for none.
+        chosen_step: step of the adaptation after which the kept network was saved; 0 for the
+            source-only network with the target's own statistics.
         steps: number of steps of the adaptation.
         seconds: duration in seconds; parts before a resumption are not included.
         before: measurements before the adaptation, after training on the source alone.
+        probe: accuracy on the labelled target images that selected the network; None without any.
+        class_shares: class shares of both domains, those of the target estimated without labels.
+        images: number of images by role, e.g. ``{"source": 900, "validation": 100, "target": 500}``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,25 +56,34 @@ class Result(BaseModel):
     steps: int
     seconds: float
     before: Row | None = None
+    probe: Proportion | None = None
+    class_shares: ClassShares | None = None
+    images: dict[str, int] = {}
 
     @property
     def method(self) -> str:
         """Short name of normalization and objectives, e.g. ``rn+mcc``."""
         return "+".join([self.normalization.kind, *(self.objectives or ("source only",))])
 
+    @property
+    def kept(self) -> str:
+        """Name of the kept network: the method, or :data:`UNADAPTED`."""
+        return UNADAPTED if self.chosen_step == 0 else self.method
+
     def candidate(self) -> Candidate:
-        """The scores that a label-free choice among runs may use."""
-        return Candidate(self.scores, self.source_accuracy)
+        """The measurements that a choice among runs may use."""
+        return Candidate(self.scores, self.source_accuracy, self.probe)
 
     def row(self) -> Row:
         """The result as a row of a table."""
         return Row(
-            name=self.method,
+            name=self.kept,
             oracle_target_accuracy=self.oracle_target_accuracy,
             source_accuracy=self.source_accuracy,
             information=self.scores.information,
             nuclear_norm=self.scores.nuclear_norm,
             seconds=self.seconds,
+            probe=self.probe,
         )
 
     def content(self) -> bytes:

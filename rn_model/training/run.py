@@ -144,7 +144,11 @@ class _Run:
         self._load_source(network)
         selector = CheckpointSelector(floor, last=context.config.training.keep == "last")
         evaluate = partial(self._evaluate, "adapt", network, selector)
-        self._run(adaptation_stage(context, network, selector, evaluate), state, floor)
+        stage = adaptation_stage(context, network, selector, evaluate)
+        if floor is not None and (state is None or state["stage"] != "adapt"):
+            # The source-only network, now with statistics of the target, is a candidate, too.
+            self._history.evaluation({"step": 0, **evaluate(0)})
+        self._run(stage, state, floor)
         selector.restore(network)
         self._stop_if_asked()
         trained = {

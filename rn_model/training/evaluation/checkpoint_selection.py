@@ -1,4 +1,4 @@
-"""Checkpoint selection: which network of a training is kept, decided without target labels."""
+"""Checkpoint selection: which network of a training is kept."""
 
 import copy
 from typing import Any
@@ -15,7 +15,8 @@ class CheckpointSelector:
 
     Confident and diverse predictions can be wrong, so a candidate must not have lost what it learned
     on the source: its source accuracy may be at most ``tolerance`` below the floor. Candidates below
-    are only kept if none is above.
+    are only kept if none is above. If the candidates were measured on labelled target images (a probe),
+    the one with the most correct predictions there is kept instead; the score decides between equals.
 
     Args:
         floor: source accuracy before the adaptation; None to use that of the first candidate.
@@ -24,7 +25,7 @@ class CheckpointSelector:
 
     Attributes:
         floor: source accuracy before the adaptation; None if unknown.
-        step: step of the kept candidate; None before the first.
+        step: step of the kept candidate, 0 for the network before the adaptation; None before the first.
         stale: number of candidates since the kept one.
     """
 
@@ -36,7 +37,7 @@ class CheckpointSelector:
         self.stale = 0
         self._last = last
         self._tolerance = tolerance
-        self._rank = (False, float("-inf"))
+        self._rank: tuple[float, ...] = (False, float("-inf"))
         self._state: dict[str, Tensor] = {}
 
     def offer(self, network: nn.Module, candidate: Candidate, step: int) -> bool:
@@ -44,7 +45,9 @@ class CheckpointSelector:
         if self.floor is None:
             self.floor = candidate.source_accuracy
         allowed = candidate.source_accuracy >= self.floor - self._tolerance
-        rank = (allowed, mean_score(candidate.scores))
+        rank: tuple[float, ...] = (allowed, mean_score(candidate.scores))
+        if candidate.probe is not None:
+            rank = (candidate.probe.correct, *rank)
         self.stale += 1
         if not self._last and self.step is not None and rank <= self._rank:
             return False

@@ -56,9 +56,9 @@ def write_artifacts(
         write_file(out / EVALUATION, _evaluation(before[1], after[1]))
         write_file(out / LAYERS, f"{json.dumps(layers, indent=1)}\n".encode())
         (out / SOURCE_ONLY_FOLDER).mkdir(exist_ok=True)
-        source_only = _run(context, before[0], rows[:1], SOURCE_ONLY, None)
+        source_only = _run(context, before[0], rows[:1], SOURCE_ONLY, None, result)
         write_run(out / SOURCE_ONLY_FOLDER, source_only)
-        write_run(out, _run(context, after[0], rows, result.method, _kept_images(context)))
+        write_run(out, _run(context, after[0], rows, result.kept, _kept_images(context), result))
         write_file(out / FILE, result.content())
 
 
@@ -85,13 +85,20 @@ def _evaluation(before: Measurement, after: Measurement) -> bytes:
 
 
 def _run(
-    context: RunContext, network: nn.Module, rows: list[Row], model: str, target: Pixels | None
+    context: RunContext,
+    network: nn.Module,
+    rows: list[Row],
+    model: str,
+    target: Pixels | None,
+    result: Result,
 ) -> Run:
     config, task = context.config, context.task
     size = config.preprocessing.height, config.preprocessing.width
     prints = {f"source {images.name}": images.fingerprint for images in task.sources}
     if model != SOURCE_ONLY:
         prints[f"target {task.target.name}"] = task.target.fingerprint
+        if task.probe is not None:
+            prints[f"probe {task.probe.name}"] = task.probe.fingerprint
     if target is not None:
         prints["target"] = fingerprint(target)
     set_branch(network, "target")
@@ -108,6 +115,7 @@ def _run(
         config=config.model_dump(mode="json"),
         seed=config.seed,
         fingerprints=prints,
+        class_shares=result.class_shares,
     )
     return Run(network.eval().to(torch.device("cpu")), record, target)
 

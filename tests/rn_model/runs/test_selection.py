@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundle.scores import Scores
+from rn_model.runs.proportion import Proportion
 from rn_model.runs.selection import Candidate, choose, mean_score, score_predictions
 
 
@@ -58,3 +59,14 @@ def test_the_choice_respects_the_floor(
     chosen = candidates[choose(candidates, tolerance=tolerance)]
     floor = max(candidate.source_accuracy for candidate in candidates.values()) - tolerance
     assert chosen.source_accuracy >= floor
+
+
+def test_a_probe_chooses_instead_of_the_scores() -> None:
+    def candidate(score: float, correct: int, source_accuracy: float = 0.9) -> Candidate:
+        probe = Proportion(correct=correct, images=20)
+        return Candidate(Scores(score, score), source_accuracy, probe)
+
+    assert choose({"a": candidate(0.9, 8), "b": candidate(0.2, 11, 0.5)}) == "b"
+    assert choose({"a": candidate(0.2, 11), "b": candidate(0.3, 11), "c": candidate(0.9, 8)}) == "b"
+    unprobed = Candidate(Scores(0.5, 0.5), 0.9)
+    assert choose({"a": candidate(0.9, 8), "b": candidate(0.2, 11), "c": unprobed}) == "a"

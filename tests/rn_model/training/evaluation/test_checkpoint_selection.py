@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 from torch import nn
 
 from bundle.scores import Scores
+from rn_model.runs.proportion import Proportion
 from rn_model.runs.selection import Candidate
 from rn_model.training.evaluation.checkpoint_selection import CheckpointSelector
 
@@ -78,3 +81,18 @@ def test_a_restored_selector_decides_like_the_saved_one() -> None:
     assert (other.floor, other.step, other.stale, _kept(other)) == (0.9, 1, 1, 1.0)
     assert not other.offer(_network(3), _candidate(0.45), 3)
     assert other.offer(_network(4), _candidate(0.55), 4)
+
+
+def test_a_probe_decides_before_source_and_score() -> None:
+    selector = CheckpointSelector(0.9)
+    found = [
+        selector.offer(_network(n), replace(_candidate(score, source), probe=_probe(correct)), n)
+        for n, (score, source, correct) in enumerate(
+            [(0.5, 0.9, 11), (0.9, 0.9, 10), (0.4, 0.9, 11), (0.1, 0.2, 12), (0.2, 0.2, 12)]
+        )
+    ]
+    assert found == [True, False, False, True, True]
+
+
+def _probe(correct: int) -> Proportion:
+    return Proportion(correct=correct, images=20)
