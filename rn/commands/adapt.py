@@ -111,7 +111,8 @@ def _train(
 def _print(console: "Console", result: "Result", path: Path) -> None:
     from rn_model.runs.rows import results_table
 
-    console.print(results_table([*([result.before] if result.before else []), result.row()], ""))
+    before = [result.before] if result.before and result.before.name != result.kept else []
+    console.print(results_table([*before, result.row()], ""))
     shares = result.class_shares
     warning = shares and shares.warning(result.classes)
     labels = "Other target" if result.probe else "Target"
@@ -132,7 +133,10 @@ def _print(console: "Console", result: "Result", path: Path) -> None:
 def _selection(result: "Result") -> str:
     kept = f"Kept step {result.chosen_step} of {result.steps}"
     if result.chosen_step == 0:
-        kept = "The adaptation was not used. Kept the source-only network with statistics of the target"
+        statistics = (
+            "statistics of the target" if result.target_statistics else "its own statistics"
+        )
+        kept = f"The adaptation was not used. Kept the source-only network with {statistics}"
     if result.probe is not None:
         return (
             f"{kept}, selected by the labelled target images of the probe: {result.probe} correct."

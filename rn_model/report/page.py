@@ -21,6 +21,7 @@ from rn_model.report.sections.embedding import embedding_charts
 from rn_model.report.sections.facts import (
     UNKNOWN,
     class_names,
+    data_rows,
     decimal,
     facts,
     label_free_scores,
@@ -29,8 +30,11 @@ from rn_model.report.sections.facts import (
     progress,
     title,
 )
+from rn_model.report.sections.gain import Gain, gain
 from rn_model.report.sections.layers import LayerRow, layer_charts, layer_rows
+from rn_model.report.sections.pictures import Group, picture_groups
 from rn_model.report.sections.selection import Selection, explain
+from rn_model.runs.class_shares import ClassShares
 
 FILE = "report.html"
 # With more classes than this, the confusion matrix is not repeated as a table.
@@ -71,6 +75,9 @@ def _contents(files: RunFiles) -> dict[str, Any]:
             return otherwise
 
     names = class_names(files)
+    no_gain: Gain | None = None
+    no_pictures: list[Group] = []
+    no_shares: ClassShares | None = None
     selection = explain(files)
     steps = files.result.get("steps")
     no_report: ClassReport | None = None
@@ -83,6 +90,13 @@ def _contents(files: RunFiles) -> dict[str, Any]:
         "title": title(files),
         "progress": progress(files),
         "facts": facts(files),
+        "data": data_rows(files),
+        "gain": attempt("evaluation.npz", lambda: gain(files, names), no_gain),
+        "shares": attempt("result.json", lambda: _shares(files), no_shares),
+        "share_names": names,
+        "pictures": attempt(
+            "evaluation.npz", lambda: picture_groups(files.arrays, names), no_pictures
+        ),
         "scores": label_free_scores(files.result),
         "oracles": oracles(files.result),
         "selection": selection,
@@ -109,6 +123,11 @@ def _curves(files: RunFiles, selection: Selection) -> list[Chart]:
     line = timeline(files, selection)
     training = training_charts(files, line)
     return training[:1] + evaluation_charts(files, line, selection) + training[1:]
+
+
+def _shares(files: RunFiles) -> ClassShares | None:
+    found = files.result.get("class_shares")
+    return None if found is None else ClassShares.model_validate(found)
 
 
 def _has_test_set(files: RunFiles) -> bool:

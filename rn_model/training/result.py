@@ -13,6 +13,7 @@ from rn_model.runs.rows import Row
 from rn_model.runs.selection import Candidate
 
 FILE = "result.json"
+SOURCE_ONLY = "source only"
 UNADAPTED = "source only, target statistics"
 
 
@@ -32,7 +33,9 @@ class Result(BaseModel):
         oracle_best_accuracy: best accuracy of all evaluations, as if labels had chosen the step; those
             during training use at most ``training.evaluation_images`` of a test set.
         chosen_step: step of the adaptation after which the kept network was saved; 0 for the
-            source-only network with the target's own statistics.
+            source-only network.
+        target_statistics: whether the kept network normalizes target images with statistics of their
+            own; False for the source-only network as it was trained.
         steps: number of steps of the adaptation.
         seconds: duration in seconds; parts before a resumption are not included.
         before: measurements before the adaptation, after training on the source alone.
@@ -55,6 +58,7 @@ class Result(BaseModel):
     chosen_step: int
     steps: int
     seconds: float
+    target_statistics: bool = True
     before: Row | None = None
     probe: Proportion | None = None
     class_shares: ClassShares | None = None
@@ -67,7 +71,9 @@ class Result(BaseModel):
 
     @property
     def kept(self) -> str:
-        """Name of the kept network: the method, or :data:`UNADAPTED`."""
+        """Name of the kept network: the method, :data:`UNADAPTED` or :data:`SOURCE_ONLY`."""
+        if not self.target_statistics:
+            return SOURCE_ONLY
         return UNADAPTED if self.chosen_step == 0 else self.method
 
     def candidate(self) -> Candidate:

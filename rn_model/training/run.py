@@ -144,15 +144,20 @@ class _Run:
         self._load_source(network)
         selector = CheckpointSelector(floor, last=context.config.training.keep == "last")
         evaluate = partial(self._evaluate, "adapt", network, selector)
+        # The source-only network is a candidate, too: as it was trained, and with target statistics.
+        first = floor is not None and (state is None or state["stage"] != "adapt")
+        if first:
+            entry = evaluate(0, target_statistics=False)
+            self._history.evaluation({"step": 0, "statistics": "source", **entry})
         stage = adaptation_stage(context, network, selector, evaluate)
-        if floor is not None and (state is None or state["stage"] != "adapt"):
-            # The source-only network, now with statistics of the target, is a candidate, too.
-            self._history.evaluation({"step": 0, **evaluate(0)})
+        if first:
+            self._history.evaluation({"step": 0, "statistics": "target", **evaluate(0)})
         self._run(stage, state, floor)
         selector.restore(network)
         self._stop_if_asked()
         trained = {
             "chosen_step": selector.step or 0,
+            "target_statistics": selector.target_statistics,
             "seconds": time.perf_counter() - self._began,
             "oracle_best": self._best_oracle,
         }
@@ -237,7 +242,13 @@ class _Run:
         loop.run(own)
 
     def _evaluate(
-        self, name: str, network: nn.Module, selector: CheckpointSelector | None, step: int
+        self,
+        name: str,
+        network: nn.Module,
+        selector: CheckpointSelector | None,
+        step: int,
+        *,
+        target_statistics: bool = True,
     ) -> dict[str, Any]:
         training = self._context.config.training
         measured = measure(
@@ -248,7 +259,7 @@ class _Run:
             max_labelled=training.population_images,
         )
         if selector is not None:
-            selector.offer(network, measured.candidate, step)
+            selector.offer(network, measured.candidate, step, target_statistics=target_statistics)
             if measured.oracle is not None:
                 self._best_oracle = max(measured.oracle, self._best_oracle or 0.0)
         return {"stage": name, **measured.entry()}

@@ -67,6 +67,39 @@ def facts(files: RunFiles) -> list[Fact]:
     return [Fact(name, value) for name, value in found if value]
 
 
+class DataRow(NamedTuple):
+    """A data set of the run: its role, its place as configured, and its number of images."""
+
+    role: str
+    place: str
+    images: str
+
+
+def data_rows(files: RunFiles) -> list[DataRow]:
+    """The data sets of a run with their full paths."""
+    task, counts = _mapping(files.config.get("task")), _mapping(files.result.get("images"))
+    rows: list[DataRow] = []
+    for role in ("source", "validation", "target", "test", "probe"):
+        value = task.get(role)
+        parts = value if isinstance(value, list) else [value]
+        places = [place for part in parts if (place := _place(part))]
+        if role == "validation" and isinstance(value, int | float):
+            places = [f"{value:.0%} of the source, held out"]
+        count = counts.get(role)
+        images = f"{count:,}" if isinstance(count, int) else UNKNOWN
+        rows += [DataRow(role, place, images if place == places[0] else "") for place in places]
+    return rows
+
+
+def _place(value: object) -> str:
+    if not isinstance(value, Mapping):
+        return str(value) if isinstance(value, str) else ""
+    text = next((str(value[key]) for key in ("path", "list", "built_in") if value.get(key)), "")
+    chosen = [f"{key}: {value[key]}" for key in ("images_key", "split") if value.get(key)]
+    chosen = [part for part in chosen if part != "images_key: images"]
+    return f"{text} ({', '.join(chosen)})" if chosen else text
+
+
 def label_free_scores(result: Entry) -> list[Score]:
     """Scores that do not need target labels."""
     scores = result.get("scores")

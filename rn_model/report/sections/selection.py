@@ -1,11 +1,12 @@
 """Checkpoint selection: which step of the training was kept, and why."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rn_model.report.run_files import Entry, RunFiles
+from rn_model.runs.proportion import Proportion
 from rn_model.training.evaluation.checkpoint_selection import TOLERANCE
 
 
@@ -20,6 +21,8 @@ class Evaluation(NamedTuple):
         oracle: accuracy on the target; None without labels.
         kept: whether the network of this step was kept.
         allowed: whether the source accuracy reaches the floor.
+        statistics: domain whose statistics normalize the target in step 0, ``source`` or ``target``.
+        probe: correct predictions on the labelled images of the probe; None without any.
     """
 
     step: int
@@ -29,6 +32,8 @@ class Evaluation(NamedTuple):
     oracle: float | None
     kept: bool
     allowed: bool
+    statistics: str = ""
+    probe: int | None = None
 
     @property
     def mean(self) -> float:
@@ -60,11 +65,25 @@ def explain(files: RunFiles) -> Selection:
     before = [entry for entry in files.evaluations if entry["stage"] == "source"]
     later = [entry for entry in files.evaluations if entry["stage"] != "source"]
     floor = _number((before[-1:] or later[:1] or [{}])[0].get("source_accuracy")) - TOLERANCE
-    rows = tuple(_row(entry, step, floor) for entry in later)
+    own = files.result.get("target_statistics", True)
+    statistics = "target" if own else "source"
+    rows = tuple(_row(entry, step, statistics, floor) for entry in later)
     training = files.config.get("training")
     last = isinstance(training, dict) and training.get("keep") == "last"
     known = None if math.isnan(floor) else floor
-    return Selection(step, _reason(rows, step, known, last=last), known, rows)
+    reason = _reason(rows, step, known, last=last)
+    probe = files.result.get("probe")
+    if isinstance(probe, Mapping) and not last:
+        reason = (
+            "Selected by the labelled target images of the probe, which were never trained on:"
+            f" {Proportion.model_validate(probe)} correct. Differences within the interval may be chance."
+        )
+    if step == 0 and any(row.kept for row in rows) and not last:
+        reason = (
+            "The adaptation was not used: the source-only network was kept, with"
+            f" {'statistics of the target' if own else 'its own statistics'}. {reason}"
+        )
+    return Selection(step, reason, known, rows)
 
 
 def _reason(
@@ -98,18 +117,21 @@ def _reason(
     )
 
 
-def _row(entry: Entry, step: int | None, floor: float) -> Evaluation:
+def _row(entry: Entry, step: int | None, statistics: str, floor: float) -> Evaluation:
     source = _number(entry.get("source_accuracy"))
     oracle = _number(entry.get("oracle_target_accuracy"))
+    own, probe = entry.get("statistics", ""), entry.get("probe_correct")
     return Evaluation(
         step=int(entry["step"]),
         information=_number(entry.get("information")),
         nuclear_norm=_number(entry.get("nuclear_norm")),
         source_accuracy=source,
         oracle=None if math.isnan(oracle) else oracle,
-        kept=int(entry["step"]) == step,
+        kept=int(entry["step"]) == step and own in ("", statistics),
         # NaN compares as false: a network is allowed unless both numbers are known.
         allowed=not source < floor,
+        statistics=str(own),
+        probe=probe if isinstance(probe, int) else None,
     )
 
 

@@ -27,6 +27,8 @@ class CheckpointSelector:
         floor: source accuracy before the adaptation; None if unknown.
         step: step of the kept candidate, 0 for the network before the adaptation; None before the first.
         stale: number of candidates since the kept one.
+        target_statistics: whether the kept candidate normalizes target images with statistics of their
+            own; False for the source-only network as it was trained.
     """
 
     def __init__(
@@ -35,12 +37,20 @@ class CheckpointSelector:
         self.floor = floor
         self.step: int | None = None
         self.stale = 0
+        self.target_statistics = True
         self._last = last
         self._tolerance = tolerance
         self._rank: tuple[float, ...] = (False, float("-inf"))
         self._state: dict[str, Tensor] = {}
 
-    def offer(self, network: nn.Module, candidate: Candidate, step: int) -> bool:
+    def offer(
+        self,
+        network: nn.Module,
+        candidate: Candidate,
+        step: int,
+        *,
+        target_statistics: bool = True,
+    ) -> bool:
         """Offer a candidate; return whether it is kept."""
         if self.floor is None:
             self.floor = candidate.source_accuracy
@@ -48,11 +58,12 @@ class CheckpointSelector:
         rank: tuple[float, ...] = (allowed, mean_score(candidate.scores))
         if candidate.probe is not None:
             rank = (candidate.probe.correct, *rank)
-        self.stale += 1
+        self.stale += 1 if step else 0  # several networks precede the first step
         if not self._last and self.step is not None and rank <= self._rank:
             return False
         self.stale = 0
         self.step = step
+        self.target_statistics = target_statistics
         self._rank = rank
         self._state = {
             name: value.detach().cpu().clone() for name, value in network.state_dict().items()

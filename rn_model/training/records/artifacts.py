@@ -21,12 +21,12 @@ from rn_model.training.context import RunContext
 from rn_model.training.errors import writing
 from rn_model.training.evaluation.measurement import Measurement
 from rn_model.training.evaluation.reader import spread
-from rn_model.training.result import FILE, Result
+from rn_model.training.records.pictures import sample_pictures
+from rn_model.training.result import FILE, SOURCE_ONLY, Result
 
 EVALUATION = "evaluation.npz"
 LAYERS = "layers.json"
 SOURCE_ONLY_FOLDER = "source_only"
-SOURCE_ONLY = "source only"
 _EMBEDDED = 1000
 
 
@@ -53,7 +53,7 @@ def write_artifacts(
     layers = [layer.model_dump(mode="json") for layer in layer_diagnostics(after[0])]
     rows = [result.before, result.row()]
     with writing(out):
-        write_file(out / EVALUATION, _evaluation(before[1], after[1]))
+        write_file(out / EVALUATION, _evaluation(context, before[1], after[1]))
         write_file(out / LAYERS, f"{json.dumps(layers, indent=1)}\n".encode())
         (out / SOURCE_ONLY_FOLDER).mkdir(exist_ok=True)
         source_only = _run(context, before[0], rows[:1], SOURCE_ONLY, None, result)
@@ -62,8 +62,8 @@ def write_artifacts(
         write_file(out / FILE, result.content())
 
 
-def _evaluation(before: Measurement, after: Measurement) -> bytes:
-    """Features of some images before and after the adaptation, and the target predictions."""
+def _evaluation(context: RunContext, before: Measurement, after: Measurement) -> bytes:
+    """Features of some images before and after the adaptation, target predictions, and pictures."""
     old_source = spread(len(before.source.labels), _EMBEDDED)
     old_target = spread(len(before.target.labels), _EMBEDDED)
     source = spread(len(after.source.labels), _EMBEDDED)
@@ -75,11 +75,13 @@ def _evaluation(before: Measurement, after: Measurement) -> bytes:
         "after_target": after.target.features[target],
         "source_label": after.source.labels[source],
         "target_label": after.target.labels[target],
+        "before_predicted": before.labelled.probability.argmax(dim=1),
         "target_probability": after.labelled.probability,
         "target_true": after.labelled.labels,
     }
     buffer = io.BytesIO()
     columns: dict[str, Any] = {name: value.numpy() for name, value in arrays.items()}
+    columns |= sample_pictures(context.task, after.target, context.config.keep_images)
     np.savez_compressed(buffer, **columns)
     return buffer.getvalue()
 

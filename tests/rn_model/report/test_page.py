@@ -141,7 +141,7 @@ def test_the_configuration_is_there_in_full(run: Path, page: Page) -> None:
 
 def test_every_drawing_is_described_and_no_identifier_is_used_twice(page: Page) -> None:
     texts = list(page.alt_texts())
-    assert len(texts) == 5 + 1 + 4 + 3
+    assert len(texts) == 1 + 5 + 1 + 4 + 3
     assert all(text and len(text) > 30 for text in texts)
     identifiers = [a["id"] for _, a in page.tags if "id" in a]
     assert len(set(identifiers)) == len(identifiers)
@@ -178,7 +178,10 @@ def test_names_from_outside_are_text(tmp_path: Path) -> None:
 
     page = Page(write_report(path))
 
-    assert not {"script", "img"} & {tag for tag, _ in page.tags}
+    assert "script" not in {tag for tag, _ in page.tags}
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert images and all(set(image) == {"src", "alt", "loading"} for image in images)
+    assert all((image["src"] or "").startswith("data:image/jpeg;base64,") for image in images)
     assert not any(name.startswith("on") for _, a in page.tags for name in a)
     assert {row[0] for row in page.table("Class", "Recall")} == set(names)
     assert page.table("Layer", "Channels")[0][0] == evil
@@ -236,7 +239,7 @@ def test_missing_parts_are_named_and_the_others_are_shown(
     for file, said in missing.items():
         assert said in page.text and f"{file} is missing" in page.text
     assert page.text.count("is missing (") == 3
-    assert len(page.tables) == (0 if "layers.json" in missing else 5)
+    assert len(page.tables) == (2 if "layers.json" in missing else 5)
 
 
 def test_the_report_of_an_interrupted_run_replaces_an_earlier_one(
@@ -278,3 +281,42 @@ def test_an_earlier_report_stays_whole_when_rendering_fails(
 def test_equal_runs_have_equal_pages(run: Path) -> None:
     before = (run / "report.html").read_bytes()
     assert write_report(run).read_bytes() == before
+
+
+def test_the_gain_comes_first_and_the_data_have_their_paths(page: Page) -> None:
+    assert page.text.index("What the run gained") < page.text.index("Kept step")
+    assert next(page.alt_texts()) == (
+        "Target accuracy before and after the adaptation: All images 62.2% to 82.2%."
+    )
+    rows = page.table("Data set", "Images", "Place")
+    assert rows == [
+        ["source", "2,535", "/data/office-31/amazon"],
+        ["target", "795", "/data/office-31/webcam"],
+    ]
+    shares = page.table("Share of class", "Source")
+    assert shares[0] == ["angry", "14.3%", "60.0%"]
+    assert "The class shares of source and target seem to differ by 46%" in page.text
+
+
+def test_a_probe_and_an_unused_adaptation_are_stated(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "run", images=5, layers=2)
+    lines = [json.loads(line) for line in (path / "history.jsonl").read_text().splitlines()]
+    first = next(e for e in lines if e["kind"] == "evaluation" and e["stage"] == "adapt")
+    unadapted = [
+        {**first, "step": 0, "statistics": domain, "probe_correct": correct}
+        for domain, correct in (("source", 14), ("target", 9))
+    ]
+    (path / "history.jsonl").write_text("".join(f"{json.dumps(e)}\n" for e in [*lines, *unadapted]))
+    result = json.loads((path / "result.json").read_text())
+    result |= {"chosen_step": 0, "target_statistics": False}
+    result["probe"] = {"correct": 14, "images": 20}
+    (path / "result.json").write_text(json.dumps(result))
+    page = Page(write_report(path))
+    assert (
+        "The adaptation was not used: the source-only network was kept, with its own" in page.text
+    )
+    assert "14 of 20 (70.0%, 95 % interval 48.1% to 85.5%) correct" in page.text
+    rows = page.table("Step", "Probe")
+    (kept,) = (row for row in rows if "kept" in row[0])
+    assert kept[0].split() == ["0", "statistics", "of", "the", "source", "kept"]
+    assert kept[1] == "14"

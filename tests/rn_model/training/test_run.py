@@ -26,6 +26,7 @@ from rn_model.training.run import train, train_source
 from tests.rn_model.data.pictures import class_folders, flat_folder
 from tests.rn_model.training.running import (
     CLASSES,
+    SIZE,
     config,
     history,
     tiny,
@@ -111,8 +112,14 @@ def test_the_arrays_for_the_report(run: tuple[RunConfig, Path, Result]) -> None:
         **{f"{when}_source": ((47, 8), "float32") for when in ("before", "after")},
         **{f"{when}_target": ((47, 8), "float32") for when in ("before", "after")},
         **{f"{domain}_label": ((47,), "int64") for domain in ("source", "target")},
+        "before_predicted": ((31,), "int64"),
         "target_probability": ((31, CLASSES), "float32"),
         "target_true": ((31,), "int64"),
+        "picture": ((20, SIZE, SIZE, 1), "uint8"),
+        "picture_group": ((20,), "int64"),
+        "picture_true": ((20,), "int64"),
+        "picture_predicted": ((20,), "int64"),
+        "picture_confidence": ((20,), "float64"),
     }
 
 
@@ -197,6 +204,8 @@ def test_keeping_no_images_is_possible(tmp_path: Path) -> None:
     trained(tiny(tmp_path, keep_images=0), tmp_path / "none")
     assert not (tmp_path / "none" / "target.npz").exists()
     assert load_run(tmp_path / "none").target is None
+    with np.load(tmp_path / "none" / EVALUATION) as arrays:
+        assert "picture" not in arrays.files
     trained(tiny(tmp_path, keep_images=3), tmp_path / "some")
     target = load_run(tmp_path / "some").target
     assert target is not None and len(target) == 3

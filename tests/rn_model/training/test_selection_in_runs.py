@@ -15,6 +15,7 @@ from tests.rn_model.training.running import (
     rn_adapt,
     tiny,
     trained,
+    weights,
     write_arrays,
 )
 
@@ -32,7 +33,7 @@ def _evaluations(out: Path) -> list[dict[str, Any]]:
 
 def test_the_source_only_network_is_a_candidate(tmp_path: Path) -> None:
     trained(tiny(tmp_path), tmp_path / "run")
-    assert [entry["step"] for entry in _evaluations(tmp_path / "run")] == [0, 3, 6]
+    assert [entry["step"] for entry in _evaluations(tmp_path / "run")] == [0, 0, 3, 6]
     trained(tiny(tmp_path, training__source_steps=0), tmp_path / "none")
     assert [entry["step"] for entry in _evaluations(tmp_path / "none")] == [3, 6]
 
@@ -57,6 +58,24 @@ def test_the_source_only_network_is_written_if_nothing_is_better(
     same = {name for name in after if name.endswith(("weight", "bias"))}
     assert same and all(bool((after[name] == before[name]).all()) for name in same)
     assert "not used" in (out / "report.html").read_text()
+
+
+def test_the_network_as_it_was_trained_is_a_candidate(tmp_path: Path) -> None:
+    # Statistics of a target with a single class remove just what identifies it.
+    raw = tiny(tmp_path, training__source_steps=60, training__learning_rate=0.02)
+    for name, count, seed in (("target", 40, 4), ("probe", 12, 9)):
+        path = write_arrays(tmp_path / f"{name}.npz", CLASSES * count, seed)
+        with np.load(path) as arrays:
+            np.savez(path, images=arrays["images"][::CLASSES], labels=arrays["labels"][::CLASSES])
+    raw["task"]["probe"] = {"path": str(tmp_path / "probe.npz")}
+    result = trained(raw, tmp_path / "run")
+    entries = _evaluations(tmp_path / "run")
+    assert entries[0]["probe_correct"] == 12 > entries[1]["probe_correct"]
+    assert (result.kept, result.chosen_step, result.target_statistics) == ("source only", 0, False)
+    assert result.before is not None and result.before.oracle_target_accuracy == 1.0
+    assert weights(tmp_path / "run") == weights(tmp_path / "run" / "source_only")
+    shares = result.class_shares
+    assert shares is not None and shares.target[0] > 0.8 and shares.differ
 
 
 def _probe(folder: Path, name: str, labels: Any) -> dict[str, str]:

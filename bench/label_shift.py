@@ -1,0 +1,112 @@
+"""Selects a network under label shift, photo to sketch: ``python -m bench.label_shift --data FOLDER``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.resnet20 import write_features
+from rn_model.training.config_file import validate
+from rn_model.training.result import Result
+from rn_model.training.run import train, train_source
+
+IMAGES = "PACS48.npz"
+WEIGHTS = "CIFAR10-resnet20.npz"
+_TARGET_IMAGES = 1200
+
+
+def main(
+    data: Annotated[Path, typer.Option(help=f"Folder with {IMAGES} and {WEIGHTS}.")],
+    kinds: Annotated[list[str] | None, typer.Option("--kind", help="Normalization.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each stage.")] = 200,
+    labels: Annotated[int, typer.Option(min=1, help="Labelled target images of the probe.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+) -> None:
+    """Train with MCC, once selected without labels and once by a probe, and print both choices."""
+    console = Console(width=120, highlight=False)
+    torch.set_num_threads(threads)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_features(data / WEIGHTS, folder / "features.safetensors")
+        classes, true = _prepare(data / IMAGES, folder, labels, seed)
+        raw = _configuration(data / IMAGES, folder, classes, steps, seed)
+        start = train_source(validate(raw, "source"), folder / "source")
+        table = Table("normalization", "selected", "kept", "target %", "probe", "shift %", box=None)
+        warnings: dict[str, str | None] = {}
+        for kind in kinds or ["rn"]:
+            for name, result in _runs(raw | {"start": str(start)}, kind, folder):
+                assert result.before is not None and result.class_shares is not None
+                accuracy = 100 * (result.oracle_target_accuracy or 0.0)
+                kept = f"{result.kept}, step {result.chosen_step}"
+                shift = f"{100 * result.class_shares.distance:.0f}"
+                probe = "-" if result.probe is None else str(result.probe)
+                table.add_row(kind, name, kept, f"{accuracy:.1f}", probe, shift)
+                warnings[kind] = warnings.get(kind) or result.class_shares.warning(classes)
+                first = 100 * (result.before.oracle_target_accuracy or 0.0)
+    console.print(table)
+    console.print(f"source only, as trained: {first:.1f} % of all target images")
+    console.print(f"true difference of the class shares: {100 * true:.0f} %")
+    for kind, warning in warnings.items():
+        console.print(f"{kind}: {warning or 'no warning'}")
+
+
+def _prepare(path: Path, folder: Path, labels: int, seed: int) -> tuple[list[str], float]:
+    """Write the probe; return the classes and the true distance between the class shares."""
+    with np.load(path, allow_pickle=False) as arrays:
+        drawn = np.random.default_rng(seed).permutation(len(arrays["sketch"]))[:labels]
+        sketches, photos = arrays["sketch_labels"].astype(int), arrays["photo_labels"].astype(int)
+        np.savez(folder / "probe.npz", images=arrays["sketch"][drawn], labels=sketches[drawn])
+        classes = [str(name) for name in arrays["classes"]]
+    shares = [np.bincount(x, minlength=len(classes)) / len(x) for x in (photos, sketches)]
+    return classes, float(abs(shares[0] - shares[1]).sum() / 2)
+
+
+def _configuration(
+    images: Path, folder: Path, classes: list[str], steps: int, seed: int
+) -> dict[str, Any]:
+    sets: dict[str, dict[str, Any]] = {
+        role: {
+            "path": str(images.absolute()),
+            "images_key": name,
+            "labels_key": f"{name}_labels",
+            "classes": classes,
+        }
+        for role, name in (("source", "photo"), ("target", "sketch"))
+    }
+    sets["target"]["draw"] = {"count": _TARGET_IMAGES}
+    return {
+        "name": "photo to sketch",
+        "task": {**sets, "classes": classes},
+        "preprocessing": {
+            **{"mode": "RGB", "height": 32, "width": 32},
+            **{"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+        },
+        "augmentation": {"source": {"flip": 0.5}, "target": {"flip": 0.5}},
+        "backbone": {
+            "name": "bench.resnet20:ResNet20",
+            "weights": str(folder / "features.safetensors"),
+        },
+        "objectives": [{"name": "mcc"}],
+        "training": {"source_steps": steps, "steps": steps, "learning_rate": 0.01},
+        "seed": seed,
+        "device": "cpu",
+        "keep_images": 0,
+    }
+
+
+def _runs(raw: dict[str, Any], kind: str, folder: Path) -> Iterator[tuple[str, Result]]:
+    probed = {**raw["task"], "probe": {"path": str(folder / "probe.npz")}}
+    for name, task in (("without labels", raw["task"]), ("by the probe", probed)):
+        config = validate({**raw, "task": task, "normalization": {"kind": kind}}, name)
+        yield name, train(config, folder / f"{kind}-{name.split()[0]}", tensorboard=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)
