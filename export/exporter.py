@@ -16,6 +16,7 @@ from bundle.preprocessing import Pixels
 from bundle.writing.storage import check_path, describe_files, write_bundle
 from export.assembly import Assembly, assemble
 from export.bundle_info import BundleInfo
+from export.checks.batch import check_graph_alone, check_network_alone
 from export.checks.free_size import check_larger, larger_logits
 from export.checks.images import check_images, random_images
 from export.checks.parity import (
@@ -119,6 +120,7 @@ def build_bundle(
     example = torch.zeros((2, *info.preprocessing.shape), dtype=torch.uint8)
     sites = find_sites(model, scaling(example))
     check_logits(model(scaling(example)), info.classes)
+    check_network_alone(model, scaling, checked)
     network = nn.Sequential(scaling, model).eval()
     larger = larger_logits(network, checked) if free_size else None
     parts = assemble(model, sites, scaling, example, free_size)
@@ -175,6 +177,7 @@ def _check(
     predict, observe = parts.contents[files.PREDICT], parts.contents[files.OBSERVE]
     observed = (observe, parts.observe_arrays, parts.moments, images)
     parity = check_predictions(expected, predict, parts.arrays, images)
+    parity |= check_graph_alone(expected, predict, parts.arrays, images)
     parity |= check_observations(expected, *observed)
     parity |= check_batch_moments(network, sites, *observed)
     parity |= check_reference(network, expected, predict, parts.arrays, images)

@@ -55,6 +55,7 @@ ORDERS: Mapping[str, Order] = {
         "compare",
         "report",
         "training",
+        "checks",
         "recipes runs",
         "backbones data objectives",
         "digits layers",

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from bundle.text import describe_error
 from export.errors import ExportError
 from rn_model import DomainNorm, domain_norms
+from rn_model.checks.errors import NetworkError
+from rn_model.checks.trial import check_calls
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,7 @@ def find_sites(model: nn.Module, x: Tensor) -> list[NormSite]:
 
 
 def _check_calls(name: str, shapes: list[torch.Size], images: int) -> None:
-    if len(shapes) != 1:
-        advice = (
-            "use a separate layer for every call"
-            if shapes
-            else "remove it from the network, or exclude it from the conversion"
-        )
-        raise ExportError(
-            f"normalization layer {name!r} runs {len(shapes)} times in a forward pass; {advice}"
-        )
-    if shapes[0][0] != images:
-        raise ExportError(
-            f"normalization layer {name!r} takes {shapes[0][0]} rows for {images} images, so rows cannot be"
-            " assigned to images: its input must be (N, C, *), one row per image"
-        )
+    try:
+        check_calls(name, len(shapes), shapes[0][0] if shapes else 0, images)
+    except NetworkError as error:
+        raise ExportError(str(error)) from error

@@ -57,7 +57,7 @@ def adapt(
             {
                 "normalization.kind": normalization,
                 "objectives": _objectives(objective),
-                "backbone.name": backbone,
+                "backbone.name": None if backbone is None else _from_here(backbone),
                 "backbone.weights": None if weights is None else str(weights.absolute()),
                 "training.steps": steps,
                 "seed": seed,
@@ -152,6 +152,18 @@ def _overrides(settings: list[str] | None, flags: dict[str, Any]) -> dict[str, A
 
     given = {name: value for name, value in flags.items() if value is not None}
     return given | dict(parse_override(text) for text in settings or ())
+
+
+def _from_here(backbone: str) -> str:
+    """A backbone whose relative path starts from the current folder, not from the configuration's."""
+    from pydantic import ValidationError
+
+    from rn_model.backbones import BackboneConfig
+
+    try:
+        return BackboneConfig(name=backbone).within(Path.cwd()).name
+    except ValidationError:
+        return backbone  # the whole configuration is checked, and described, later
 
 
 def _objectives(names: list[str] | None) -> list[dict[str, str]] | None:

@@ -98,6 +98,20 @@ class BackboneConfig(BaseModel):
                     return Path(self.model) / file
         return self.weights
 
+    def within(self, base: Path) -> Self:
+        """The same backbone with its relative paths starting from a folder.
+
+        Paths are those of ``weights``, of a network's own ``.py`` file and of a transformers folder.
+        """
+        name = self.name
+        folder = self.library == "transformers" and (base / self.model).is_dir()
+        if folder:
+            name = f"transformers:{base / self.model}"
+        elif self.library is None and self.module.endswith(".py"):
+            name = f"{base / Path(self.module).expanduser()}:{self.model}"
+        weights = self.weights and base / self.weights
+        return self.model_copy(update={"name": name, "weights": weights})
+
 
 def current_name(name: str) -> str:
     """The current name of a network, given its current or a former name."""

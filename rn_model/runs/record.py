@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import nn
 
 from bundle.preprocessing import Pixels, Preprocessing
@@ -29,6 +29,7 @@ from rn_model.layers import Normalization, convert_normalization
 from rn_model.runs.class_shares import ClassShares
 from rn_model.runs.factories import current_factory_name, find_factory
 from rn_model.runs.rows import Row
+from rn_model.runs.tensors import encode_tensors
 
 WEIGHTS = "model.safetensors"
 RECORD = "run.json"
@@ -237,8 +238,7 @@ def _make(record: RunRecord) -> nn.Module:
 
 def _contents(run: Run) -> dict[str, bytes]:
     """Contents of the files of a run's directory, by name."""
-    state = run.model.state_dict()
-    weights = save({name: value.detach().cpu().contiguous() for name, value in state.items()})
+    weights = encode_tensors(run.model.state_dict())
     digest = hashlib.sha256(weights).hexdigest()
     record = run.record.model_copy(update={"weights_sha256": digest})
     contents = {WEIGHTS: weights, RECORD: f"{record.model_dump_json(indent=2)}\n".encode()}

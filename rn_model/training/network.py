@@ -6,9 +6,12 @@ import torch
 from torch import nn
 
 from rn_model.backbones import make_network
+from rn_model.checks.trial import check_network
 from rn_model.data import Task
 from rn_model.layers import Normalization, convert_normalization
+from rn_model.layers.distributed import world_size
 from rn_model.layers.domain_norm import domain_norms
+from rn_model.runs.tensors import encode_tensors
 from rn_model.training.config import RunConfig
 from rn_model.training.errors import TrainingError
 from rn_model.training.seeds import combine_seeds
@@ -28,8 +31,7 @@ def build_network(
     Raises:
         ValueError: if the network cannot be made, or has no layer that can be converted.
     """
-    weights = config.backbone.weights
-    backbone = config.backbone.model_copy(update={"weights": weights and base / weights})
+    backbone = config.backbone.within(base)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(combine_seeds(config.seed, 7))
         contract = config.preprocessing
@@ -42,3 +44,19 @@ def build_network(
             " layers that keep running statistics can be replaced"
         )
     return network
+
+
+def check_before_training(config: RunConfig, network: nn.Module) -> None:
+    """Run a few images through a network, and encode its weights, before it is trained.
+
+    Args:
+        config: configuration of the run.
+        network: result of :func:`build_network`, which must not be used afterwards.
+
+    Raises:
+        ValueError: if training or export would fail, or get something wrong; it names the layer.
+    """
+    contract = config.preprocessing
+    shape = contract.channels, contract.height, contract.width
+    check_network(network, shape, backward=world_size() == 1)
+    encode_tensors(network.state_dict())

@@ -19,7 +19,7 @@ from rn_model.training.errors import Interrupted
 from rn_model.training.evaluation.checkpoint_selection import CheckpointSelector
 from rn_model.training.evaluation.measurement import measure, source_accuracy
 from rn_model.training.finalization import finish
-from rn_model.training.network import build_network
+from rn_model.training.network import build_network, check_before_training
 from rn_model.training.processes.failures import explained_failures, on_first
 from rn_model.training.processes.interruption import Interruption
 from rn_model.training.records.checkpoint import load_checkpoint, save_checkpoint
@@ -100,7 +100,8 @@ def _opened(
     with Interruption(acknowledge=console is not None) as interruption:
         context = open_context(config, base)
         # A network that cannot be made must not leave a directory that is then in use.
-        build_network(config, context.task, config.normalization, base)
+        network = build_network(config, context.task, config.normalization, base)
+        check_before_training(config, network)
         changes: list[str] = []
 
         def claim_directory() -> None:
@@ -233,7 +234,7 @@ class _Run:
             on_first(context.fabric, partial(save_checkpoint, self._out, whole))
 
         training = config.training
-        if config.backbone.weights_file is None:
+        if config.backbone.within(context.base).weights_file is None:
             training = training.model_copy(update={"backbone_rate": 1.0})
         loop = Loop(
             stage, context.fabric, training, config.seed, self._history, save, self._interruption

@@ -107,7 +107,10 @@ def _run(
     record = RunRecord(
         factory=BACKBONE,
         factory_arguments=factory_arguments(
-            config.backbone, len(task.classes), config.preprocessing.channels, size
+            config.backbone.within(context.base),
+            len(task.classes),
+            config.preprocessing.channels,
+            size,
         ),
         normalization=config.normalization,
         classes=list(task.classes),

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bundle.text import describe_error
 from bundle.writing.atomic import write_file
-from rn_model.layers.domain_norm import domain_norms
+from rn_model.layers.domain_norm import DomainNorm
+from rn_model.runs.tensors import encode_tensors
 from rn_model.training.errors import TrainingError, writing
 
 SOURCE_WEIGHTS = "source.safetensors"
@@ -17,7 +18,7 @@ SOURCE_WEIGHTS = "source.safetensors"
 def save_source(folder: Path, network: nn.Module) -> None:
     """Save a network after the source stage, with its converted layers as plain BatchNorm."""
     with writing(folder / SOURCE_WEIGHTS):
-        write_file(folder / SOURCE_WEIGHTS, save(_with_batch_norm(network)))
+        write_file(folder / SOURCE_WEIGHTS, encode_tensors(_with_batch_norm(network)))
 
 
 def load_source(path: Path, network: nn.Module) -> None:
@@ -37,16 +38,17 @@ def load_source(path: Path, network: nn.Module) -> None:
 
 def _with_batch_norm(network: nn.Module) -> dict[str, Tensor]:
     """State of the network in which every converted layer is a BatchNorm with source statistics."""
-    state = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
-    for name, layer in domain_norms(network):
+    state: dict[str, Tensor] = dict(network.state_dict())
+    # A layer under two names has its tensors under both.
+    for name, layer in network.named_modules(remove_duplicate=False):
+        if not isinstance(layer, DomainNorm):
+            continue
         prefix = f"{name}." if name else ""
         own = {key for key in state if key.startswith(prefix)}
         kept = {f"{prefix}{key}" for key in ("weight", "bias", "num_batches_tracked")}
         for key in own - kept:
             del state[key]
         mean, variance = layer.running("source")
-        state[f"{prefix}running_mean"] = mean.detach().cpu().clone()
-        state[f"{prefix}running_var"] = variance.detach().cpu().clone()
+        state[f"{prefix}running_mean"] = mean
+        state[f"{prefix}running_var"] = variance
     return state

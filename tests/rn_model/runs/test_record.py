@@ -123,7 +123,7 @@ def test_a_failed_save_leaves_the_old_run(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("rn_model.runs.record.save", fail)
+        patch.setattr("rn_model.runs.record.encode_tensors", fail)
         with pytest.raises(OSError, match="disk full"):
             save_run(path, _run(2))
     assert torch.equal(load_run(path).model(X), _run(1).model(X))
