@@ -1,8 +1,10 @@
 """Traces a torch module into an ONNX graph."""
 
+import io
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
 from typing import Any
 
 import onnx_ir as ir
@@ -45,8 +47,10 @@ def trace(
     """
     shapes = tuple(_dims(one, value) for one, value in zip(free, inputs, strict=True))
     # The tracer logs and warns about its internals and about packages that are not needed here.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    for name in ("torch.onnx", "torch.fx.experimental.symbolic_shapes"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # After a failure, it also prints the graph that it had reached.
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
             program = torch.onnx.export(

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bundle.extras import install_command
 from rn.failing import fail
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rn_model.data import ImageSet, Task
+    from rn_model.runs.record import Run
     from rn_model.training.config import RunConfig
 
 # Reading this many photographs takes minutes.
@@ -23,6 +26,8 @@ MOST_CLASSES = 10
 def describe_run(config: "RunConfig", base: Path, console: "Console", *, verbose: bool) -> None:
     """Check the images, settings and network of a run, and print them.
 
+    The network is trained for one step, saved, loaded and exported in miniature.
+
     Args:
         config: configuration of the run.
         base: folder that relative paths of the configuration start from.
@@ -30,7 +35,8 @@ def describe_run(config: "RunConfig", base: Path, console: "Console", *, verbose
         verbose: whether to print every setting, class and remark, as YAML with comments.
 
     Raises:
-        ValueError: if images are missing or inconsistent, or the network cannot be made.
+        ValueError: if images are missing or inconsistent, or the network cannot be made, trained, saved
+            or exported.
         CommandError: if an image at which the run would stop cannot be read.
     """
     import yaml
@@ -41,6 +47,7 @@ def describe_run(config: "RunConfig", base: Path, console: "Console", *, verbose
 
     task = open_task(config.task, config.preprocessing, base=base)
     network = build_network(config, task, config.normalization, base)
+    tried = _try_network(config, task, base)
     sets = [*task.sources, task.validation, task.target, *filter(None, [task.test, task.probe])]
     found = try_images(sets, MAX_IMAGES)
     if verbose:
@@ -58,7 +65,7 @@ def describe_run(config: "RunConfig", base: Path, console: "Console", *, verbose
         left = f"; {rest:,} more were not tried" if rest else ""
         readable = found.read - len(found.problems)
         lines.append(f"{readable:,} of {found.read:,} image files can be read{left}")
-    lines += [*_network(config, network), *_training(config)]
+    lines += [*_network(config, network), tried, *_training(config)]
     if not verbose:
         lines.append("--verbose prints every setting")
     for line in lines:
@@ -68,6 +75,24 @@ def describe_run(config: "RunConfig", base: Path, console: "Console", *, verbose
             f"{len(found.problems)} image files cannot be read, and the run would stop at them: repair or"
             " remove them, or set task.source.0.unreadable=skip and task.target.unreadable=skip"
         )
+
+
+def _try_network(config: "RunConfig", task: "Task", base: Path) -> str:
+    """Do everything once with the network; return a line that says what was done."""
+    from rn_model.training.rehearsal import rehearse
+
+    steps = "converted, trained for one step, saved and loaded"
+    if find_spec("onnxruntime") is None:
+        rehearse(config, task, base)
+        return f"network: {steps}; not exported, which needs onnxruntime: {install_command('cpu')}"
+    from export import BundleInfo
+    from export.exporter import build_bundle
+
+    def export(run: "Run") -> None:
+        build_bundle(run.model, BundleInfo("trial", run.classes, run.preprocessing, {}))
+
+    rehearse(config, task, base, export)
+    return f"network: {steps}, and exported"
 
 
 def _images(task: "Task") -> Iterator[str]:

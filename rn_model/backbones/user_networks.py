@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from bundle.text import describe_error
@@ -16,6 +17,7 @@ from rn_model.backbones.built_in import built_in_network
 from rn_model.backbones.classifier import final_linear, final_linear_name
 from rn_model.backbones.config import BackboneConfig
 from rn_model.backbones.extractor import Extractor, Size, drop_classifier, output_of
+from rn_model.layers.conversion.refusals import check_convertible
 
 _CHANNELS = ("channels", "in_channels", "in_chans", "num_channels")
 
@@ -50,6 +52,8 @@ def make_user_network(
         raise ValueError(f"cannot make the network {config.name}: {reason}") from error
     if not isinstance(network, nn.Module):
         raise ValueError(f"{config.name} returned a {type(network).__name__}, not a network")
+    if isinstance(network, torch.jit.ScriptModule):
+        check_convertible("", network)
     return network, "num_classes" in given
 
 

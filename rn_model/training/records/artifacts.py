@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 from bundle.preprocessing import Pixels
 from bundle.writing.atomic import write_file
 from rn_model.backbones import factory_arguments
+from rn_model.data import Task
 from rn_model.layers.diagnostics import layer_diagnostics
 from rn_model.layers.domain_norm import set_branch
 from rn_model.runs.factories import BACKBONE
 from rn_model.runs.record import Run, RunRecord, fingerprint, write_run
 from rn_model.runs.rows import Row
+from rn_model.training.config import RunConfig
 from rn_model.training.context import RunContext
 from rn_model.training.errors import writing
 from rn_model.training.evaluation.measurement import Measurement
@@ -94,8 +97,7 @@ def _run(
     target: Pixels | None,
     result: Result,
 ) -> Run:
-    config, task = context.config, context.task
-    size = config.preprocessing.height, config.preprocessing.width
+    task = context.task
     prints = {f"source {images.name}": images.fingerprint for images in task.sources}
     if model != SOURCE_ONLY:
         prints[f"target {task.target.name}"] = task.target.fingerprint
@@ -103,14 +105,40 @@ def _run(
             prints[f"probe {task.probe.name}"] = task.probe.fingerprint
     if target is not None:
         prints["target"] = fingerprint(target)
+    run = describe_run(context.config, task, context.base, network, rows, model, prints, target)
+    record = run.record.model_copy(update={"class_shares": result.class_shares})
+    return replace(run, record=record)
+
+
+def describe_run(
+    config: RunConfig,
+    task: Task,
+    base: Path,
+    network: nn.Module,
+    rows: list[Row],
+    model: str,
+    prints: dict[str, str],
+    target: Pixels | None,
+) -> Run:
+    """A network of a run on the CPU, in evaluation mode on the target branch, with its record.
+
+    Args:
+        config: configuration of the run.
+        task: images of the run.
+        base: folder that relative paths of the configuration start from.
+        network: network to save.
+        rows: results of the run.
+        model: name of the network's row.
+        prints: fingerprints of the images by role.
+        target: target images to keep; None for none.
+    """
+    size = config.preprocessing.height, config.preprocessing.width
+    backbone = config.backbone.within(base)
     set_branch(network, "target")
     record = RunRecord(
         factory=BACKBONE,
         factory_arguments=factory_arguments(
-            config.backbone.within(context.base),
-            len(task.classes),
-            config.preprocessing.channels,
-            size,
+            backbone, len(task.classes), config.preprocessing.channels, size
         ),
         normalization=config.normalization,
         classes=list(task.classes),
@@ -120,7 +148,6 @@ def _run(
         config=config.model_dump(mode="json"),
         seed=config.seed,
         fingerprints=prints,
-        class_shares=result.class_shares,
     )
     return Run(network.eval().to(torch.device("cpu")), record, target)
 
