@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pydantic import JsonValue
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from bundle.manifest import Manifest
 from bundle.preprocessing import Preprocessing
@@ -18,6 +17,7 @@ from export.errors import ExportError
 from export.exporter import Built, build_bundle
 from export.variants.conversion import NO_VARIANTS, VariantOptions
 from rn_model import convert_normalization, domain_norms
+from rn_model.layers.conversion.refusals import check_convertible
 
 ORIGIN: Mapping[str, JsonValue] = {
     "origin": "weights, exported without training on source or target images",
@@ -90,13 +90,15 @@ def build_pretrained(
     """
     if next(domain_norms(model), None) is not None:
         raise ExportError("the network was converted already: use export_bundle")
-    if not any(isinstance(module, _BatchNorm) for module in model.modules()):
-        raise ExportError(
-            "the network has no BatchNorm layer, so there are no statistics that could be adapted"
-        )
     try:
+        for where, module in model.named_modules():
+            check_convertible(where, module)
         model = convert_normalization(copy.deepcopy(model), "adabn")
     except Exception as error:  # a network that defines its own copying may raise anything
         raise ExportError(f"the network cannot be converted: {describe_error(error)}") from error
+    if next(domain_norms(model), None) is None:
+        raise ExportError(
+            "the network has no BatchNorm layer, so there are no statistics that could be adapted"
+        )
     info = BundleInfo(info.name, info.classes, info.preprocessing, {**info.provenance, **ORIGIN})
     return build_bundle(model, info, statistics="source", variants=variants, free_size=free_size)

@@ -41,8 +41,9 @@ class BackboneConfig(BaseModel):
               network's output comes from a linear layer, that layer is removed as the old classifier,
               and the rest are the features.
         arguments: keyword arguments of the function or class that makes the network.
-        weights: local file of pretrained weights (``.safetensors`` or a PyTorch state dict). None uses
-            the weights in ``FOLDER`` if it has any, and random weights otherwise.
+        weights: local file of pretrained weights, however they were saved; see
+            :mod:`rn_model.backbones.weights`. None uses the weights in ``FOLDER`` if it has any, and
+            random weights otherwise.
         bottleneck: number of features D after a linear layer, BatchNorm and ReLU that are inserted
             before the classifier; None to insert nothing. It has no effect on whole classifiers.
     """

@@ -1,10 +1,11 @@
+import doctest
 import json
 from pathlib import Path
 
 import pytest
 
 from bundle import Preprocessing
-from export import ExportError
+from export import ExportError, contract
 from export.contract import IMAGENET, describe_preprocessing, read_classes, read_preprocessing
 from tests.contracts import SMALL
 
@@ -68,3 +69,8 @@ def test_wrong_preprocessing(text: str, message: str) -> None:
 def test_a_contract_in_a_few_words() -> None:
     stretched = Preprocessing(mode="L", height=8, width=6, mean=(0.0,), std=(1.0,))
     assert describe_preprocessing(stretched) == "L, stretched to 8x6, bilinear"
+
+
+def test_examples_print_what_they_say() -> None:
+    found = doctest.testmod(contract)
+    assert found.attempted == 3 and not found.failed

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from bundle import BundleError, Preprocessing, files, load_bundle
 from bundle.fold import fold_sites
@@ -103,6 +104,10 @@ def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
     converted = convert_normalization(SmallNet())
     assert "use export_bundle" in refusal(converted, tmp_path, SMALL.preprocessing)
     assert "there is no file absent.yaml" in refusal(SmallNet(), tmp_path, "absent.yaml")
+    pruned = SmallNet()
+    prune.l1_unstructured(pruned.norm, "weight", 1)  # type: ignore[no-untyped-call]
+    pruned.norm(torch.zeros(2, 4, 1, 1))
+    assert "the weight of norm is computed" in refusal(pruned, tmp_path, SMALL.preprocessing)
     changed = SmallNet()
     changed.hidden = nn.Linear(4, 6)
     assert "cannot be run" in refusal(changed, tmp_path, SMALL.preprocessing)
