@@ -38,12 +38,22 @@ def timm_classifier(
     return Extractor(_create(name, {"num_classes": num_classes, "in_chans": channels} | arguments))
 
 
+def check_timm_name(name: str) -> None:
+    """Check that timm has a model of that name.
+
+    Raises:
+        ValueError: if it has none, with similar names; or if the library is missing.
+    """
+    known = import_library("timm").list_models()
+    if name not in known:
+        near = ", ".join(get_close_matches(name, known)) or "none"
+        raise ValueError(f"timm has no model {name!r}; similar names: {near}")
+
+
 def _create(name: str, arguments: dict[str, Any]) -> Any:
     timm = import_library("timm")
     # Checked first, because timm could ask a server for a name that is not in its list.
-    if name not in timm.list_models():
-        near = ", ".join(get_close_matches(name, timm.list_models())) or "none"
-        raise ValueError(f"timm has no model {name!r}; similar names: {near}")
+    check_timm_name(name)
     try:
         return timm.create_model(name, **{"pretrained": False} | arguments)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:

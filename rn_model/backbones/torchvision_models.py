@@ -48,13 +48,23 @@ def torchvision_classifier(
     return Extractor(model, _auxiliary(name))
 
 
-def _create(name: str, arguments: dict[str, Any], channels: int) -> Any:
+def check_torchvision_name(name: str) -> None:
+    """Check that torchvision has a classifier of that name.
+
+    Raises:
+        ValueError: if it has none, with similar names; or if the library is missing.
+    """
     models = import_library("torchvision").models
     # Only classifiers, because by default other models download the weights of their backbone.
     known = models.list_models(module=models)
     if name not in known:
         near = ", ".join(get_close_matches(name, known)) or "none"
         raise ValueError(f"torchvision has no classifier {name!r}; similar names: {near}")
+
+
+def _create(name: str, arguments: dict[str, Any], channels: int) -> Any:
+    models = import_library("torchvision").models
+    check_torchvision_name(name)
     if name in _WITH_AUXILIARY:
         arguments = {"init_weights": True} | arguments | {"aux_logits": False}
     try:

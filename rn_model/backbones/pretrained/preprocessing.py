@@ -8,6 +8,8 @@ from typing import Any
 from bundle.preprocessing import Preprocessing
 from rn_model.backbones.config import BackboneConfig
 from rn_model.backbones.extractor import import_library
+from rn_model.backbones.timm_models import check_timm_name
+from rn_model.backbones.torchvision_models import check_torchvision_name
 
 _FILTERS = ("nearest", "box", "bilinear", "bicubic")
 # Filters of Pillow by number, as transformers saves them.
@@ -23,7 +25,7 @@ def published_preprocessing(config: BackboneConfig) -> Preprocessing | None:
         The preprocessing; None if the library does not say it, or it cannot be expressed.
 
     Raises:
-        ValueError: if the library is missing.
+        ValueError: if the library is missing, or has no such model.
     """
     if config.library == "timm":
         return _of_timm(config.model)
@@ -36,6 +38,7 @@ def published_preprocessing(config: BackboneConfig) -> Preprocessing | None:
 
 def _of_timm(name: str) -> Preprocessing | None:
     timm = import_library("timm")
+    check_timm_name(name)
     found = timm.get_pretrained_cfg(name)
     if found is None:
         return None
@@ -50,8 +53,7 @@ def _of_timm(name: str) -> Preprocessing | None:
 
 def _of_torchvision(name: str, file: Path | None) -> Preprocessing | None:
     models = import_library("torchvision").models
-    if name not in models.list_models(module=models):
-        return None
+    check_torchvision_name(name)
     weights = list(models.get_model_weights(name))
     if not weights:
         return None

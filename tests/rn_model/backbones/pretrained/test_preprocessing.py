@@ -86,5 +86,11 @@ def test_transformers(
 
 
 def test_nothing_is_known_of_other_networks(tmp_path: Path) -> None:
-    for name in ("mine:Network", "digits:lenet", f"transformers:{tmp_path}", "timm:absent"):
+    for name in ("mine:Network", "digits:lenet", f"transformers:{tmp_path}"):
         assert published_preprocessing(BackboneConfig(name=name)) is None
+
+
+@pytest.mark.parametrize("name", ["timm:resnet18x", "torchvision:resnet18x"])
+def test_an_unknown_model_is_named(name: str) -> None:
+    with pytest.raises(ValueError, match=r"has no .*'resnet18x'; similar names: .*resnet18"):
+        published_preprocessing(BackboneConfig(name=name))
