@@ -8,17 +8,20 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from bench.resnet20 import write_features
 from rn_model.training.config_file import validate
+from rn_model.training.records.artifacts import EVALUATION
 from rn_model.training.result import Result
 from rn_model.training.run import train, train_source
 
 IMAGES = "PACS48.npz"
 WEIGHTS = "CIFAR10-resnet20.npz"
 _TARGET_IMAGES = 1200
+_DRAWS = 4000
 
 
 def main(
@@ -50,6 +53,7 @@ def main(
                 table.add_row(kind, name, kept, f"{accuracy:.1f}", probe, shift)
                 warnings[kind] = warnings.get(kind) or result.class_shares.warning(classes)
                 first = 100 * (result.before.oracle_target_accuracy or 0.0)
+            _print_preferences(folder / f"{kind}-without", console)
     console.print(table)
     console.print(f"source only, as trained: {first:.1f} % of all target images")
     console.print(f"true difference of the class shares: {100 * true:.0f} %")
@@ -66,6 +70,34 @@ def _prepare(path: Path, folder: Path, labels: int, seed: int) -> tuple[list[str
         classes = [str(name) for name in arrays["classes"]]
     shares = [np.bincount(x, minlength=len(classes)) / len(x) for x in (photos, sketches)]
     return classes, float(abs(shares[0] - shares[1]).sum() / 2)
+
+
+def preferences(
+    before: NDArray[np.bool_], after: NDArray[np.bool_], labels: int
+) -> tuple[float, float]:
+    """How often a probe prefers the first of two networks, and how often it finds no difference.
+
+    Args:
+        before, after: whether the predictions of each network are correct, ``(M,)``.
+        labels: number of images of a probe, drawn at random.
+    """
+    generator = np.random.default_rng(0)
+    drawn = [generator.choice(len(before), labels, replace=False) for _ in range(_DRAWS)]
+    differences = np.array([int(before[d].sum()) - int(after[d].sum()) for d in drawn])
+    return float((differences > 0).mean()), float((differences == 0).mean())
+
+
+def _print_preferences(run: Path, console: Console) -> None:
+    with np.load(run / EVALUATION) as arrays:
+        true = arrays["target_true"]
+        before = arrays["before_predicted"] == true
+        after = arrays["target_probability"].argmax(axis=1) == true
+    for labels in (20, 50, 100, 300):
+        first, equal = preferences(before, after, labels)
+        console.print(
+            f"probes of {labels} images: {first:.0%} prefer the source-only network to the kept one,"
+            f" {equal:.0%} neither"
+        )
 
 
 def _configuration(

@@ -147,9 +147,10 @@ def _paint(axes: Axes, rows: Sequence[Change]) -> None:
             "o",
             color=color("paper"),
             markeredgecolor=color("muted"),
+            clip_on=False,
             zorder=3,
         )
-        axes.plot([row.after], [place], "o", color=color("accent"), zorder=4)
+        axes.plot([row.after], [place], "o", color=color("accent"), zorder=4, clip_on=False)
         axes.text(1.03, place, row.points, va="center", fontsize=9, color=color("muted"))
     axes.set_yticks(range(len(rows)), [short(row.name, 18) for row in rows])
     axes.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6))
