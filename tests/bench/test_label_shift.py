@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,9 @@ def test_probes_prefer_the_better_network_the_surer_the_larger_they_are() -> Non
 
 def test_a_classifier_is_left_out_of_the_weights(tmp_path: Path) -> None:
     network, other = ResNet20(), ResNet20()
-    arrays = {name: value.numpy() for name, value in network.state_dict().items()}
-    np.savez(tmp_path / "whole.npz", **arrays, **{"linear.weight": np.zeros((10, 64))})
+    arrays: dict[str, Any] = {k: v.numpy() for k, v in network.state_dict().items()}
+    arrays["linear.weight"] = np.zeros((10, 64))
+    np.savez(tmp_path / "whole.npz", **arrays)
     write_features(tmp_path / "whole.npz", tmp_path / "features.safetensors")
     other.load_state_dict(load_file(tmp_path / "features.safetensors"))
     images = torch.rand(2, 3, 32, 32)
