@@ -6,6 +6,7 @@ DISTRIBUTION = "reciprocal-norm"
 EXTRAS = {
     "alembic": "service",
     "fastapi": "service",
+    "fastapi_offline": "service",
     "httpx": "service",
     "jinja2": "train",
     "kornia": "train",

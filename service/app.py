@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
 
+from service.api.http_forms import HttpForms
 from service.api.problems import install_problem_handlers
 from service.api.rest import adapt, events, operations, predict, versions
 from service.lifespan import Resources
@@ -36,12 +38,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         resources.close()
 
-    app = FastAPI(
+    # The pages that describe the API bring their scripts with them: many services have no internet.
+    app = FastAPIOffline(
         title="Reciprocal Normalization service",
         description=DESCRIPTION,
         version=version("reciprocal-norm"),
         lifespan=lifespan,
     )
+    app.add_middleware(HttpForms, root_path=resources.settings.root_path)
     app.state.resources = resources
     install_problem_handlers(app, resources.metrics.failures)
 
@@ -51,7 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(operations.router)
 
     @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/docs")
+    async def root(request: Request) -> RedirectResponse:
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
     return app

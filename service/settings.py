@@ -27,6 +27,11 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port to listen on.")
+    root_path: Annotated[str, Field(pattern=r"^(/[^/?#]+)*$")] = Field(
+        "",
+        description="Path under which a proxy serves this service, such as /rn; the proxy removes it from"
+        " requests.",
+    )
     device: Device = Field(
         "cpu",
         description="Device to run on, cpu or cuda. If CUDA cannot be used, the service does not start.",

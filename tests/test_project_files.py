@@ -1,10 +1,14 @@
 """The Makefile, the Dockerfile and the other files at the top fit the project."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -99,3 +103,30 @@ def test_hooks_run_programs_of_the_project() -> None:
         program = hook["entry"].split()[0]
         assert program.startswith(".venv/bin/")
         assert shutil.which(Path(sys.prefix) / "bin" / Path(program).name), program
+
+
+def test_the_container_is_asked_on_its_own_port_and_without_a_proxy() -> None:
+    """The health check runs in the container, where Docker may set a proxy for everything else."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    found = re.search(r"^HEALTHCHECK .* CMD (\[.*\])$", text, re.MULTILINE)
+    assert found is not None
+    program, *arguments = json.loads(found[1])
+    assert program == "python"
+
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/health/ready" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Ready) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        environment = {**os.environ, "RN_PORT": str(server.server_port)}
+        environment |= dict.fromkeys(("http_proxy", "HTTP_PROXY"), "http://127.0.0.1:9")
+        result = subprocess.run([sys.executable, *arguments], env=environment, check=False)
+        server.shutdown()
+        thread.join()
+    assert result.returncode == 0

@@ -174,9 +174,19 @@ def _from_json(body: bytes) -> Upload:
     if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
         raise InvalidContent(expected)
     try:
-        return Upload([base64.b64decode(image, validate=True) for image in images])
+        return Upload([_decode_base64(image) for image in images])
     except (binascii.Error, ValueError) as error:
         raise InvalidContent(f"an image is not base64: {error}") from error
+
+
+def _decode_base64(text: str) -> bytes:
+    """Decode base64 as clients write it: in lines, as a data URL, URL-safe, or without padding."""
+    if text.startswith("data:"):
+        header, _, text = text.partition(",")
+        if not header.endswith(";base64"):
+            raise ValueError("the data URL is not in base64")
+    text = "".join(text.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 def _from_npy(body: bytes, preprocessing: Preprocessing) -> Pixels:

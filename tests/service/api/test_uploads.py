@@ -1,8 +1,9 @@
 """Images in every form, and everything that is not one."""
 
+import base64
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -43,6 +44,23 @@ def test_files_of_a_form(count: int, shared: Service, expected: list[dict[str, f
 def test_base64_in_json(shared: Service, expected: list[dict[str, float]]) -> None:
     answer = shared.http.post("/predict", json=in_json(FILES))
     assert probabilities(answer) == [pytest.approx(e) for e in expected]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda content: base64.encodebytes(content).decode(),
+        lambda content: "data:image/png;base64," + base64.b64encode(content).decode(),
+        lambda content: base64.urlsafe_b64encode(content).decode(),
+        lambda content: base64.b64encode(content).decode().rstrip("="),
+    ],
+    ids=["in lines", "data URL", "URL-safe", "without padding"],
+)
+def test_base64_as_clients_write_it(
+    write: Callable[[bytes], str], shared: Service, expected: list[dict[str, float]]
+) -> None:
+    answer = shared.http.post("/predict", json={"images": [write(FILES[0])]})
+    assert probabilities(answer) == [pytest.approx(expected[0])]
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "GIF", "WEBP", "JPEG"])
@@ -153,6 +171,11 @@ BAD: dict[str, tuple[int, dict[str, Any], str]] = {
     "a list": (422, {"json": [1]}, 'expected {"images": '),
     "numbers": (422, {"json": {"images": [1]}}, 'expected {"images": '),
     "no images": (400, {"json": {"images": []}}, "the request holds no image"),
+    "data URL without base64": (
+        422,
+        {"json": {"images": ["data:image/png,abcd"]}},
+        "is not in base64",
+    ),
     "not base64": (422, {"json": {"images": ["?!"]}}, "an image is not base64"),
     "base64 beyond ASCII": (422, {"json": {"images": ["äöü="]}}, "an image is not base64"),
     "not an array": (422, body(b"hello", NPY["content-type"]), "is not an .npy file"),
