@@ -49,7 +49,9 @@ def test_a_recipe_by_its_name(recipe: tuple[str, Path]) -> None:
     assert run.target is not None and len(run.target) == 60
     assert {"report.html", "history.jsonl", "tensorboard"} <= {p.name for p in path.iterdir()}
     # The table keeps to 80 columns: no title is broken into lines.
-    assert re.search(r"^rn\+mcc\+cdan\+e ", output, re.MULTILINE)
+    # After two steps either network may be the better one.
+    kept = r"^(rn\+mcc\+cdan\+e|source only, target statistics) "
+    assert re.search(kept, output, re.MULTILINE)
     assert "target accuracy" in output and "source only" in output
     assert "Target labels (if any) were used only to report accuracy." in output
     assert f"rn export {path} --out BUNDLE" in output
