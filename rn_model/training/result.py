@@ -14,7 +14,8 @@ from rn_model.runs.selection import Candidate
 
 FILE = "result.json"
 SOURCE_ONLY = "source only"
-UNADAPTED = "source only, target statistics"
+# The source-only network with statistics of the target; short, for tables of 80 columns.
+UNADAPTED = "target statistics"
 
 
 class Result(BaseModel):
