@@ -71,9 +71,10 @@ def describe_run(config: "RunConfig", base: Path, console: "Console", *, verbose
     for line in lines:
         console.print(f"# {line}", markup=False, highlight=False, soft_wrap=True)
     if found.problems:
+        count = len(found.problems)
         fail(
-            f"{len(found.problems)} image files cannot be read, and the run would stop at them: repair or"
-            " remove them, or set task.source.0.unreadable=skip and task.target.unreadable=skip"
+            f"{count} image {'file' if count == 1 else 'files'} cannot be read, where the run would stop:"
+            " repair or remove them, or set task.source.0.unreadable=skip and task.target.unreadable=skip"
         )
 
 
