@@ -88,8 +88,32 @@ class BatchMerged(Change):
         return self.acknowledged
 
 
+class VersionMade(Change):
+    """A version was made from the pending images; what follows for the target is up to the subclass.
+
+    Attributes:
+        made: the version.
+        acknowledged: receipt of the request that completed the version.
+    """
+
+    made: Version
+    acknowledged: Receipt | None
+
+    def detail(self) -> dict[str, Any]:
+        record = self.made.record
+        return {"version": record.number, "parent": record.parent, "scores": record.scores}
+
+    @property
+    def version(self) -> Version | None:
+        return self.made
+
+    @property
+    def receipt(self) -> Receipt | None:
+        return self.acknowledged
+
+
 @dataclass(frozen=True)
-class VersionPublished(Change):
+class VersionPublished(VersionMade):
     """The pending images became a version, which is served from now on.
 
     Attributes:
@@ -107,21 +131,9 @@ class VersionPublished(Change):
     def applied_to(self, target: Target) -> Target:
         return replace(target, state=self.made.state, serving=self.made.number)
 
-    def detail(self) -> dict[str, Any]:
-        record = self.made.record
-        return {"version": record.number, "parent": record.parent, "scores": record.scores}
-
-    @property
-    def version(self) -> Version | None:
-        return self.made
-
-    @property
-    def receipt(self) -> Receipt | None:
-        return self.acknowledged
-
 
 @dataclass(frozen=True)
-class VersionRejected(Change):
+class VersionRejected(VersionMade):
     """The publication guard rejected a version; the target returns to the state of the served one.
 
     Attributes:
@@ -144,21 +156,7 @@ class VersionRejected(Change):
         return replace(target, state=self.state, admission=self.admission)
 
     def detail(self) -> dict[str, Any]:
-        record = self.made.record
-        return {
-            "version": record.number,
-            "parent": record.parent,
-            "scores": record.scores,
-            "reason": record.reason,
-        }
-
-    @property
-    def version(self) -> Version | None:
-        return self.made
-
-    @property
-    def receipt(self) -> Receipt | None:
-        return self.acknowledged
+        return {**super().detail(), "reason": self.made.record.reason}
 
 
 @dataclass(frozen=True)

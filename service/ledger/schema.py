@@ -8,12 +8,11 @@ from sqlalchemy import Connection, Engine, text
 from service.errors import LedgerError
 from service.ledger.tables import Base, MetaRow
 
-# The newest migration, and the schema version that it leaves.
-HEAD = "0002"
-SCHEMA = 2
-# The revision of ledgers that programs without migrations wrote.
-FIRST = "0001"
 REVISIONS = ("0001", "0002")
+# The first is that of ledgers that programs without migrations wrote; the last is what this program uses.
+FIRST, HEAD = REVISIONS[0], REVISIONS[-1]
+# The schema version that the last migration leaves.
+SCHEMA = len(REVISIONS)
 # An arbitrary number that all processes share.
 LOCK = 0x726E6C6564676572
 MIGRATIONS = Path(__file__).parent / "migrations"
