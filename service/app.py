@@ -16,8 +16,13 @@ from service.settings import Settings
 
 DESCRIPTION = """Predicts, and adapts to a target domain from unlabelled images.
 
-Every path below also exists as `/targets/{target}/...`; without it, the target is `default`.
+Every path about predictions, adaptation, versions and events also exists as `/targets/{target}/...`,
+`/models/{model}/...` and `/models/{model}/targets/{target}/...`; without them, the model is the default
+one, and the target is `default`.
 """
+
+# Paths under which the routes of a target exist.
+PREFIXES = ("", "/targets/{target}", "/models/{model}", "/models/{model}/targets/{target}")
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -49,9 +54,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.resources = resources
     install_problem_handlers(app, resources.metrics.failures)
 
-    for prefix, in_schema in (("", True), ("/targets/{target}", False)):
+    for prefix in PREFIXES:
         for module in (predict, adapt, versions, events):
-            app.include_router(module.router, prefix=prefix, include_in_schema=in_schema)
+            app.include_router(module.router, prefix=prefix, include_in_schema=not prefix)
     app.include_router(operations.router)
 
     @app.get("/", include_in_schema=False)

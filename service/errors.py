@@ -33,6 +33,10 @@ class ClientDisconnected(ServiceError):
     """The client closed the connection; nobody reads this."""
 
 
+class UnknownModel(ServiceError):
+    """No model with this name is loaded."""
+
+
 class UnknownTarget(ServiceError):
     """No target has this name."""
 

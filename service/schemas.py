@@ -180,7 +180,10 @@ class Health(BaseModel):
     """State of the service."""
 
     status: str = Field(examples=["ready"])
-    model: str = Field(description="Name of the model.", examples=["digits"])
+    model: str = Field(description="Name of the default model.", examples=["digits"])
+    models: list[str] = Field(
+        description="Names of all models that are loaded.", examples=[["digits"]]
+    )
     bundle: str = Field(description="Fingerprint of the bundle.")
     serving: int = Field(description="Version that is served now.", examples=[4])
     provider: str = Field(

@@ -64,6 +64,7 @@ ORDERS: Mapping[str, Order] = {
         "app client",
         "api",
         "lifespan",
+        "models",
         "targets",
         "ledger",
         "adaptation",

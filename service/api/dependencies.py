@@ -1,15 +1,19 @@
-"""Dependencies of the routes: the resources of the application, and the target of a request."""
+"""Dependencies of the routes: the resources of the application, the model and target of a request.
+
+They are coroutines because a function would cost a thread for every request.
+"""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from service.lifespan import Resources
+from service.models.model import Model
 from service.targets.target import OnlineTarget
 from service.vocabulary import DEFAULT_TARGET
 
 
-def get_resources(request: Request) -> Resources:
+async def get_resources(request: Request) -> Resources:
     """The resources of the application that received the request."""
     resources: Resources = request.app.state.resources
     return resources
@@ -18,13 +22,25 @@ def get_resources(request: Request) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
 
 
-def get_target(request: Request, resources: ResourcesDep) -> OnlineTarget:
+async def get_model(request: Request, resources: ResourcesDep) -> Model:
+    """The model that the request's path names, or the default one.
+
+    Raises:
+        UnknownModel: if no such model is loaded.
+    """
+    return resources.models.find(request.path_params.get("model"))
+
+
+ModelDep = Annotated[Model, Depends(get_model)]
+
+
+async def get_target(request: Request, model: ModelDep) -> OnlineTarget:
     """The target that the request's path names, or the default one.
 
     Raises:
-        UnknownTarget: if there is no such target.
+        UnknownTarget: if the model has no such target.
     """
-    return resources.find_target(request.path_params.get("target", DEFAULT_TARGET))
+    return model.targets.find(request.path_params.get("target", DEFAULT_TARGET))
 
 
 TargetDep = Annotated[OnlineTarget, Depends(get_target)]

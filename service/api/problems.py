@@ -20,6 +20,7 @@ CLIENT_CLOSED_REQUEST = 499
 
 STATUS: dict[type[ServiceError], int] = {
     errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
+    errors.UnknownModel: HTTPStatus.NOT_FOUND,
     errors.UnknownTarget: HTTPStatus.NOT_FOUND,
     errors.UnknownVersion: HTTPStatus.NOT_FOUND,
     errors.AdaptationFrozen: HTTPStatus.CONFLICT,

@@ -23,6 +23,7 @@ Run = Callable[[int | None, Pixels], Prediction]
 
 @dataclass
 class _Entry:
+    run: Run
     pixels: Pixels
     version: int | None
     deadline: float
@@ -34,14 +35,12 @@ class PredictionQueue:
     """A bounded queue of images, and the thread that empties it.
 
     Args:
-        run: predicts a batch with a version, None for the served one.
         metrics: metrics that count batches and times.
         max_batch: maximum number of images per batch; a larger request is run alone, in parts.
         max_queue: maximum number of images that wait.
     """
 
-    def __init__(self, run: Run, metrics: Metrics, max_batch: int, max_queue: int) -> None:
-        self._run = run
+    def __init__(self, metrics: Metrics, max_batch: int, max_queue: int) -> None:
         self._metrics = metrics
         self._max_batch = max_batch
         self._max_queue = max_queue
@@ -52,15 +51,24 @@ class PredictionQueue:
         self._thread = threading.Thread(target=self._loop, name="predict", daemon=True)
         self._thread.start()
 
-    def submit(self, pixels: Pixels, version: int | None, timeout: float) -> Future[Prediction]:
-        """Queue images ``(N, H, W, C)``; cancel the reply to drop them.
+    def submit(
+        self, run: Run, pixels: Pixels, version: int | None, timeout: float
+    ) -> Future[Prediction]:
+        """Queue images; cancel the reply to drop them.
+
+        Args:
+            run: predicts a batch with a version, None for the served one; requests that wait with the same
+                one, and for the same version, are run together.
+            pixels: the images, ``(N, H, W, C)`` uint8.
+            version: number of the version, None for the served one.
+            timeout: seconds after which nobody waits any more.
 
         Raises:
             QueueFull: if too many images are waiting.
             ShuttingDown: after :meth:`close`.
         """
         at = time.monotonic()
-        entry = _Entry(pixels, version, at + timeout, at)
+        entry = _Entry(run, pixels, version, at + timeout, at)
         with self._changed:
             if self._closed:
                 raise ShuttingDown("the service is shutting down")
@@ -99,7 +107,7 @@ class PredictionQueue:
         while self._entries:
             entry = self._entries[0]
             if batch and (
-                images + len(entry.pixels) > self._max_batch or entry.version != batch[0].version
+                images + len(entry.pixels) > self._max_batch or not _alike(entry, batch[0])
             ):
                 break
             self._entries.popleft()
@@ -117,7 +125,7 @@ class PredictionQueue:
         started = time.monotonic()
         try:
             pixels = np.concatenate([entry.pixels for entry in batch])
-            prediction = self._run_in_parts(batch[0].version, pixels)
+            prediction = self._run_in_parts(batch[0], pixels)
         except Exception as error:
             for entry in batch:
                 entry.reply.set_exception(error)
@@ -133,15 +141,19 @@ class PredictionQueue:
             entry.reply.set_result(Prediction(prediction.version, part))
             start = stop
 
-    def _run_in_parts(self, version: int | None, pixels: Pixels) -> Prediction:
-        first = self._run(version, pixels[: self._max_batch])
+    def _run_in_parts(self, entry: _Entry, pixels: Pixels) -> Prediction:
+        first = entry.run(entry.version, pixels[: self._max_batch])
         parts = [first.probabilities]
         for start in range(self._max_batch, len(pixels), self._max_batch):
             # All images of a request are predicted by one version, even if it changes meanwhile.
-            part = self._run(first.version, pixels[start : start + self._max_batch])
+            part = entry.run(first.version, pixels[start : start + self._max_batch])
             parts.append(part.probabilities)
         return Prediction(first.version, np.concatenate(parts))
 
     def _count(self, images: int) -> None:
         self._waiting += images
         self._metrics.queued.set(self._waiting)
+
+
+def _alike(entry: _Entry, other: _Entry) -> bool:
+    return entry.run == other.run and entry.version == other.version

@@ -48,7 +48,7 @@ def served(answer: dict[str, Any]) -> np.ndarray:
 
 def with_moments(service: Service, version: int) -> nn.Module:
     """The pretrained network, whose BatchNorm has the target moments of a version."""
-    state = service.resources.target.queries.version(version).state
+    state = service.resources.models.default.targets.default.queries.version(version).state
     model = trained_net()
     set_moments(model, *state.moments)
     return model

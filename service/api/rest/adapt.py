@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 
 from bundle.preprocessing import Pixels
-from service.api.dependencies import ResourcesDep, TargetDep
+from service.api.dependencies import ModelDep, ResourcesDep, TargetDep
 from service.api.problems import problem_responses
 from service.api.rest.answers import describe_outcome
 from service.api.rest.bodies import IMAGES_BODY
@@ -21,6 +21,7 @@ from service.errors import (
     MalformedRequest,
     ServiceError,
     TooLarge,
+    UnknownModel,
     UnknownTarget,
     UnsupportedContent,
 )
@@ -31,6 +32,7 @@ router = APIRouter(tags=["adapt"])
 
 _ERRORS = problem_responses(
     MalformedRequest,
+    UnknownModel,
     UnknownTarget,
     AdaptationFrozen,
     ConcurrentChange,
@@ -46,6 +48,7 @@ _ERRORS = problem_responses(
 async def adapt(
     request: Request,
     resources: ResourcesDep,
+    model: ModelDep,
     target: TargetDep,
     idempotency_key: Annotated[
         str | None,
@@ -61,7 +64,7 @@ async def adapt(
     Images that cannot be decoded are reported one by one; if none can be decoded, the request fails. What
     was admitted is stored before the answer is sent. A batch that completes a version waits for it.
     """
-    preprocessing = resources.bundle.manifest.preprocessing
+    preprocessing = model.bundle.manifest.preprocessing
     upload = await read_upload(request, preprocessing, resources.settings)
     decoded = await resources.offload(lambda: upload.decode(preprocessing, resources.settings))
     places = [i for i, image in enumerate(decoded) if not isinstance(image, ServiceError)]
@@ -74,7 +77,7 @@ async def adapt(
         if isinstance(image, ServiceError)
     ]
     idempotency = await resources.offload(lambda: _idempotency(idempotency_key, images))
-    outcome = await resources.write(lambda: target.adapt(images, idempotency))
+    outcome = await model.write(lambda: target.adapt(images, idempotency))
     return describe_outcome(target.name, outcome, places, unreadable)
 
 

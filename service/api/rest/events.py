@@ -8,7 +8,7 @@ from service.api.dependencies import ResourcesDep, TargetDep
 from service.api.problems import problem_responses
 from service.api.rest.answers import describe_events
 from service.api.rest.paging import Limit
-from service.errors import InvalidContent, LedgerError, UnknownTarget
+from service.errors import InvalidContent, LedgerError, UnknownModel, UnknownTarget
 from service.ledger.records import Page
 from service.schemas import EventPage
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["events"])
 
 MAX_ID = 2**63 - 1
 
-_ERRORS = problem_responses(UnknownTarget, InvalidContent, LedgerError)
+_ERRORS = problem_responses(UnknownModel, UnknownTarget, InvalidContent, LedgerError)
 
 
 @router.get("/events", responses=_ERRORS)

@@ -37,10 +37,12 @@ async def metrics(resources: ResourcesDep) -> Response:
 
 
 def _describe(resources: Resources) -> Health:
+    model = resources.models.default
     return Health(
         status="ready",
-        model=resources.bundle.manifest.name,
-        bundle=resources.bundle.fingerprint,
-        serving=resources.target.record.serving,
-        provider=resources.target.provider,
+        model=model.name,
+        models=resources.models.names,
+        bundle=model.bundle.fingerprint,
+        serving=model.targets.default.record.serving,
+        provider=model.provider,
     )

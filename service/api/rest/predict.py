@@ -1,13 +1,14 @@
 """POST /predict."""
 
 import asyncio
+from concurrent.futures import Future
 from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
 
-from bundle.preprocessing import Pixels
-from service.api.dependencies import ResourcesDep, TargetDep
+from bundle.preprocessing import Pixels, Preprocessing
+from service.api.dependencies import ModelDep, ResourcesDep, TargetDep
 from service.api.problems import problem_responses
 from service.api.rest.bodies import IMAGES_BODY
 from service.api.uploads import Upload, read_upload
@@ -22,18 +23,21 @@ from service.errors import (
     ServiceError,
     ShuttingDown,
     TooLarge,
+    UnknownModel,
     UnknownTarget,
     UnknownVersion,
     UnsupportedContent,
 )
 from service.inference.prediction import Prediction
 from service.lifespan import Resources
+from service.models.model import Model
 from service.schemas import ImagePrediction, PredictResult
 
 router = APIRouter(tags=["predict"])
 
 _ERRORS = problem_responses(
     MalformedRequest,
+    UnknownModel,
     UnknownTarget,
     UnknownVersion,
     MomentsDropped,
@@ -51,6 +55,7 @@ _ERRORS = problem_responses(
 async def predict(
     request: Request,
     resources: ResourcesDep,
+    model: ModelDep,
     target: TargetDep,
     version: Annotated[
         int | None,
@@ -60,27 +65,29 @@ async def predict(
     """Predict the class of one or more images, and name the version that predicted it."""
     if version is not None:
         await resources.offload(lambda: target.queries.version(version))
-    upload = await read_upload(request, resources.bundle.manifest.preprocessing, resources.settings)
-    pixels = await resources.offload(lambda: _decode(upload, resources))
-    prediction = await _wait(request, resources, pixels, version)
+    preprocessing = model.bundle.manifest.preprocessing
+    upload = await read_upload(request, preprocessing, resources.settings)
+    pixels = await resources.offload(lambda: _decode(upload, preprocessing, resources))
+    queued = resources.queue.submit(
+        target.served.predict, pixels, version, resources.settings.timeout_seconds
+    )
+    prediction = await _wait(request, resources, queued)
     with resources.metrics.stage_seconds.labels("postprocess").time():
-        return _describe(resources, target.name, prediction)
+        return _describe(resources, model, target.name, prediction)
 
 
-def _decode(upload: Upload, resources: Resources) -> Pixels:
+def _decode(upload: Upload, preprocessing: Preprocessing, resources: Resources) -> Pixels:
     with resources.metrics.stage_seconds.labels("preprocess").time():
-        images = upload.decode(resources.bundle.manifest.preprocessing, resources.settings)
+        images = upload.decode(preprocessing, resources.settings)
     for image in images:
         if isinstance(image, ServiceError):
             raise image
     return np.stack([image for image in images if not isinstance(image, ServiceError)])
 
 
-async def _wait(
-    request: Request, resources: Resources, pixels: Pixels, version: int | None
-) -> Prediction:
+async def _wait(request: Request, resources: Resources, queued: Future[Prediction]) -> Prediction:
     timeout = resources.settings.timeout_seconds
-    reply = asyncio.wrap_future(resources.queue.submit(pixels, version, timeout))
+    reply = asyncio.wrap_future(queued)
     gone = asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait((reply, gone), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -101,8 +108,10 @@ async def _gone(request: Request) -> None:
         pass
 
 
-def _describe(resources: Resources, target: str, prediction: Prediction) -> PredictResult:
-    classes = resources.bundle.manifest.classes
+def _describe(
+    resources: Resources, model: Model, target: str, prediction: Prediction
+) -> PredictResult:
+    classes = model.bundle.manifest.classes
     predictions = []
     for row in prediction.probabilities:
         index = int(row.argmax())
@@ -116,7 +125,7 @@ def _describe(resources: Resources, target: str, prediction: Prediction) -> Pred
             )
         )
     return PredictResult(
-        model=resources.bundle.manifest.name,
+        model=model.name,
         target=target,
         version=prediction.version,
         predictions=predictions,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
 
-from service.api.dependencies import ResourcesDep, TargetDep
+from service.api.dependencies import ModelDep, ResourcesDep, TargetDep
 from service.api.problems import problem_responses
 from service.api.rest.answers import describe_target, describe_version
 from service.api.rest.paging import Limit
@@ -17,6 +17,7 @@ from service.errors import (
     MomentsDropped,
     NothingToRollBack,
     TooLarge,
+    UnknownModel,
     UnknownTarget,
     UnknownVersion,
     UnsupportedContent,
@@ -33,14 +34,23 @@ PAGE = 100
 
 Number = Annotated[int, Path(ge=0, le=MAX_NUMBER, description="Number of the version.")]
 
-_LIST_ERRORS = problem_responses(UnknownTarget, InvalidContent, LedgerError)
-_GET_ERRORS = problem_responses(UnknownTarget, UnknownVersion, InvalidContent, LedgerError)
+_LIST_ERRORS = problem_responses(UnknownModel, UnknownTarget, InvalidContent, LedgerError)
+_GET_ERRORS = problem_responses(
+    UnknownModel, UnknownTarget, UnknownVersion, InvalidContent, LedgerError
+)
 _PROMOTE_ERRORS = problem_responses(
-    UnknownTarget, UnknownVersion, ConcurrentChange, MomentsDropped, InvalidContent, LedgerError
+    UnknownModel,
+    UnknownTarget,
+    UnknownVersion,
+    ConcurrentChange,
+    MomentsDropped,
+    InvalidContent,
+    LedgerError,
 )
 # Resetting and freezing take no parameters, and version 0 always exists.
-_WRITE_ERRORS = problem_responses(UnknownTarget, ConcurrentChange, LedgerError)
+_WRITE_ERRORS = problem_responses(UnknownModel, UnknownTarget, ConcurrentChange, LedgerError)
 _ROLLBACK_ERRORS = problem_responses(
+    UnknownModel,
     UnknownTarget,
     UnknownVersion,
     ConcurrentChange,
@@ -81,41 +91,45 @@ async def get_version(resources: ResourcesDep, target: TargetDep, number: Number
 
 
 @router.post("/versions/{number}/promote", responses=_PROMOTE_ERRORS)
-async def promote(resources: ResourcesDep, target: TargetDep, number: Number) -> TargetInfo:
+async def promote(
+    resources: ResourcesDep, model: ModelDep, target: TargetDep, number: Number
+) -> TargetInfo:
     """Serve a version, and let adaptation continue from it."""
-    await resources.write(lambda: target.promote(number))
+    await model.write(lambda: target.promote(number))
     return await _describe(resources, target)
 
 
 @router.post("/rollback", responses=_ROLLBACK_ERRORS, openapi_extra=_ROLLBACK_BODY)
-async def rollback(request: Request, resources: ResourcesDep, target: TargetDep) -> TargetInfo:
+async def rollback(
+    request: Request, resources: ResourcesDep, model: ModelDep, target: TargetDep
+) -> TargetInfo:
     """Serve an earlier version again, by default the parent of the served one.
 
     Its predictions come back exactly, and so does the state from which adaptation continues.
     """
     number = _parse_rollback(request, await read_body(request, resources.settings.max_body_bytes))
-    await resources.write(lambda: target.rollback(number))
+    await model.write(lambda: target.rollback(number))
     return await _describe(resources, target)
 
 
 @router.post("/reset", responses=_WRITE_ERRORS)
-async def reset(resources: ResourcesDep, target: TargetDep) -> TargetInfo:
+async def reset(resources: ResourcesDep, model: ModelDep, target: TargetDep) -> TargetInfo:
     """Serve version 0, the exported one, and forget what was observed since."""
-    await resources.write(target.reset)
+    await model.write(target.reset)
     return await _describe(resources, target)
 
 
 @router.post("/freeze", responses=_WRITE_ERRORS)
-async def freeze(resources: ResourcesDep, target: TargetDep) -> TargetInfo:
+async def freeze(resources: ResourcesDep, model: ModelDep, target: TargetDep) -> TargetInfo:
     """Switch adaptation off; predictions continue."""
-    await resources.write(lambda: target.freeze(True))
+    await model.write(lambda: target.freeze(True))
     return await _describe(resources, target)
 
 
 @router.post("/unfreeze", responses=_WRITE_ERRORS)
-async def unfreeze(resources: ResourcesDep, target: TargetDep) -> TargetInfo:
+async def unfreeze(resources: ResourcesDep, model: ModelDep, target: TargetDep) -> TargetInfo:
     """Switch adaptation on again."""
-    await resources.write(lambda: target.freeze(False))
+    await model.write(lambda: target.freeze(False))
     return await _describe(resources, target)
 
 

@@ -59,7 +59,7 @@ def values(reply: Future[Prediction]) -> list[float]:
 def queue_of(
     runner: Runner, max_batch: int = 8, max_queue: int = 16, metrics: Metrics | None = None
 ) -> Iterator[PredictionQueue]:
-    made = PredictionQueue(runner, metrics or Metrics(), max_batch, max_queue)
+    made = PredictionQueue(metrics or Metrics(), max_batch, max_queue)
     try:
         yield made
     finally:
@@ -71,7 +71,7 @@ def queue_of(
 def busy(runner: Runner, max_batch: int = 8, max_queue: int = 16) -> Iterator[PredictionQueue]:
     """A queue whose runner is in the middle of a batch, so that new images have to wait."""
     with queue_of(runner, max_batch, max_queue) as made:
-        made.submit(images(0), None, LONG)
+        made.submit(runner, images(0), None, LONG)
         runner.wait_for_run()
         runner.runs.clear()
         yield made
@@ -80,7 +80,9 @@ def busy(runner: Runner, max_batch: int = 8, max_queue: int = 16) -> Iterator[Pr
 def test_what_waits_is_run_together() -> None:
     runner = Runner()
     with busy(runner) as queue:
-        replies = [queue.submit(images(*part), None, LONG) for part in ([1, 2], [3], [4, 5, 6])]
+        replies = [
+            queue.submit(runner, images(*part), None, LONG) for part in ([1, 2], [3], [4, 5, 6])
+        ]
         runner.let_go(2)
         assert [values(reply) for reply in replies] == [[1, 2], [3], [4, 5, 6]]
     assert runner.runs == [(None, 6)]
@@ -90,7 +92,7 @@ def test_images_are_counted_and_not_requests() -> None:
     runner = Runner()
     with busy(runner, max_batch=4) as queue:
         parts = ([1, 2, 3], [4, 5], [6, 7], [8])
-        replies = [queue.submit(images(*part), None, LONG) for part in parts]
+        replies = [queue.submit(runner, images(*part), None, LONG) for part in parts]
         runner.let_go(4)
         assert [values(reply) for reply in replies] == [list(part) for part in parts]
     assert runner.runs == [(None, 3), (None, 4), (None, 1)]
@@ -99,7 +101,7 @@ def test_images_are_counted_and_not_requests() -> None:
 def test_a_large_request_is_run_in_parts_by_one_version() -> None:
     runner = Runner()
     with queue_of(runner, max_batch=4) as queue:
-        reply = queue.submit(images(*range(10)), None, LONG)
+        reply = queue.submit(runner, images(*range(10)), None, LONG)
         runner.wait_for_run()
         runner.let_go()
         runner.wait_for_run()
@@ -114,7 +116,7 @@ def test_versions_are_not_mixed() -> None:
     runner = Runner()
     with busy(runner) as queue:
         versions = [None, None, 3, 3, None]
-        replies = [queue.submit(images(n), v, LONG) for n, v in enumerate(versions)]
+        replies = [queue.submit(runner, images(n), v, LONG) for n, v in enumerate(versions)]
         runner.let_go(4)
         assert [reply.result(LONG).version for reply in replies] == [1, 1, 3, 3, 1]
     assert runner.runs == [(None, 2), (3, 2), (None, 1)]
@@ -123,9 +125,12 @@ def test_versions_are_not_mixed() -> None:
 def test_a_full_queue_refuses() -> None:
     runner = Runner()
     with busy(runner, max_queue=4) as queue:
-        replies = [queue.submit(images(1, 2, 3), None, LONG), queue.submit(images(4), None, LONG)]
+        replies = [
+            queue.submit(runner, images(1, 2, 3), None, LONG),
+            queue.submit(runner, images(4), None, LONG),
+        ]
         with pytest.raises(QueueFull, match="4 images are waiting already") as refused:
-            queue.submit(images(5), None, LONG)
+            queue.submit(runner, images(5), None, LONG)
         assert refused.value.retry_after == 1
         runner.let_go(2)
         wait(replies, LONG)
@@ -134,9 +139,9 @@ def test_a_full_queue_refuses() -> None:
 def test_a_request_larger_than_the_queue_is_let_in_alone() -> None:
     runner = Runner()
     with busy(runner, max_batch=8, max_queue=2) as queue:
-        reply = queue.submit(images(1, 2, 3), None, LONG)
+        reply = queue.submit(runner, images(1, 2, 3), None, LONG)
         with pytest.raises(QueueFull):
-            queue.submit(images(4), None, LONG)
+            queue.submit(runner, images(4), None, LONG)
         runner.let_go(2)
         assert values(reply) == [1, 2, 3]
 
@@ -144,7 +149,10 @@ def test_a_request_larger_than_the_queue_is_let_in_alone() -> None:
 def test_who_waited_too_long_is_not_run() -> None:
     runner = Runner()
     with busy(runner) as queue:
-        late, other = queue.submit(images(1), None, -1.0), queue.submit(images(2), None, LONG)
+        late, other = (
+            queue.submit(runner, images(1), None, -1.0),
+            queue.submit(runner, images(2), None, LONG),
+        )
         runner.let_go(2)
         assert values(other) == [2]
         with pytest.raises(DeadlinePassed):
@@ -155,9 +163,12 @@ def test_who_waited_too_long_is_not_run() -> None:
 def test_who_left_is_not_run() -> None:
     runner, metrics = Runner(), Metrics()
     with queue_of(runner, metrics=metrics) as queue:
-        queue.submit(images(0), None, LONG)
+        queue.submit(runner, images(0), None, LONG)
         runner.wait_for_run()
-        gone, other = queue.submit(images(1), None, LONG), queue.submit(images(2), None, LONG)
+        gone, other = (
+            queue.submit(runner, images(1), None, LONG),
+            queue.submit(runner, images(2), None, LONG),
+        )
         assert metrics.registry.get_sample_value("rn_queue_images") == 2
         assert gone.cancel()
         runner.let_go(2)
@@ -169,7 +180,7 @@ def test_who_left_is_not_run() -> None:
 def test_an_error_is_told_to_all_and_does_not_stop_the_runner() -> None:
     runner = Runner()
     with busy(runner) as queue:
-        replies = [queue.submit(images(n), None, LONG) for n in range(3)]
+        replies = [queue.submit(runner, images(n), None, LONG) for n in range(3)]
         runner.error = RuntimeError("broken")
         runner.let_go(2)
         for reply in replies:
@@ -177,26 +188,29 @@ def test_an_error_is_told_to_all_and_does_not_stop_the_runner() -> None:
                 reply.result(LONG)
         runner.error = None
         runner.let_go()
-        assert values(queue.submit(images(7), None, LONG)) == [7]
+        assert values(queue.submit(runner, images(7), None, LONG)) == [7]
 
 
 def test_images_that_do_not_fit_together_do_not_stop_the_runner() -> None:
     runner = Runner()
     with busy(runner) as queue:
         odd = np.zeros((1, 2, 1, 1), np.uint8)
-        replies = [queue.submit(images(1), None, LONG), queue.submit(odd, None, LONG)]
+        replies = [
+            queue.submit(runner, images(1), None, LONG),
+            queue.submit(runner, odd, None, LONG),
+        ]
         runner.let_go()
         for reply in replies:
             with pytest.raises(ValueError, match="dimensions"):
                 reply.result(LONG)
         runner.let_go()
-        assert values(queue.submit(images(7), None, LONG)) == [7]
+        assert values(queue.submit(runner, images(7), None, LONG)) == [7]
 
 
 def test_close_answers_what_is_queued_and_takes_nothing_more() -> None:
     runner = Runner()
-    queue = PredictionQueue(runner, Metrics(), 2, 16)
-    replies = [queue.submit(images(n), None, LONG) for n in range(5)]
+    queue = PredictionQueue(Metrics(), 2, 16)
+    replies = [queue.submit(runner, images(n), None, LONG) for n in range(5)]
     runner.wait_for_run()
     closing = threading.Thread(target=queue.close)
     closing.start()
@@ -205,15 +219,26 @@ def test_close_answers_what_is_queued_and_takes_nothing_more() -> None:
     assert not closing.is_alive()
     assert [values(reply) for reply in replies] == [[0], [1], [2], [3], [4]]
     with pytest.raises(ShuttingDown):
-        queue.submit(images(1), None, LONG)
+        queue.submit(runner, images(1), None, LONG)
 
 
 def test_batches_are_measured() -> None:
     metrics, runner = Metrics(), Runner()
     with queue_of(runner, metrics=metrics) as queue:
         runner.let_go()
-        values(queue.submit(images(1, 2, 3), None, LONG))
+        values(queue.submit(runner, images(1, 2, 3), None, LONG))
     value = metrics.registry.get_sample_value
     assert value("rn_predict_batch_images_sum") == 3
     for stage in ("queue", "infer"):
         assert value("rn_predict_stage_seconds_count", {"stage": stage}) == 1
+
+
+def test_models_are_run_apart() -> None:
+    runner, other = Runner(), Runner()
+    with busy(runner) as queue:
+        replies = [queue.submit(runner, images(1), None, LONG)]
+        replies += [queue.submit(other, images(n), None, LONG) for n in (2, 3)]
+        runner.let_go(2)
+        other.let_go()
+        assert [values(reply) for reply in replies] == [[1], [2], [3]]
+    assert (runner.runs, other.runs) == ([(None, 1)], [(None, 2)])

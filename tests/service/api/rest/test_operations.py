@@ -24,6 +24,7 @@ def test_health(service: Service, bundle_path: Path) -> None:
     assert service.http.get("/health/ready").json() == {
         "status": "ready",
         "model": "small",
+        "models": ["small"],
         "bundle": load_bundle(bundle_path).fingerprint,
         "serving": 0,
         "provider": "CPUExecutionProvider",

@@ -29,8 +29,9 @@ class Latch:
     def __init__(self, service: Service) -> None:
         self.runs: list[int] = []
         self._opened = threading.Event()
-        self._run = service.resources.queue._run
-        service.resources.queue._run = self._held
+        served = service.resources.models.default.targets.default.served
+        self._run = served.predict
+        served.predict = self._held  # type: ignore[method-assign]
         self._service = service
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
@@ -153,12 +154,13 @@ def test_a_failure_is_told_without_its_details(bundle_path: Path, tmp_path: Path
         def broken(*_: object) -> Prediction:
             raise RuntimeError("secret")
 
-        run, service.resources.queue._run = service.resources.queue._run, broken
+        served = service.resources.models.default.targets.default.served
+        run, served.predict = served.predict, broken  # type: ignore[method-assign,assignment]
         answer = service.http.post("/predict", content=npy(noise(1)), headers=NPY)
         assert (answer.status_code, answer.headers["content-type"]) == (
             500,
             "application/problem+json",
         )
         assert answer.json()["detail"] == "internal error; see the service log"
-        service.resources.queue._run = run
+        served.predict = run  # type: ignore[method-assign]
         assert np.isclose(service.predict(noise(1))["predictions"][0]["probability"], 0.5, atol=0.5)

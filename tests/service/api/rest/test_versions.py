@@ -106,6 +106,7 @@ def test_a_version_without_moments_is_named(bundle_path: Path, tmp_path: Path) -
         ("POST", "/predict?version=x", {"content": b"x"}, 422, "query version: Input should be"),
         ("POST", "/targets/other/predict", {"content": b"x"}, 404, "there is no target 'other'"),
         ("GET", "/targets/other/versions", {}, 404, "there is no target 'other'"),
+        ("GET", "/models/other/versions", {}, 404, "no model 'other' is loaded"),
         ("GET", "/nowhere", {}, 404, "Not Found"),
         ("GET", "/predict", {}, 405, "Method Not Allowed"),
     ],
@@ -126,3 +127,8 @@ def test_every_path_names_its_target(service: Service) -> None:
     answer = service.http.post("/targets/default/predict", content=npy(images), headers=NPY)
     assert answer.json() == service.predict(images)
     assert service.http.get("/targets/default/versions").json() == service.versions()
+    (model,) = service.http.get("/health/ready").json()["models"]
+    for prefix in (f"/models/{model}", f"/models/{model}/targets/default"):
+        again = service.http.post(f"{prefix}/predict", content=npy(images), headers=NPY)
+        assert again.json() == answer.json()
+        assert service.http.get(f"{prefix}/versions").json() == service.versions()

@@ -1,0 +1,1 @@
+"""Models: a bundle each, with targets of its own; several in one process."""

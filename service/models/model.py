@@ -1,0 +1,58 @@
+"""A model: a bundle, its targets, and the thread that changes them."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from bundle.loaded import Bundle
+from service.ledger.ledger import Ledger
+from service.models.targets import Targets
+from service.monitoring.metrics import Metrics
+from service.settings import Settings
+from service.targets.target import OnlineTarget
+from service.vocabulary import DEFAULT_TARGET
+
+T = TypeVar("T")
+
+
+class Model:
+    """A bundle that is ready to predict and to adapt.
+
+    Args:
+        name: name of the model.
+        bundle: the bundle.
+        ledger: ledger of everything durable.
+        settings: settings of the service.
+        metrics: metrics of the application.
+
+    Attributes:
+        name: name of the model.
+        bundle: the bundle.
+        targets: targets of the model.
+
+    Raises:
+        LedgerError, DeviceError: if it cannot be made ready.
+    """
+
+    def __init__(
+        self, name: str, bundle: Bundle, ledger: Ledger, settings: Settings, metrics: Metrics
+    ) -> None:
+        self.name = name
+        self.bundle = bundle
+        self.targets = Targets(OnlineTarget(DEFAULT_TARGET, bundle, ledger, settings, metrics))
+        # One worker, because the state of a target has one writer; the loop and the predictions continue.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="adapt")
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that is really used."""
+        return self.targets.default.provider
+
+    async def write(self, change: Callable[[], T]) -> T:
+        """Run a change of a target, after those that were requested before."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, change)
+
+    def close(self) -> None:
+        """Finish the changes that were requested."""
+        self._writer.shutdown()
