@@ -1,1 +1,3 @@
 """Measurements, run as ``python -m bench.<name>``."""
+
+import bundle  # noqa: F401 - switches the telemetry of libraries off before any of them is imported

@@ -1,5 +1,6 @@
 """The artifact that learning writes and serving reads."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from bundle.reading.loading import load_bundle
 
 __all__ = ["Bundle", "BundleError", "Manifest", "Pixels", "Preprocessing", "load_bundle"]
+
+# Some libraries report to their makers unless a variable says no before they are imported. Every package of
+# this project imports this one first, and the processes that it starts inherit the variables.
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+os.environ.update(NO_TELEMETRY)
 
 _MODULES = {
     "Bundle": "loaded",

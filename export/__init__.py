@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import bundle  # noqa: F401 - switches the telemetry of libraries off before any of them is imported
 from export.errors import ExportError
 
 if TYPE_CHECKING:

@@ -1,1 +1,3 @@
 """The command ``rn``: what a person types."""
+
+import bundle  # noqa: F401 - switches the telemetry of libraries off before any of them is imported

@@ -12,6 +12,7 @@
 The names listed here are sufficient for a training loop of your own; see ``docs/library.md``.
 """
 
+import bundle  # noqa: F401 - switches the telemetry of libraries off before any of them is imported
 from rn_model.backbones.classifier import classifier_input
 from rn_model.layers import (
     Normalization,

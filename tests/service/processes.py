@@ -43,6 +43,12 @@ class Process:
         """Ask the process to stop; returns at once."""
         self._popen.send_signal(signal.SIGTERM)
 
+    def signal_child(self, number: int) -> None:
+        """Send a signal to the program that the process watches, such as ``strace rn serve``."""
+        pid = self._popen.pid
+        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(int(child), number)
+
     def wait_for(self, text: str) -> None:
         """Wait until a line with this text was written."""
         with self._changed:

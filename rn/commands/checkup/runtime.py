@@ -1,6 +1,5 @@
 """Checks of ONNX Runtime: version, packages that exclude each other, telemetry, device."""
 
-import os
 from collections.abc import Iterator
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING
@@ -13,10 +12,6 @@ if TYPE_CHECKING:
     import onnx
 
 MIN_RUNTIME = (1, 31)
-# Earlier versions send nothing on Linux.
-TELEMETRY_SINCE = (1, 32)
-# Values that switch it off; others, such as 0, do not.
-_OFF = ("1", "on", "true", "yes")
 # Each of them installs the module onnxruntime.
 _RUNTIMES = frozenset(
     (
@@ -38,8 +33,6 @@ _RUNTIMES = frozenset(
 
 def runtime(device: Device) -> Iterator[Finding]:
     """Findings on ONNX Runtime; a single one if it is not installed."""
-    # Read before the first import, after which it has no effect.
-    telemetry = os.environ.get("ORT_DISABLE_TELEMETRY", "")
     try:
         import onnxruntime as ort
     except ImportError as error:
@@ -56,8 +49,7 @@ def runtime(device: Device) -> Iterator[Finding]:
             f": needs {wanted} or later, earlier ones stall predictions while a version is built"
         )
     yield Finding(found >= MIN_RUNTIME, text)
-    if found >= TELEMETRY_SINCE:
-        yield describe_telemetry(telemetry)
+    yield Finding(True, "telemetry of ONNX Runtime is off")
     yield _device(device)
 
 
@@ -76,21 +68,6 @@ def exclusive(runtimes: list[str]) -> Iterator[Finding]:
             f"{names} are all installed and overwrite each other: uninstall all of them, then install"
             " the extra 'cpu' or 'gpu'",
         )
-
-
-def describe_telemetry(value: str) -> Finding:
-    """Whether ONNX Runtime sends usage data.
-
-    Args:
-        value: value of the environment variable ``ORT_DISABLE_TELEMETRY``; empty if it is not set.
-    """
-    if value.lower() in _OFF:
-        return Finding(True, f"telemetry of ONNX Runtime is off: ORT_DISABLE_TELEMETRY={value}")
-    return Finding(
-        None,
-        "telemetry of ONNX Runtime is on: set ORT_DISABLE_TELEMETRY=1 where the service and the commands"
-        " run, and nothing is sent",
-    )
 
 
 def _device(device: Device) -> Finding:
