@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from bundle.preprocessing import Preprocessing
 
-SCHEMA_VERSION: Literal[2] = 2
+SchemaVersion = Literal[2, 3]
+SCHEMA_VERSIONS: tuple[SchemaVersion, ...] = (2, 3)
+SCHEMA_VERSION = SCHEMA_VERSIONS[-1]
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -17,6 +19,11 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def schema_version(preprocessing: Preprocessing) -> SchemaVersion:
+    """Version of the layout that a bundle is written in: the first one that can express it."""
+    return 2 if preprocessing.decoding == "full" else 3
 
 
 class Site(_Model):
@@ -152,7 +159,7 @@ class Manifest(_Model):
     """Content of ``manifest.json``.
 
     Attributes:
-        schema_version: version of the layout; readers accept no other.
+        schema_version: version of the layout, see :func:`schema_version`.
         name: name of the model.
         classes: labels in the order of the logits.
         preprocessing: how an image file becomes the input of the graphs.
@@ -171,7 +178,7 @@ class Manifest(_Model):
             ``manifest.sha256``.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: SchemaVersion = 2
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     preprocessing: Preprocessing
@@ -188,6 +195,11 @@ class Manifest(_Model):
 
     @model_validator(mode="after")
     def _check(self) -> "Manifest":
+        needed = schema_version(self.preprocessing)
+        if self.schema_version < needed:
+            raise ValueError(
+                f"preprocessing.decoding {self.preprocessing.decoding} needs schema version {needed}"
+            )
         offset = 0
         for site in self.sites:
             if site.offset != offset:

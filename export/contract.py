@@ -99,7 +99,8 @@ def describe_preprocessing(preprocessing: Preprocessing) -> str:
         steps = f"stretched to {size}"
     else:
         steps = f"shorter side {preprocessing.shorter_side}, centre {size}"
-    return f"{preprocessing.mode}, {steps}, {preprocessing.interpolation}"
+    described = f"{preprocessing.mode}, {steps}, {preprocessing.interpolation}"
+    return described if preprocessing.decoding == "full" else f"{described}, scaled decoding"
 
 
 def _checked(labels: Sequence[str], text: str) -> tuple[str, ...]:

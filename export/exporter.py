@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bundle import files
-from bundle.manifest import Manifest, Precision, TargetStatistics, Variant
+from bundle.manifest import Manifest, Precision, TargetStatistics, Variant, schema_version
 from bundle.preprocessing import Pixels
 from bundle.writing.storage import check_path, describe_files, write_bundle
 from export.assembly import Assembly, assemble
@@ -130,6 +130,7 @@ def build_bundle(
     if sample_images and images is not None:
         contents[files.SAMPLE_IMAGES] = pack_sample_images(images)
     manifest = Manifest(
+        schema_version=schema_version(info.preprocessing),
         name=info.name,
         classes=tuple(info.classes),
         preprocessing=info.preprocessing,

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import JsonValue, ValidationError
 
 from bundle.manifest import Precision
-from bundle.preprocessing import Preprocessing
+from bundle.preprocessing import Decoding, Preprocessing
 from export.bundle_info import BundleInfo
 from export.checks.labelled_images import read_labelled
 from export.contract import read_classes, read_preprocessing
@@ -28,6 +28,7 @@ class WeightsOptions:
         classes: labels; see :func:`export.contract.read_classes`.
         preprocessing: preprocessing contract; see :func:`export.contract.read_preprocessing`. None for
             the one that the network's library publishes.
+        decoding: how a JPEG is decoded; None as ``preprocessing`` says.
         precisions, max_loss: see :class:`export.variants.conversion.VariantOptions`.
         test: folder or ``.npz`` file of labelled target images, on which the accuracy of variants is
             reported; None to report none.
@@ -37,6 +38,7 @@ class WeightsOptions:
     backbone: str
     classes: str
     preprocessing: str | None = None
+    decoding: Decoding | None = None
     precisions: tuple[Precision, ...] = ()
     max_loss: float = MAX_LOSS
     test: Path | None = None
@@ -63,7 +65,7 @@ def build_weights(path: Path, name: str, options: WeightsOptions) -> Built:
     except ValidationError as error:
         raise ExportError(error.errors(include_url=False)[0]["msg"]) from error
     classes = read_classes(options.classes)
-    preprocessing = _preprocessing(config, options.preprocessing)
+    preprocessing = _preprocessing(config, options)
     height, width, channels = preprocessing.shape
     model = make_pretrained(config, len(classes), channels, (height, width))
     labelled = None
@@ -77,16 +79,22 @@ def build_weights(path: Path, name: str, options: WeightsOptions) -> Built:
     )
 
 
-def _preprocessing(config: BackboneConfig, given: str | None) -> Preprocessing:
-    if given is not None:
-        return read_preprocessing(given)
-    published = published_preprocessing(config)
-    if published is None:
+def _preprocessing(config: BackboneConfig, options: WeightsOptions) -> Preprocessing:
+    if options.preprocessing is not None:
+        found = read_preprocessing(options.preprocessing)
+    elif (published := published_preprocessing(config)) is not None:
+        found = published
+    else:
         raise ExportError(
             f"{config.name} does not say how its images are prepared: give --preprocessing imagenet, a"
             " YAML or JSON file, or fields in braces"
         )
-    return published
+    if options.decoding is None:
+        return found
+    try:
+        return Preprocessing.model_validate({**found.model_dump(), "decoding": options.decoding})
+    except ValidationError as error:
+        raise ExportError(f"preprocessing: {error.errors(include_url=False)[0]['msg']}") from error
 
 
 def _provenance(config: BackboneConfig, options: WeightsOptions) -> dict[str, JsonValue]:

@@ -5,6 +5,7 @@ import struct
 import warnings
 
 from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from bundle.images.errors import DamagedImage, ImageError, ImageTooLarge, UnsupportedImage
 from bundle.images.formats import TIFF_COMPRESSIONS, format_names
@@ -22,12 +23,16 @@ Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def decode_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decode_image(
+    content: bytes, max_pixels: int = MAX_PIXELS, kept_side: int | None = None
+) -> Image.Image:
     """Decode an image file; of an animation or a file of several images, the first.
 
     Args:
         content: content of the file.
         max_pixels: maximum number of pixels; read from the header, before memory is allocated.
+        kept_side: number of pixels along each side that are enough. A JPEG is decoded at the smallest of
+            1, 1/2, 1/4 and 1/8 of its size that keeps them. None to decode it in full.
 
     Returns:
         The image as it is stored: :meth:`bundle.Preprocessing.pixels` turns it upright and converts it.
@@ -42,6 +47,8 @@ def decode_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content), formats=format_names())
         _check(image, content, max_pixels)
+        if kept_side is not None and isinstance(image, JpegImageFile):
+            image.draft(None, (kept_side, kept_side))
         image.load()
         return image
     except (ImageError, MemoryError):

@@ -85,7 +85,8 @@ def _opaque(image: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
     """The image in a mode without transparency, composed over white."""
     try:
         if not image.has_transparency_data:
-            return image.convert(mode)
+            # Converting to the same mode would copy the image.
+            return image if image.mode == mode else image.convert(mode)
         colours = image.convert("RGBA")
     except ValueError as error:
         raise UnsupportedImage(

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bundle import files
 from bundle.errors import BundleError
-from bundle.manifest import SCHEMA_VERSION, Manifest
+from bundle.manifest import SCHEMA_VERSION, SCHEMA_VERSIONS, Manifest
 from bundle.reading.regular_files import read_file
 from bundle.reading.strict_json import parse_json
 from bundle.signing import SIGNATURE_BYTES, check_signature
@@ -70,7 +70,7 @@ def read_signature(path: Path) -> bytes | None:
 
 
 def _check_version(version: Any) -> None:
-    if version == SCHEMA_VERSION and type(version) is int:
+    if version in SCHEMA_VERSIONS and type(version) is int:
         return
     advice = "it is not a bundle's manifest"
     if type(version) is int:
@@ -80,8 +80,8 @@ def _check_version(version: Any) -> None:
             else "export the model again"
         )
     raise BundleError(
-        f"{files.MANIFEST} has schema version {version!r}; this program reads {SCHEMA_VERSION}:"
-        f" {advice}"
+        f"{files.MANIFEST} has schema version {version!r}; this program reads"
+        f" {' and '.join(map(str, SCHEMA_VERSIONS))}: {advice}"
     )
 
 

@@ -62,6 +62,7 @@ def export(
     backbone: options.Backbone = None,
     classes: options.Classes = None,
     preprocessing: options.PreprocessingOption = None,
+    decoding: options.DecodingOption = None,
 ) -> None:
     """Fold an adapted model into a bundle, and check it against torch.
 
@@ -84,7 +85,12 @@ def export(
         "free_size": free_size or None,
     }
     given = {key: value for key, value in settings.items() if value is not None}
-    described = {"backbone": backbone, "classes": classes, "preprocessing": preprocessing}
+    described = {
+        "backbone": backbone,
+        "classes": classes,
+        "preprocessing": preprocessing,
+        "decoding": decoding and decoding.value,
+    }
     weights = {key: value for key, value in described.items() if value is not None}
     with one_line(ValueError, OSError):
         if weights or run.is_file():

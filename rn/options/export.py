@@ -23,6 +23,13 @@ class Layout(StrEnum):
     mlflow = "mlflow"
 
 
+class DecodingChoice(StrEnum):
+    """How a JPEG is decoded."""
+
+    full = "full"
+    scaled = "scaled"
+
+
 Run = Annotated[
     Path,
     typer.Argument(
@@ -45,6 +52,14 @@ PreprocessingOption = Annotated[
         "--preprocessing",
         help="With --backbone: imagenet, a YAML or JSON file, or {mode: RGB, ...}. Default: as the"
         " network's library publishes it.",
+    ),
+]
+DecodingOption = Annotated[
+    DecodingChoice | None,
+    typer.Option(
+        "--decoding",
+        help="With --backbone: scaled to decode large JPEG files at a fraction of their size. Default:"
+        " full, or as --preprocessing says.",
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Directory to write; for --layout onnx, the file.")]

@@ -29,7 +29,7 @@ class Stranger:
         self.fingerprint = hashlib.sha256(text).hexdigest()
         assert (path / "manifest.sha256").read_text() == f"{self.fingerprint}  manifest.json\n"
         self.manifest = json.loads(text)
-        assert self.manifest["schema_version"] == 2
+        assert self.manifest["schema_version"] in (2, 3)
         assert set(REQUIRED) <= set(self.manifest["files"])
         for name, entry in self.manifest["files"].items():
             content = (path / name).read_bytes()

@@ -5,9 +5,11 @@ import pytest
 from pydantic import ValidationError
 
 from bundle import Manifest
-from bundle.manifest import Site
+from bundle.manifest import Site, schema_version
 
+PREPROCESSING = {"mode": "L", "height": 2, "width": 2, "mean": [0], "std": [1]}
 ONE = {"name": "one", "channels": 2, "offset": 0, "weight": "w", "bias": "b"}
+SCALED = {**PREPROCESSING, "decoding": "scaled"}
 TWO = {"name": "two", "channels": 3, "offset": 2, "scale": "s", "shift": "t"}
 
 
@@ -15,7 +17,7 @@ def fields(**changes: Any) -> dict[str, Any]:
     return {
         "name": "model",
         "classes": ["a", "b"],
-        "preprocessing": {"mode": "L", "height": 2, "width": 2, "mean": [0], "std": [1]},
+        "preprocessing": PREPROCESSING,
         "opset": 20,
         "normalization": "ReciprocalNorm",
         "sites": [ONE, TWO],
@@ -54,6 +56,19 @@ def test_the_keys_of_the_file_stay() -> None:
     ]
 
 
+def test_scaled_decoding_needs_a_later_version() -> None:
+    plain = Manifest.model_validate(fields(preprocessing={**PREPROCESSING, "decoding": "full"}))
+    assert plain.schema_version == schema_version(plain.preprocessing) == 2
+    assert plain.to_json() == Manifest.model_validate(fields()).to_json()
+    assert "decoding" not in plain.to_values()["preprocessing"]
+    scaled = Manifest.model_validate(fields(preprocessing=SCALED, schema_version=3))
+    assert scaled.schema_version == schema_version(scaled.preprocessing) == 3
+    assert scaled.to_values()["preprocessing"]["decoding"] == "scaled"
+    assert Manifest.model_validate_json(scaled.to_json()) == scaled
+    with pytest.raises(ValidationError, match=r"decoding scaled needs schema version 3"):
+        Manifest.model_validate(fields(preprocessing=SCALED))
+
+
 def test_a_field_has_one_key_in_the_file() -> None:
     renamed = fields()
     renamed["input_profile"] = renamed.pop("calibration")
@@ -90,7 +105,8 @@ def test_sites_share_the_flat_vectors() -> None:
         {"calibration": {"features": ["mean"], "median": [0.5], "spread": [-0.1]}},
         {"target": {"origin": "target", "images": 2**53}},
         {"target": {"origin": "target", "images": 1, "prior_count": 1e16}},
-        {"schema_version": 3},
+        {"schema_version": 4},
+        {"preprocessing": SCALED},
         {"schema_version": 1},
         {"unknown": 1},
     ],

@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from bundle import Pixels, Preprocessing
+from bundle.images.decoding import decode_image
+from bundle.images.pixels import upright
 
 
 def contract(mode: str = "RGB", height: int = 2, width: int = 3, **more: object) -> Preprocessing:
@@ -177,8 +180,71 @@ def test_a_truncated_image_is_an_error() -> None:
         {"shorter_side": 2, "width": 3},
         {"interpolation": "sinc"},
         {"crop": True},
+        {"decoding": "draft"},
+        {"decoding": "scaled", "interpolation": "nearest"},
     ],
 )
 def test_contracts_that_make_no_sense_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Preprocessing.model_validate({**contract().model_dump(), **change})
+
+
+def scaled(side: int, **more: object) -> Preprocessing:
+    return contract("L", side, side, decoding="scaled", interpolation="box", **more)
+
+
+def jpeg(image: Image.Image, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=95, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "kept_side", "decoded"),
+    [
+        ((800, 640), 80, (100, 80)),
+        ((807, 647), 80, (101, 81)),
+        ((800, 640), 81, (200, 160)),
+        ((640, 5000), 160, (160, 1250)),
+        ((640, 800), 161, (320, 400)),
+        ((640, 800), 320, (320, 400)),
+        ((640, 800), 321, (640, 800)),
+        ((8, 8), 500, (8, 8)),
+        ((800, 640), None, (800, 640)),
+    ],
+)
+def test_a_jpeg_is_decoded_at_the_smallest_size_that_keeps_enough(
+    size: tuple[int, int], kept_side: int | None, decoded: tuple[int, int]
+) -> None:
+    content = jpeg(Image.new("RGB", size))
+    assert decode_image(content, kept_side=kept_side).size == decoded
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_scaled_decoding_shows_the_means_of_blocks(orientation: int) -> None:
+    means = np.random.default_rng(0).integers(0, 256, (80, 80), dtype=np.uint8)
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    content = jpeg(Image.fromarray(means.repeat(8, 0).repeat(8, 1)), exif=tags)
+    # Of 640 x 640 pixels, 80 x 80 are kept: at 1/8, each is one block.
+    expected = upright(Image.fromarray(means), orientation).resize((40, 40), Image.Resampling.BOX)
+    found = scaled(40).read(content)[..., 0].astype(int)
+    assert np.abs(found - np.asarray(expected).astype(int)).max() <= 2
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF"])
+def test_scaled_decoding_leaves_other_formats_and_small_jpeg_as_they_are(form: str) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120), dtype=np.uint8))
+    file = io.BytesIO()
+    noise.save(file, form)
+    full = scaled(10).model_copy(update={"decoding": "full"})
+    np.testing.assert_array_equal(scaled(10).read(file.getvalue()), full.read(file.getvalue()))
+    large = scaled(10, shorter_side=46)
+    full = large.model_copy(update={"decoding": "full"})
+    np.testing.assert_array_equal(large.read(jpeg(noise)), full.read(jpeg(noise)))
+
+
+def test_scaled_decoding_is_part_of_equality_and_of_the_file_only_if_chosen() -> None:
+    assert scaled(4) != scaled(4).model_copy(update={"decoding": "full"})
+    assert "decoding" not in contract(decoding="full").model_dump()
+    assert Preprocessing.model_validate_json(scaled(4).model_dump_json()) == scaled(4)

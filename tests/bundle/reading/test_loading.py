@@ -105,7 +105,7 @@ def test_exchanged_files_are_seen(path: Path, one: str, two: str) -> None:
 @pytest.mark.parametrize(
     ("version", "advice"),
     [
-        (3, "update this program to read it"),
+        (4, "update this program to read it"),
         (2**70, "update this program to read it"),
         (1, "export the model again"),
         (0, "export the model again"),
@@ -119,7 +119,7 @@ def test_exchanged_files_are_seen(path: Path, one: str, two: str) -> None:
 def test_other_schema_versions_are_refused(path: Path, version: object, advice: str) -> None:
     message = edited(path, schema_version=version)
     assert message == (
-        f"manifest.json has schema version {version!r}; this program reads 2: {advice}"
+        f"manifest.json has schema version {version!r}; this program reads 2 and 3: {advice}"
     )
 
 

@@ -68,6 +68,23 @@ def test_a_layout_is_made_of_weights_too(weights: Path, tmp_path: Path) -> None:
     assert logits.shape == (2, 3)
 
 
+def test_scaled_decoding_is_chosen_by_an_option(weights: Path, tmp_path: Path) -> None:
+    result = rn_export(
+        *(weights, "--backbone", NAME, "--classes", "3", "--preprocessing", CONTRACT),
+        *("--decoding", "scaled", "--out", tmp_path / "mine"),
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.endswith("L, stretched to 8x6, bilinear, scaled decoding\n")
+    manifest = load_bundle(tmp_path / "mine").manifest
+    assert (manifest.schema_version, manifest.preprocessing.decoding) == (3, "scaled")
+    metadata = ort.InferenceSession(tmp_path / "mine" / files.PREDICT).get_modelmeta()
+    assert metadata.custom_metadata_map["schema_version"] == "3"
+    nearest = json.dumps({**json.loads(CONTRACT), "interpolation": "nearest"})
+    assert refused(weights, preprocessing=nearest, decoding="scaled").endswith(
+        "decoding scaled needs another interpolation than nearest"
+    )
+
+
 def refused(path: Path, **changes: str | None) -> str:
     """The line that the command ends with, after some options changed."""
     options = {"backbone": NAME, "classes": "3", "preprocessing": CONTRACT, **changes}
