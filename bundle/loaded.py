@@ -1,11 +1,33 @@
 """A bundle in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bundle.fold import Array
 from bundle.manifest import Manifest
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+
+class Handover:
+    """A session that was made to try a bundle, for the first who takes it.
+
+    Args:
+        session: the session; None if there is none to take.
+    """
+
+    def __init__(self, session: "ort.InferenceSession | None" = None) -> None:
+        self._held = [] if session is None else [session]
+
+    def take(self) -> "ort.InferenceSession | None":
+        """The session, which is then no longer held here; None if there is none, or it was taken."""
+        try:
+            return self._held.pop()
+        except IndexError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -21,6 +43,8 @@ class Bundle:
         observe_names: names of the arrays in ``base_arrays`` that ``observe`` needs.
         source, target: raw moments of the source domain, and base moments of the target domain.
         sample_images: unlabelled target images ``(N, H, W, C)`` uint8; None if the bundle holds none.
+        predictor: session of ``predict`` with ``predict_arrays``, if the caller of
+            :func:`bundle.reading.loading.load_bundle` asked for it.
     """
 
     manifest: Manifest
@@ -34,6 +58,7 @@ class Bundle:
     source: FlatMoments
     target: FlatMoments
     sample_images: Pixels | None
+    predictor: Handover = field(default_factory=Handover, compare=False, repr=False)
 
     @property
     def observe_arrays(self) -> dict[str, Array]:

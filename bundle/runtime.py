@@ -1,6 +1,6 @@
 """Runs the graphs of a bundle with ONNX Runtime."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from bundle.moments import FlatMoments, Vector
 
 CPU: tuple[str, ...] = ("CPUExecutionProvider",)
 
+# Makes a session from a graph and its external initializers by name.
+MakeSession = Callable[[bytes, Mapping[str, NDArray[Any]]], ort.InferenceSession]
+
 
 def make_session(
     graph: bytes,
@@ -21,6 +24,7 @@ def make_session(
     threads: int = 0,
     providers: Sequence[Any] = CPU,
     quiet: bool = False,
+    optimize: bool = True,
 ) -> ort.InferenceSession:
     """Make a session from a graph whose external initializers are in memory.
 
@@ -31,6 +35,7 @@ def make_session(
         providers: execution providers in order of preference.
         quiet: whether to keep the runtime from writing to standard error. Its exceptions hold the same
             text.
+        optimize: whether to optimize the graph, which takes longer than running it a few times.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -38,6 +43,9 @@ def make_session(
         options.log_severity_level = 4
     # Spinning threads burn the cores that the rest of the service needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not optimize:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
     values = [ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(a)) for a in arrays.values()]
     options.add_external_initializers(list(arrays), values)
     return ort.InferenceSession(graph, options, providers=list(providers))

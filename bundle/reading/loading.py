@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from bundle import files
 from bundle.errors import BundleError
 from bundle.interface import TensorType
-from bundle.loaded import Bundle
+from bundle.loaded import Bundle, Handover
 from bundle.manifest import Manifest
 from bundle.reading.arrays import MAX_HEADER, read_arrays, read_moments
 from bundle.reading.consistency import (
@@ -26,7 +27,8 @@ from bundle.reading.manifest import read_manifest
 from bundle.reading.refold import check_fold
 from bundle.reading.regular_files import read_file
 from bundle.reading.sample_images import MAX_SAMPLE_BYTES, read_sample_images
-from bundle.reading.trial_run import check_runs
+from bundle.reading.trial_run import check_runs, trial_session
+from bundle.runtime import MakeSession
 
 # The large arrays of the three graphs are in other files.
 MAX_GRAPH_BYTES = 256 * 2**20
@@ -37,7 +39,11 @@ _MOMENTS = {
 }
 
 
-def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundle:
+def load_bundle(
+    path: Path,
+    public_key: Ed25519PublicKey | None = None,
+    make_predictor: MakeSession | None = None,
+) -> Bundle:
     """Load a bundle after checking its schema version, every hash, and that its parts fit each other.
 
     All checks are made on the bytes that are then used.
@@ -46,6 +52,8 @@ def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundl
         path: directory of the bundle.
         public_key: key that the bundle must be signed with (:func:`bundle.signing.read_public_key`);
             None to accept it unsigned.
+        make_predictor: makes the session in which ``predict.onnx`` is tried, and which is then kept as
+            ``Bundle.predictor``; None to try it in one that is made quickly, and keep none.
 
     Raises:
         BundleError: naming the file and what is wrong with it.
@@ -92,8 +100,10 @@ def load_bundle(path: Path, public_key: Ed25519PublicKey | None = None) -> Bundl
     )
     check_fold(bundle)
     variants = (variant.file for variant in manifest.variants.values())
-    check_runs(bundle, {name: contents[name] for name in variants})
-    return bundle
+    tried = check_runs(
+        bundle, {name: contents[name] for name in variants}, make_predictor or trial_session
+    )
+    return bundle if make_predictor is None else replace(bundle, predictor=Handover(tried))
 
 
 def _load_file(path: Path, name: str, manifest: Manifest, limit: int) -> bytes:

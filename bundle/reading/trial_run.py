@@ -1,19 +1,27 @@
 """Runs the graphs of a bundle once, to be sure that they can be run."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from bundle import files
 from bundle.errors import BundleError
 from bundle.interface import Signature, TensorType, signatures
 from bundle.loaded import Bundle
-from bundle.runtime import make_session
+from bundle.runtime import MakeSession, make_session
 
 
-def check_runs(bundle: Bundle, variants: Mapping[str, bytes]) -> None:
+def trial_session(graph: bytes, arrays: Mapping[str, NDArray[Any]]) -> ort.InferenceSession:
+    """A session that is made quickly, to be run once."""
+    return make_session(graph, arrays, threads=1, quiet=True, optimize=False)
+
+
+def check_runs(
+    bundle: Bundle, variants: Mapping[str, bytes], make_predictor: MakeSession = trial_session
+) -> ort.InferenceSession:
     """Run ``predict.onnx``, its variants and ``observe.onnx`` on one black image.
 
     ONNX's own checker leaves some checks to the runtime, such as the attributes of a convolution and the
@@ -22,6 +30,10 @@ def check_runs(bundle: Bundle, variants: Mapping[str, bytes]) -> None:
     Args:
         bundle: the bundle.
         variants: graphs of the variants by file name.
+        make_predictor: makes the session of ``predict.onnx``.
+
+    Returns:
+        The session of ``predict.onnx``.
 
     Raises:
         BundleError: if a graph cannot be run, or returns arrays of another type or shape than it
@@ -36,26 +48,38 @@ def check_runs(bundle: Bundle, variants: Mapping[str, bytes]) -> None:
         "variance": bundle.target.variance.astype(np.float32),
     }
     of_predict, of_observe = expected[files.PREDICT], expected[files.OBSERVE]
-    _run(files.PREDICT, bundle.predict, bundle.predict_arrays, image, of_predict)
-    for name, graph in variants.items():
-        _run(name, graph, {}, image, of_predict)
-    _run(files.OBSERVE, bundle.observe, bundle.observe_arrays, image | state, of_observe)
+    predict, observe = _Graph(files.PREDICT, of_predict), _Graph(files.OBSERVE, of_observe)
+    predictor = predict.run(make_predictor, bundle.predict, bundle.predict_arrays, image)
+    for name, content in variants.items():
+        _Graph(name, of_predict).run(trial_session, content, {}, image)
+    observe.run(trial_session, bundle.observe, bundle.observe_arrays, image | state)
+    return predictor
 
 
-def _run(
-    name: str,
-    graph: bytes,
-    arrays: Mapping[str, NDArray[Any]],
-    inputs: Mapping[str, NDArray[Any]],
-    expected: Signature,
-) -> None:
-    try:
-        session = make_session(graph, arrays, threads=1, quiet=True)
-        outputs = session.run(list(expected.outputs), dict(inputs))
-    except Exception as error:  # ONNX Runtime's errors share no base class
-        raise BundleError(f"{name} cannot be run: {error}") from error
-    for (key, wanted), array in zip(expected.outputs.items(), outputs, strict=True):
-        sides = tuple(1 if isinstance(side, str) else side for side in wanted.shape)
-        if (array.dtype, array.shape) != (wanted.dtype, sides):
-            found = TensorType(array.dtype, array.shape)
-            raise BundleError(f"{name} returns {key} of type {found} for one image, not {wanted}")
+class _Graph(NamedTuple):
+    """Name of a graph's file, and what it must return."""
+
+    name: str
+    expected: Signature
+
+    def run(
+        self,
+        make: MakeSession,
+        content: bytes,
+        arrays: Mapping[str, NDArray[Any]],
+        inputs: Mapping[str, NDArray[Any]],
+    ) -> ort.InferenceSession:
+        """Run it once, and check the types and shapes of what it returns."""
+        try:
+            session = make(content, arrays)
+            outputs = session.run(list(self.expected.outputs), dict(inputs))
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            raise BundleError(f"{self.name} cannot be run: {error}") from error
+        for (key, wanted), array in zip(self.expected.outputs.items(), outputs, strict=True):
+            sides = tuple(1 if isinstance(side, str) else side for side in wanted.shape)
+            if (array.dtype, array.shape) != (wanted.dtype, sides):
+                found = TensorType(array.dtype, array.shape)
+                raise BundleError(
+                    f"{self.name} returns {key} of type {found} for one image, not {wanted}"
+                )
+        return session

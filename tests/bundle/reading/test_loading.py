@@ -1,5 +1,6 @@
 import json
 import struct
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import onnx
 import pytest
 
 from bundle import files, load_bundle
+from bundle.runtime import make_session
 from tests.bundle.tampering import (
     edited,
     refusal,
@@ -15,7 +17,7 @@ from tests.bundle.tampering import (
     replace_file,
     write_manifest,
 )
-from tests.contracts import SMALL
+from tests.contracts import SMALL, random_images
 
 CONTENTS = (*files.REQUIRED, files.SAMPLE_IMAGES)
 ALL = (*CONTENTS, files.MANIFEST, files.MANIFEST_SUM)
@@ -31,6 +33,17 @@ def test_what_was_written_is_read(path: Path) -> None:
     assert bundle.sample_images is not None and len(bundle.sample_images) == 256
     assert bundle.observe_arrays.keys() == bundle.observe_names
     assert bundle.fingerprint == (path / files.MANIFEST_SUM).read_text().split()[0]
+
+
+def test_the_session_that_was_tried_is_taken_once(path: Path) -> None:
+    bundle = load_bundle(path, make_predictor=partial(make_session, threads=1))
+    session = bundle.predictor.take()
+    assert session is not None and bundle.predictor.take() is None
+    image = random_images(SMALL, 2)
+    expected = make_session(bundle.predict, bundle.predict_arrays, threads=1)
+    (logits,) = session.run(["logits"], {"image": image})
+    np.testing.assert_array_equal(logits, expected.run(["logits"], {"image": image})[0])
+    assert load_bundle(path).predictor.take() is None
 
 
 def test_recomputed_hashes_are_accepted(path: Path) -> None:
