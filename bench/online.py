@@ -166,7 +166,9 @@ def predictions(client: Client, files: Sequence[bytes]) -> NDArray[np.float64]:
     rows = [
         list(prediction.probabilities.values())
         for start in range(0, len(files), PREDICT_BATCH)
-        for prediction in client.predict(files[start : start + PREDICT_BATCH]).predictions
+        for prediction in client.predict(
+            files[start : start + PREDICT_BATCH], top_k="all"
+        ).predictions
     ]
     return np.array(rows)
 

@@ -1,4 +1,4 @@
-"""Resources that live as long as the application: models, ledger and queue."""
+"""Resources that live as long as the application: models, ledger and engine."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from bundle.reading.loading import load_bundle
 from bundle.signing import read_public_key
-from service.inference.queue import PredictionQueue
+from service.inference.engine import Engine
+from service.inference.queue import Limits
 from service.ledger.ledger import Ledger
 from service.models.model import Model
 from service.models.registry import Models
@@ -28,7 +29,7 @@ class Resources:
         metrics: metrics of the application.
         ledger: ledger of everything durable.
         models: the models that are loaded.
-        queue: queue of predictions of all models.
+        engine: engine of the predictions of all models.
         draining: whether the service is shutting down.
 
     Raises:
@@ -43,9 +44,10 @@ class Resources:
         self.ledger = Ledger(settings.ledger, settings.keep_versions)
         name = bundle.manifest.name
         self.models = Models(Model(name, bundle, self.ledger, settings, self.metrics))
-        self.queue = PredictionQueue(self.metrics, settings.max_batch, settings.max_queue)
+        limits = Limits(settings.max_queue, settings.max_wait_seconds, settings.timeout_seconds)
+        self.engine = Engine(settings.worker_count, limits, self.metrics)
         self.draining = False
-        self._workers = ThreadPoolExecutor(settings.effective_threads, thread_name_prefix="work")
+        self._workers = ThreadPoolExecutor(settings.processors, thread_name_prefix="work")
         self.metrics.build.info(
             {
                 "model": name,
@@ -61,7 +63,7 @@ class Resources:
     def close(self) -> None:
         """Finish the work under way, and close the ledger."""
         self.draining = True
-        self.queue.close()
+        self.engine.close()
         self.models.close()
         self._workers.shutdown()
         self.ledger.close()

@@ -6,6 +6,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from service.vocabulary import EventKind, NotAdmittedKind, Status
 
+# Classes that a prediction lists unless the request says otherwise.
+TOP_K = 5
+
 
 class ImagePrediction(BaseModel):
     """Prediction for one image."""
@@ -15,7 +18,11 @@ class ImagePrediction(BaseModel):
         description="Position of the label in the list of classes, from 0.", examples=[3]
     )
     probability: float = Field(description="Probability of the label.", examples=[0.98])
-    probabilities: dict[str, float] = Field(description="Probability of every class.")
+    probabilities: dict[str, float] = Field(
+        description="Probabilities of the `top_k` most probable classes, the most probable first; if that"
+        " is all of them, in the order of the list of classes.",
+        examples=[{"3": 0.98, "8": 0.02}],
+    )
 
 
 class PredictResult(BaseModel):

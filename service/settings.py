@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bundle.images.decoding import MAX_PIXELS
-from service.vocabulary import Device
+from service.vocabulary import Device, EngineKind
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -41,18 +41,37 @@ class Settings(BaseSettings):
         description="Ed25519 public key that the bundle must be signed with; unset: signatures are not"
         " checked.",
     )
+    engine: EngineKind = Field(
+        "auto",
+        description="How images are run on a CPU: parallel (each on one processor), latency (each on all"
+        " that are idle), batch (together), or auto, which measures the model when it is loaded.",
+    )
+    workers: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Images, or batches, that are decoded and run at the same time; 0: as many as the"
+        " processors of this service, and 1 if the engine is batch.",
+    )
     threads: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="Intra-op threads of ONNX Runtime; 0: as many as the processors of this service.",
+        description="Threads of ONNX Runtime within one run; 0: as the engine says.",
     )
 
     max_body_bytes: PositiveInt = Field(32 * 2**20, description="Maximum request body, in bytes.")
     max_pixels: PositiveInt = Field(MAX_PIXELS, description="Maximum pixels per posted image.")
     max_images: PositiveInt = Field(256, description="Maximum images per request.")
-    max_batch: PositiveInt = Field(64, description="Maximum images per inference batch.")
+    max_batch: Annotated[int, Field(ge=0)] = Field(
+        0, description="Maximum images per run; 0: as the engine says, and 64 on a GPU."
+    )
     max_queue: PositiveInt = Field(1024, description="Maximum images waiting for prediction.")
+    max_wait_seconds: Positive = Field(
+        2.0,
+        description="Maximum time that a new request is expected to wait for its turn, in seconds; if it"
+        " would be longer, the request is refused at once.",
+    )
     timeout_seconds: Positive = Field(
-        30.0, description="Maximum time to wait for a prediction, in seconds."
+        30.0,
+        description="Maximum time from the arrival of a request for a prediction to its answer, in"
+        " seconds.",
     )
 
     commit_every: PositiveInt = Field(64, description="Admitted images per new version.")
@@ -95,9 +114,14 @@ class Settings(BaseSettings):
     )
 
     @property
-    def effective_threads(self) -> int:
-        """Number of intra-op threads, with the default resolved."""
-        return self.threads or available_processors()
+    def processors(self) -> int:
+        """Number of processors that the service may use."""
+        return available_processors()
+
+    @property
+    def worker_count(self) -> int:
+        """Number of workers of the engine, with the default resolved."""
+        return self.workers or (1 if self.engine == "batch" else self.processors)
 
 
 @lru_cache

@@ -10,6 +10,9 @@ ERROR_PREFIX = "urn:reciprocal-norm:"
 # Devices on which the service can run its graphs.
 Device = Literal["cpu", "cuda"]
 
+# How images are run on a CPU: each on one processor, each on all that are idle, or together.
+EngineKind = Literal["auto", "parallel", "latency", "batch"]
+
 # How a version was made: exported with the bundle, or made online and then published or rejected.
 Status = Literal["exported", "published", "rejected"]
 

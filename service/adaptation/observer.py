@@ -14,6 +14,10 @@ from service.guards.admission import Features
 from service.inference.device import providers_for
 from service.settings import Settings
 
+# Images whose moments are measured together: at every site they are normalized by each other's, too, so
+# smaller parts would follow a new domain more slowly.
+PART = 64
+
 _OUTPUTS = ["batch_mean", "batch_variance", "features"]
 
 
@@ -34,15 +38,14 @@ class Observer:
 
     Args:
         bundle: the bundle that is adapted.
-        settings: device, threads and the maximum number of images per run.
+        settings: the device.
     """
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
-        self._max_batch = settings.max_batch
         self._session = make_session(
             bundle.observe,
             bundle.observe_arrays,
-            threads=settings.effective_threads,
+            threads=1,
             providers=providers_for(settings.device),
         )
 
@@ -72,5 +75,4 @@ class Observer:
         return state
 
     def _parts(self, images: Sequence[Pixels]) -> list[Sequence[Pixels]]:
-        size = self._max_batch
-        return [images[start : start + size] for start in range(0, len(images), size)]
+        return [images[start : start + PART] for start in range(0, len(images), PART)]

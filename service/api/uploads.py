@@ -17,7 +17,6 @@ from service.api.decoding import decode_image
 from service.errors import (
     InvalidContent,
     MalformedRequest,
-    ServiceError,
     TooLarge,
     UnsupportedContent,
 )
@@ -38,22 +37,34 @@ class Upload:
     files: list[bytes]
     pixels: Pixels | None = None
 
-    def decode(
-        self, preprocessing: Preprocessing, settings: Settings
-    ) -> list[Pixels | ServiceError]:
-        """Pixels of every image, or the error that explains why there are none."""
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.files) if self.pixels is None else len(self.pixels)
+
+    def decode(self, index: int, preprocessing: Preprocessing, max_pixels: int) -> Pixels:
+        """Pixels ``(H, W, C)`` of an image.
+
+        Raises:
+            ServiceError: saying why there are none.
+        """
         if self.pixels is not None:
-            # Copies: one image that is kept must not keep the whole body in memory.
-            return [image.copy() for image in self.pixels]
-        decoded: list[Pixels | ServiceError] = []
-        for index, content in enumerate(self.files):
-            try:
-                decoded.append(
-                    decode_image(content, preprocessing, settings.max_pixels, f"image {index}")
-                )
-            except ServiceError as error:
-                decoded.append(error)
-        return decoded
+            # A copy: one image that is kept must not keep the whole body in memory.
+            image: Pixels = self.pixels[index].copy()
+            return image
+        return decode_image(self.files[index], preprocessing, max_pixels, f"image {index}")
+
+    def decode_part(
+        self, start: int, stop: int, preprocessing: Preprocessing, max_pixels: int
+    ) -> Pixels:
+        """Pixels ``(stop - start, H, W, C)`` of some images.
+
+        Raises:
+            ServiceError: saying why one of them has none.
+        """
+        if self.pixels is not None:
+            return self.pixels[start:stop]
+        images = [self.decode(index, preprocessing, max_pixels) for index in range(start, stop)]
+        return images[0][np.newaxis] if len(images) == 1 else np.stack(images)
 
 
 async def read_upload(request: Request, preprocessing: Preprocessing, settings: Settings) -> Upload:
@@ -82,12 +93,11 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
             raise UnsupportedContent(
                 f"unsupported content type {kind or '(none)'}; send {ACCEPTED}"
             )
-    count = len(upload.files) if upload.pixels is None else len(upload.pixels)
-    if count == 0:
+    if not len(upload):
         raise MalformedRequest("the request holds no image")
-    if count > settings.max_images:
+    if len(upload) > settings.max_images:
         raise TooLarge(
-            f"the request holds {count} images; at most {settings.max_images} are accepted"
+            f"the request holds {len(upload)} images; at most {settings.max_images} are accepted"
         )
     return upload
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -87,13 +87,21 @@ class Client:
         if self._own:
             self._http.close()
 
-    def predict(self, images: Sequence[Image], *, version: int | None = None) -> PredictResult:
+    def predict(
+        self,
+        images: Sequence[Image],
+        *,
+        version: int | None = None,
+        top_k: int | Literal["all"] | None = None,
+    ) -> PredictResult:
         """Label images, in several requests if they are many or large.
 
         Args:
             images: contents of image files, or their paths.
             version: version to predict with; default: the served one. All images are predicted with the
                 same version.
+            top_k: number of classes whose probabilities are listed, the most probable, or ``"all"`` in the
+                order of the list of classes; default: 5.
 
         Returns:
             Predictions in the order of the images.
@@ -101,7 +109,7 @@ class Client:
         first: PredictResult | None = None
         for batch in batched(images, _size) if images else [images]:
             start = 0 if first is None else len(first.predictions)
-            result = self._predict(batch, version, start)
+            result = self._predict(batch, start, version=version, top_k=top_k)
             version = result.version
             if first is None:
                 first = result
@@ -171,9 +179,11 @@ class Client:
         """Report whether the service is ready, and what it runs on."""
         return self._parse(self._request("GET", f"{self._url}/health/ready"), Health)
 
-    def _predict(self, images: Sequence[Image], version: int | None, start: int) -> PredictResult:
+    def _predict(
+        self, images: Sequence[Image], start: int, **given: int | str | None
+    ) -> PredictResult:
         """Predict one batch, in halves if it is too large for the service."""
-        params = _given(version=version)
+        params = _given(**given)
         try:
             return self._send(
                 "POST", "/predict", PredictResult, repeat=True, files=_files(images), params=params
@@ -182,8 +192,10 @@ class Client:
             if error.status != TOO_LARGE or len(images) == 1:
                 raise ClientError(_shifted(str(error), start), error.status, error.kind) from error
         middle = len(images) // 2
-        result = self._predict(images[:middle], version, start)
-        rest = self._predict(images[middle:], result.version, start + middle)
+        result = self._predict(images[:middle], start, **given)
+        rest = self._predict(
+            images[middle:], start + middle, **{**given, "version": result.version}
+        )
         result.predictions.extend(rest.predictions)
         return result
 
@@ -253,7 +265,7 @@ def _size(image: Image) -> int:
         return 0  # reading it gives the error
 
 
-def _given(**params: int | None) -> dict[str, int]:
+def _given(**params: int | str | None) -> dict[str, int | str]:
     """Query parameters that have a value."""
     return {name: value for name, value in params.items() if value is not None}
 

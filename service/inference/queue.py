@@ -1,159 +1,166 @@
-"""The queue of predictions: one thread per device runs what is queued together, without added delay.
+"""The queue of predictions: bounded in images and in time, and fair to small requests beside large ones.
 
-While a batch runs, requests queue up; when the runner is free, it takes as many as fit. Images are
-counted, not requests.
+A request is admitted before its body is read, and holds places for its images until workers take them.
 """
 
-import threading
-import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
+from service.errors import QueueFull
+from service.inference.jobs import Job
 
-from bundle.preprocessing import Pixels
-from service.errors import DeadlinePassed, QueueFull, ShuttingDown
-from service.inference.prediction import Prediction
-from service.monitoring.metrics import Metrics
-
-Run = Callable[[int | None, Pixels], Prediction]
-
-
-@dataclass
-class _Entry:
-    run: Run
-    pixels: Pixels
-    version: int | None
-    deadline: float
-    queued_at: float
-    reply: Future[Prediction] = field(default_factory=Future)
+# Images of one request that are taken before the next request has its turn.
+TURN = 8
+# Weight of the newest measurement in the moving average of the time per image.
+NEWEST = 0.1
+# Share of the time to the deadline that may be planned; the rest is for what was estimated wrongly.
+PLANNED = 0.8
 
 
-class PredictionQueue:
-    """A bounded queue of images, and the thread that empties it.
+@dataclass(frozen=True)
+class Limits:
+    """How much may wait.
 
-    Args:
-        metrics: metrics that count batches and times.
-        max_batch: maximum number of images per batch; a larger request is run alone, in parts.
-        max_queue: maximum number of images that wait.
+    Attributes:
+        images: maximum number of images that wait.
+        wait: maximum estimated seconds until the first image of a new request is run.
+        timeout: seconds from the arrival of a request to its deadline.
     """
 
-    def __init__(self, metrics: Metrics, max_batch: int, max_queue: int) -> None:
-        self._metrics = metrics
-        self._max_batch = max_batch
-        self._max_queue = max_queue
-        self._entries: deque[_Entry] = deque()
-        self._waiting = 0
-        self._closed = False
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._loop, name="predict", daemon=True)
-        self._thread.start()
+    images: int
+    wait: float
+    timeout: float
 
-    def submit(
-        self, run: Run, pixels: Pixels, version: int | None, timeout: float
-    ) -> Future[Prediction]:
-        """Queue images; cancel the reply to drop them.
 
-        Args:
-            run: predicts a batch with a version, None for the served one; requests that wait with the same
-                one, and for the same version, are run together.
-            pixels: the images, ``(N, H, W, C)`` uint8.
-            version: number of the version, None for the served one.
-            timeout: seconds after which nobody waits any more.
+@dataclass(frozen=True)
+class Part:
+    """Images of a job that one worker runs together.
+
+    Attributes:
+        job: the job.
+        start, stop: positions of the first image and of the one after the last.
+    """
+
+    job: Job
+    start: int
+    stop: int
+
+
+class ImageQueue:
+    """Jobs in the order in which their images are run. Not safe for threads: the engine locks it.
+
+    Args:
+        limits: how much may wait.
+        workers: number of threads that run images at the same time.
+
+    Attributes:
+        waiting: number of images that hold a place: those that can be run, and those that are still read.
+    """
+
+    def __init__(self, limits: Limits, workers: int) -> None:
+        self.waiting = 0
+        self._limits = limits
+        self._workers = workers
+        self._jobs: deque[Job] = deque()
+        self._ready = 0
+        self._first_turns = 0
+        self._seconds_per_image = 0.0
+
+    def __bool__(self) -> bool:
+        """Whether images can be run."""
+        return bool(self._jobs)
+
+    def hold(self, images: int, held: int = 0) -> None:
+        """Hold places for the images of a request, which held some before.
+
+        A request larger than a limit is admitted when nothing else waits.
 
         Raises:
-            QueueFull: if too many images are waiting.
-            ShuttingDown: after :meth:`close`.
+            QueueFull: if too much is waiting.
         """
-        at = time.monotonic()
-        entry = _Entry(run, pixels, version, at + timeout, at)
-        with self._changed:
-            if self._closed:
-                raise ShuttingDown("the service is shutting down")
-            # A request larger than the queue is accepted when nothing else waits.
-            if self._waiting and self._waiting + len(pixels) > self._max_queue:
-                raise QueueFull(
-                    f"{self._waiting} images are waiting already; the maximum is {self._max_queue}"
-                )
-            self._entries.append(entry)
-            self._count(len(pixels))
-            self._changed.notify()
-        return entry.reply
+        others, limits = self.waiting - held, self._limits
+        if others and others + images > limits.images:
+            raise self._full(others, f"the maximum is {limits.images}")
+        wait = self._seconds(self._first_turns)
+        if wait > min(limits.wait, PLANNED * limits.timeout):
+            raise self._full(others, f"the next would wait about {wait:.1f} s")
+        total = self._seconds(self._ready + images)
+        if self._ready and total > PLANNED * limits.timeout:
+            raise self._full(others, f"all would take about {total:.1f} s")
+        self.waiting += images - held
 
-    def close(self) -> None:
-        """Answer what is queued, then stop."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        self._thread.join()
+    def release(self, images: int) -> None:
+        """Give places back that no job has."""
+        self.waiting -= images
 
-    def _loop(self) -> None:
-        while True:
-            with self._changed:
-                while not self._entries and not self._closed:
-                    self._changed.wait()
-                if not self._entries:
-                    return
-                batch = self._take()
-            if batch:
-                self._answer(batch)
+    def append(self, job: Job) -> None:
+        """Queue a job, whose images hold their places already."""
+        self._jobs.append(job)
+        self._ready += job.left
+        self._first_turns += min(job.left, TURN)
 
-    def _take(self) -> list[_Entry]:
-        """The next entries that fit into one batch; those that nobody waits for are dropped."""
-        batch: list[_Entry] = []
+    def remove(self, job: Job) -> None:
+        """Give up what is left of a job that was queued."""
+        if job.left:
+            self._jobs.remove(job)
+            self._count(job, job.left)
+
+    def measure(self, images: int, seconds: float) -> None:
+        """Learn from a batch how long a worker takes per image."""
+        sample = seconds / images
+        before = self._seconds_per_image or sample
+        self._seconds_per_image = before + NEWEST * (sample - before)
+
+    def take(self, now: float) -> tuple[list[Part], list[Job]]:
+        """The images to run next, all by one version, and the jobs whose deadline has passed.
+
+        Args:
+            now: the time, as deadlines count it.
+        """
+        batch: list[Part] = []
+        late: list[Job] = []
         images = 0
-        while self._entries:
-            entry = self._entries[0]
-            if batch and (
-                images + len(entry.pixels) > self._max_batch or not _alike(entry, batch[0])
-            ):
+        while self._jobs:
+            job = self._jobs[0]
+            if now > job.deadline:
+                late.append(job)
+                self.remove(job)
+                continue
+            if job.runnable is None and job.work.version is None:
+                job.runnable = job.work.versions.served
+            space = job.work.versions.max_batch - images
+            if not space or (batch and job.key != batch[0].job.key):
                 break
-            self._entries.popleft()
-            self._count(-len(entry.pixels))
-            if not entry.reply.set_running_or_notify_cancel():
-                continue
-            if time.monotonic() > entry.deadline:
-                entry.reply.set_exception(DeadlinePassed("the request waited too long"))
-                continue
-            batch.append(entry)
-            images += len(entry.pixels)
-        return batch
+            part = self._take(job, space, now)
+            batch.append(part)
+            images += part.stop - part.start
+        return batch, late
 
-    def _answer(self, batch: list[_Entry]) -> None:
-        started = time.monotonic()
-        try:
-            pixels = np.concatenate([entry.pixels for entry in batch])
-            prediction = self._run_in_parts(batch[0], pixels)
-        except Exception as error:
-            for entry in batch:
-                entry.reply.set_exception(error)
-            return
-        elapsed = time.monotonic() - started
-        self._metrics.batch_images.observe(len(pixels))
-        start = 0
-        for entry in batch:
-            self._metrics.stage_seconds.labels("queue").observe(started - entry.queued_at)
-            self._metrics.stage_seconds.labels("infer").observe(elapsed)
-            stop = start + len(entry.pixels)
-            part = prediction.probabilities[start:stop]
-            entry.reply.set_result(Prediction(prediction.version, part))
-            start = stop
+    def _take(self, job: Job, space: int, now: float) -> Part:
+        """Take images of the first job, which goes to the back when it had its turn."""
+        start = job.taken
+        if not start:
+            job.begun_at = now
+        self._count(job, min(job.left, space))
+        if not job.left:
+            self._jobs.popleft()
+        elif start // TURN != job.taken // TURN:
+            self._jobs.rotate(-1)
+        return Part(job, start, job.taken)
 
-    def _run_in_parts(self, entry: _Entry, pixels: Pixels) -> Prediction:
-        first = entry.run(entry.version, pixels[: self._max_batch])
-        parts = [first.probabilities]
-        for start in range(self._max_batch, len(pixels), self._max_batch):
-            # All images of a request are predicted by one version, even if it changes meanwhile.
-            part = entry.run(first.version, pixels[start : start + self._max_batch])
-            parts.append(part.probabilities)
-        return Prediction(first.version, np.concatenate(parts))
+    def _count(self, job: Job, images: int) -> None:
+        """Count images of a queued job as taken."""
+        before = min(job.left, TURN)
+        job.taken += images
+        self._first_turns += min(job.left, TURN) - before
+        self._ready -= images
+        self.waiting -= images
 
-    def _count(self, images: int) -> None:
-        self._waiting += images
-        self._metrics.queued.set(self._waiting)
+    def _seconds(self, images: int) -> float:
+        """Estimated seconds that the workers take for a number of images."""
+        return images * self._seconds_per_image / self._workers
 
-
-def _alike(entry: _Entry, other: _Entry) -> bool:
-    return entry.run == other.run and entry.version == other.version
+    def _full(self, others: int, reason: str) -> QueueFull:
+        # After half of the time that all take, there is room again.
+        retry_after = max(1, round(self._seconds(self._ready) / 2))
+        return QueueFull(f"{others} images are waiting already; {reason}", retry_after)

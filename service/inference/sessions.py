@@ -13,7 +13,6 @@ from bundle.preprocessing import Pixels
 from bundle.runtime import Refolder, make_session
 from bundle.scores import softmax
 from service.inference.device import check_provider, providers_for
-from service.inference.prediction import Prediction
 from service.settings import Settings
 
 
@@ -29,10 +28,6 @@ class Session:
     version: int
     runtime: ort.InferenceSession
 
-    def predict(self, pixels: Pixels) -> Prediction:
-        """Predict images ``(N, H, W, C)``."""
-        return Prediction(self.version, self.probabilities(pixels))
-
     def probabilities(self, pixels: Pixels) -> NDArray[np.float64]:
         """Probabilities ``(N, K)`` for images ``(N, H, W, C)``."""
         (logits,) = self.runtime.run(["logits"], {"image": pixels})
@@ -44,15 +39,17 @@ class SessionBuilder:
 
     Args:
         bundle: the bundle that is served.
-        settings: device and threads.
+        settings: the device.
+        threads: threads within one run.
 
     Attributes:
         provider: execution provider that the last session runs on; empty before the first.
     """
 
-    def __init__(self, bundle: Bundle, settings: Settings) -> None:
+    def __init__(self, bundle: Bundle, settings: Settings, threads: int = 1) -> None:
         self._bundle = bundle
         self._settings = settings
+        self._threads = threads
         self._refolder = Refolder(bundle)
         self._providers: list[Any] = providers_for(settings.device)
         self.provider = ""
@@ -64,7 +61,7 @@ class SessionBuilder:
         runtime = make_session(
             bundle.predict,
             arrays,
-            threads=self._settings.effective_threads,
+            threads=self._threads,
             providers=self._providers,
         )
         self.provider = check_provider(runtime, self._settings.device)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from bundle.loaded import Bundle
+from service.inference.tuning import make_plan
 from service.ledger.ledger import Ledger
 from service.models.targets import Targets
 from service.monitoring.metrics import Metrics
@@ -29,6 +30,7 @@ class Model:
     Attributes:
         name: name of the model.
         bundle: the bundle.
+        plan: how its images are run.
         targets: targets of the model.
 
     Raises:
@@ -40,7 +42,10 @@ class Model:
     ) -> None:
         self.name = name
         self.bundle = bundle
-        self.targets = Targets(OnlineTarget(DEFAULT_TARGET, bundle, ledger, settings, metrics))
+        self.plan = make_plan(bundle, settings)
+        self.targets = Targets(
+            OnlineTarget(DEFAULT_TARGET, bundle, ledger, settings, metrics, self.plan)
+        )
         # One worker, because the state of a target has one writer; the loop and the predictions continue.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="adapt")
 

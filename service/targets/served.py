@@ -4,8 +4,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from bundle.preprocessing import Pixels
-from service.inference.prediction import Prediction
 from service.inference.sessions import Session
 
 MAX_CACHED = 4
@@ -17,9 +15,14 @@ class ServedVersions:
     Args:
         served: session to serve first.
         load: builds the session of a version by its number.
+        max_batch: maximum number of images that are run together.
+
+    Attributes:
+        max_batch: see above.
     """
 
-    def __init__(self, served: Session, load: Callable[[int], Session]) -> None:
+    def __init__(self, served: Session, load: Callable[[int], Session], max_batch: int = 1) -> None:
+        self.max_batch = max_batch
         self._served = served
         self._load = load
         self._cache: OrderedDict[int, Session] = OrderedDict()
@@ -45,7 +48,3 @@ class ServedVersions:
             if len(self._cache) > MAX_CACHED:
                 self._cache.popitem(last=False)
             return session
-
-    def predict(self, version: int | None, pixels: Pixels) -> Prediction:
-        """Predict images ``(N, H, W, C)`` with a version, None for the served one."""
-        return self.get(version).predict(pixels)

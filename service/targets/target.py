@@ -13,6 +13,7 @@ from service.adaptation.estimator import MomentEstimator
 from service.errors import AdaptationFrozen
 from service.guards.publication import PublicationOptions
 from service.inference.sessions import Session, SessionBuilder
+from service.inference.tuning import UNMEASURED, Plan
 from service.ledger.changes import BatchMerged, Frozen, Unfrozen, VersionPublished, VersionRejected
 from service.ledger.ledger import Ledger
 from service.ledger.records import Receipt, Target, Version, VersionRecord
@@ -41,6 +42,7 @@ class OnlineTarget:
         ledger: ledger of everything durable.
         settings: thresholds, counts and device.
         metrics: metrics of the application.
+        plan: how images are run.
 
     Attributes:
         name: name of the target.
@@ -49,7 +51,13 @@ class OnlineTarget:
     """
 
     def __init__(
-        self, name: str, bundle: Bundle, ledger: Ledger, settings: Settings, metrics: Metrics
+        self,
+        name: str,
+        bundle: Bundle,
+        ledger: Ledger,
+        settings: Settings,
+        metrics: Metrics,
+        plan: Plan = UNMEASURED,
     ) -> None:
         self.name = name
         self._bundle = bundle
@@ -57,11 +65,11 @@ class OnlineTarget:
         self._commit_every = settings.commit_every
         self._version_seconds = metrics.version_seconds
         self._report = TargetReport(name, metrics)
-        self._builder = SessionBuilder(bundle, settings)
+        self._builder = SessionBuilder(bundle, settings, plan.threads)
         self._estimator = MomentEstimator(name, bundle, settings)
         self._recorder = Recorder(ledger, self._open, self._report)
         self.queries = Queries(ledger, self._recorder)
-        self.served = ServedVersions(self._build(self.record.serving), self._build)
+        self.served = ServedVersions(self._build(self.record.serving), self._build, plan.max_batch)
         self._recorder.on_conflict = lambda target: self.served.serve(self._build(target.serving))
         options = PublicationOptions(settings.publication_margin, settings.publication_max_shift)
         self._candidates = CandidateMaker(

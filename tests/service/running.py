@@ -58,7 +58,9 @@ def settings_for(bundle: Path, folder: Path, **changes: Any) -> Settings:
     given = {
         "bundle": bundle,
         "ledger": f"sqlite:///{folder}/ledger.sqlite",
+        "workers": 1,
         "threads": 1,
+        "max_batch": 64,
         "timeout_seconds": 300.0,
         "publication_margin": 1.0,
         "publication_max_shift": 100.0,

@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -34,6 +34,9 @@ def predict(
         int | None, typer.Option(min=0, help="Version to predict with. Default: the served one.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Maximum images per request.")] = 64,
+    top_k: Annotated[
+        str, typer.Option(help="Number of classes that --json lists, the most probable, or all.")
+    ] = "5",
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
@@ -44,6 +47,7 @@ def predict(
     """
     if as_json and as_csv:
         fail("--json and --csv exclude each other")
+    listed = _parse_top_k(top_k)
     files, passed_over = find_files(images)
     for line in passed_over:
         _report(line)
@@ -54,7 +58,7 @@ def predict(
     failed: CommandError | None = None
     try:
         with connect(url, target, persistent=True) as client:
-            _predict(client, files, version, sending, predicted)
+            _predict(client, files, version, listed, sending, predicted)
     except CommandError as error:
         failed = error
     if predicted:
@@ -76,6 +80,7 @@ def _predict(
     client: "Client",
     files: list[Path],
     version: int | None,
+    top_k: int | Literal["all"],
     sending: Sending,
     predicted: list[Predicted],
 ) -> None:
@@ -83,11 +88,19 @@ def _predict(
 
     def post(contents: "list[bytes]") -> "PredictResult":
         served = predicted[0].result.version if predicted else version
-        return client.predict(contents, version=served)
+        return client.predict(contents, version=served, top_k=top_k)
 
     for paths, result in sending.send(files, post):  # type: ignore[arg-type]
         for path, prediction in zip(paths, result.predictions, strict=True):
             predicted.append(Predicted(path, prediction, result))
+
+
+def _parse_top_k(text: str) -> int | Literal["all"]:
+    if text == "all":
+        return "all"
+    if not (text.isdecimal() and int(text) >= 1):
+        fail(f"--top-k must be a number, 1 or more, or all, not {text!r}")
+    return int(text)
 
 
 def _print_json(predicted: list[Predicted], sending: Sending) -> None:

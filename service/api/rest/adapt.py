@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 
-from bundle.preprocessing import Pixels
+from bundle.preprocessing import Pixels, Preprocessing
 from service.api.dependencies import ModelDep, ResourcesDep, TargetDep
 from service.api.problems import problem_responses
 from service.api.rest.answers import describe_outcome
 from service.api.rest.bodies import IMAGES_BODY
-from service.api.uploads import read_upload
+from service.api.uploads import Upload, read_upload
 from service.errors import (
     AdaptationFrozen,
     ConcurrentChange,
@@ -25,6 +25,7 @@ from service.errors import (
     UnknownTarget,
     UnsupportedContent,
 )
+from service.lifespan import Resources
 from service.schemas import AdaptResult, ImageNotAdmitted
 from service.targets.idempotency import Idempotency
 
@@ -66,7 +67,7 @@ async def adapt(
     """
     preprocessing = model.bundle.manifest.preprocessing
     upload = await read_upload(request, preprocessing, resources.settings)
-    decoded = await resources.offload(lambda: upload.decode(preprocessing, resources.settings))
+    decoded = await resources.offload(lambda: _decode(upload, preprocessing, resources))
     places = [i for i, image in enumerate(decoded) if not isinstance(image, ServiceError)]
     images = [image for image in decoded if not isinstance(image, ServiceError)]
     if not images:
@@ -79,6 +80,19 @@ async def adapt(
     idempotency = await resources.offload(lambda: _idempotency(idempotency_key, images))
     outcome = await model.write(lambda: target.adapt(images, idempotency))
     return describe_outcome(target.name, outcome, places, unreadable)
+
+
+def _decode(
+    upload: Upload, preprocessing: Preprocessing, resources: Resources
+) -> list[Pixels | ServiceError]:
+    """Pixels of every image, or the error that says why there are none."""
+    decoded: list[Pixels | ServiceError] = []
+    for index in range(len(upload)):
+        try:
+            decoded.append(upload.decode(index, preprocessing, resources.settings.max_pixels))
+        except ServiceError as error:
+            decoded.append(error)
+    return decoded
 
 
 def _idempotency(key: str | None, images: Sequence[Pixels]) -> Idempotency | None:

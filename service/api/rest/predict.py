@@ -1,26 +1,24 @@
 """POST /predict."""
 
-import asyncio
-from concurrent.futures import Future
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-import numpy as np
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+from pydantic_core import to_json
 
 from bundle.preprocessing import Pixels, Preprocessing
 from service.api.dependencies import ModelDep, ResourcesDep, TargetDep
 from service.api.problems import problem_responses
+from service.api.replies import wait_for, within
 from service.api.rest.bodies import IMAGES_BODY
 from service.api.uploads import Upload, read_upload
 from service.errors import (
-    ClientDisconnected,
     DeadlinePassed,
     InvalidContent,
     LedgerError,
     MalformedRequest,
     MomentsDropped,
     QueueFull,
-    ServiceError,
     ShuttingDown,
     TooLarge,
     UnknownModel,
@@ -28,10 +26,12 @@ from service.errors import (
     UnknownVersion,
     UnsupportedContent,
 )
+from service.inference.jobs import Decode, Work
 from service.inference.prediction import Prediction
+from service.inference.ranking import most_probable
 from service.lifespan import Resources
 from service.models.model import Model
-from service.schemas import ImagePrediction, PredictResult
+from service.schemas import TOP_K, PredictResult
 
 router = APIRouter(tags=["predict"])
 
@@ -51,7 +51,7 @@ _ERRORS = problem_responses(
 )
 
 
-@router.post("/predict", responses=_ERRORS, openapi_extra=IMAGES_BODY)
+@router.post("/predict", responses=_ERRORS, openapi_extra=IMAGES_BODY, response_model=PredictResult)
 async def predict(
     request: Request,
     resources: ResourcesDep,
@@ -61,72 +61,61 @@ async def predict(
         int | None,
         Query(ge=0, le=2**31 - 1, description="Version to use; default: the served one."),
     ] = None,
-) -> PredictResult:
+    top_k: Annotated[
+        Annotated[int, Field(ge=1, le=2**31 - 1)] | Literal["all"],
+        Query(description="Number of classes to list for each image, the most probable, or `all`."),
+    ] = TOP_K,
+) -> Response:
     """Predict the class of one or more images, and name the version that predicted it."""
-    if version is not None:
-        await resources.offload(lambda: target.queries.version(version))
-    preprocessing = model.bundle.manifest.preprocessing
-    upload = await read_upload(request, preprocessing, resources.settings)
-    pixels = await resources.offload(lambda: _decode(upload, preprocessing, resources))
-    queued = resources.queue.submit(
-        target.served.predict, pixels, version, resources.settings.timeout_seconds
-    )
-    prediction = await _wait(request, resources, queued)
+    preprocessing, settings = model.bundle.manifest.preprocessing, resources.settings
+    with resources.engine.admit() as place:
+        async with within(place):
+            if version is not None:
+                await resources.offload(lambda: target.queries.version(version))
+            upload = await read_upload(request, preprocessing, settings)
+        decode = _decoder(upload, preprocessing, settings.max_pixels)
+        reply = place.submit(Work(target.served, version, len(upload), decode))
+        prediction = await wait_for(reply, request, place)
     with resources.metrics.stage_seconds.labels("postprocess").time():
-        return _describe(resources, model, target.name, prediction)
+        content = _describe(resources, model, target.name, prediction, top_k)
+        # Built as the schema says: validating it again would cost as much as predicting a small image.
+        return Response(to_json(content), media_type="application/json")
 
 
-def _decode(upload: Upload, preprocessing: Preprocessing, resources: Resources) -> Pixels:
-    with resources.metrics.stage_seconds.labels("preprocess").time():
-        images = upload.decode(preprocessing, resources.settings)
-    for image in images:
-        if isinstance(image, ServiceError):
-            raise image
-    return np.stack([image for image in images if not isinstance(image, ServiceError)])
+def _decoder(upload: Upload, preprocessing: Preprocessing, max_pixels: int) -> Decode:
+    def decode(start: int, stop: int) -> Pixels:
+        return upload.decode_part(start, stop, preprocessing, max_pixels)
 
-
-async def _wait(request: Request, resources: Resources, queued: Future[Prediction]) -> Prediction:
-    timeout = resources.settings.timeout_seconds
-    reply = asyncio.wrap_future(queued)
-    gone = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait((reply, gone), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if reply.done():
-            return reply.result()
-        if gone.done():
-            raise ClientDisconnected("the client did not wait for the prediction")
-        raise DeadlinePassed(f"no prediction within {timeout:g} s")
-    finally:
-        # Cancelling a reply drops its images from the queue.
-        reply.cancel()
-        gone.cancel()
-
-
-async def _gone(request: Request) -> None:
-    """Return when the client closes the connection; the request's body was read before."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    return decode
 
 
 def _describe(
-    resources: Resources, model: Model, target: str, prediction: Prediction
-) -> PredictResult:
+    resources: Resources,
+    model: Model,
+    target: str,
+    prediction: Prediction,
+    top_k: int | Literal["all"],
+) -> dict[str, Any]:
+    """The content of a :class:`PredictResult`."""
     classes = model.bundle.manifest.classes
+    count = len(classes) if top_k == "all" else min(top_k, len(classes))
+    best = most_probable(prediction.probabilities, 1 if count == len(classes) else count)
     predictions = []
-    for row in prediction.probabilities:
-        index = int(row.argmax())
+    for row, indices in zip(prediction.probabilities, best.tolist(), strict=True):
+        index = indices[0]
+        listed = range(count) if count == len(classes) else indices
         resources.metrics.predictions.labels(target, classes[index]).inc()
         predictions.append(
-            ImagePrediction(
-                label=classes[index],
-                index=index,
-                probability=float(row[index]),
-                probabilities={name: float(p) for name, p in zip(classes, row, strict=True)},
-            )
+            {
+                "label": classes[index],
+                "index": index,
+                "probability": float(row[index]),
+                "probabilities": {classes[other]: float(row[other]) for other in listed},
+            }
         )
-    return PredictResult(
-        model=model.name,
-        target=target,
-        version=prediction.version,
-        predictions=predictions,
-    )
+    return {
+        "model": model.name,
+        "target": target,
+        "version": prediction.version,
+        "predictions": predictions,
+    }

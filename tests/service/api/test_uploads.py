@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.contracts import SMALL
 from tests.service.pictures import NPY, huge_png, in_json, noise, npy, parts, png
 from tests.service.running import Service
 
@@ -89,6 +90,23 @@ def test_the_answer_names_everything(shared: Service) -> None:
     assert first["probabilities"][first["label"]] == first["probability"]
     assert list(first["probabilities"])[first["index"]] == first["label"]
     assert sum(first["probabilities"].values()) == pytest.approx(1)
+
+
+def test_the_most_probable_classes_are_listed(shared: Service) -> None:
+    def listed(top_k: str) -> list[dict[str, float]]:
+        body, params = npy(IMAGES), {"top_k": top_k}
+        return probabilities(shared.http.post("/predict", content=body, headers=NPY, params=params))
+
+    every = listed("all")
+    for count in (1, 2):
+        for few, whole in zip(listed(str(count)), every, strict=True):
+            ranked = sorted(whole.items(), key=lambda item: -item[1])
+            assert list(few.items()) == ranked[:count]
+    assert listed("99") == every
+    assert [list(row) for row in listed("99")] == [list(SMALL.classes)] * len(IMAGES)
+    for wrong in ("0", "-1", "some", ""):
+        answer = shared.http.post(f"/predict?top_k={wrong}", content=npy(IMAGES), headers=NPY)
+        assert answer.status_code == 422
 
 
 def header(text: str, version: tuple[int, int] = (1, 0)) -> bytes:

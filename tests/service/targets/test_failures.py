@@ -47,7 +47,7 @@ def memory(target: OnlineTarget) -> tuple[Any, ...]:
         record.state.pending,
         record.admission,
         target._estimator.admission_snapshot(),
-        target.served.predict(None, SEEN).probabilities.tobytes(),
+        target.served.served.probabilities(SEEN).tobytes(),
     )
 
 
@@ -85,11 +85,11 @@ def test_a_version_that_cannot_be_recorded_does_not_undo_the_batch(
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     with target_of(bundle_path, tmp_path, commit_every=8) as target:
-        says = target.served.predict(None, SEEN).probabilities.tobytes()
+        says = target.served.served.probabilities(SEEN).tobytes()
         with refusing(tmp_path, "versions"):
             result = target.adapt(list(noise(8, 1)), Idempotency("key", "hash"))
         assert (result.admitted, result.pending, result.made) == (8, 8, None)
-        assert target.served.predict(None, SEEN).probabilities.tobytes() == says
+        assert target.served.served.probabilities(SEEN).tobytes() == says
         assert target.adapt(list(noise(8, 1)), Idempotency("key", "hash")) == result
         following = target.adapt(list(noise(1, 2)))
         assert following.made is not None

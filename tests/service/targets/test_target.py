@@ -22,7 +22,7 @@ SEEN = noise(5, seed=50)
 
 def predict(target: OnlineTarget, version: int | None = None) -> bytes:
     """What a version says, bit for bit."""
-    return target.served.predict(version, SEEN).probabilities.tobytes()
+    return target.served.get(version).probabilities(SEEN).tobytes()
 
 
 def every_version(target: OnlineTarget) -> list[VersionRecord]:
@@ -149,10 +149,10 @@ def test_version_0_predicts_what_was_exported(bundle_path: Path, tmp_path: Path)
     exported = make_session(bundle.predict, bundle.predict_arrays, threads=1)
     (logits,) = exported.run(["logits"], {"image": SEEN})
     with target_of(bundle_path, tmp_path) as target:
-        found = target.served.predict(None, SEEN)
-    assert found.version == 0
-    np.testing.assert_array_equal(found.probabilities.argmax(1), logits.argmax(1))
-    ratio = found.probabilities[:, 0] / found.probabilities[:, 1]
+        probabilities = target.served.served.probabilities(SEEN)
+        assert target.served.served.version == 0
+    np.testing.assert_array_equal(probabilities.argmax(1), logits.argmax(1))
+    ratio = probabilities[:, 0] / probabilities[:, 1]
     np.testing.assert_allclose(np.log(ratio), logits[:, 0] - logits[:, 1], rtol=1e-4, atol=1e-6)
 
 

@@ -6,17 +6,37 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bundle import Pixels
-from service.inference.prediction import Prediction
+from service.inference.sessions import Session
 from tests.service.pictures import NPY, noise, npy
 from tests.service.running import Service, serving, settings_for
 
 LONG = 300.0
+
+
+@dataclass(frozen=True)
+class Hooked(Session):
+    """A session that calls a function with the number of images before every run."""
+
+    before: Callable[[int], object]
+
+    def probabilities(self, pixels: Pixels) -> NDArray[np.float64]:
+        """Probabilities of images."""
+        self.before(len(pixels))
+        return super().probabilities(pixels)
+
+
+def hook(service: Service, before: Callable[[int], object]) -> None:
+    """Call a function before every run of the served version."""
+    versions = service.resources.models.default.targets.default.served
+    versions.serve(Hooked(versions.served.version, versions.served.runtime, before))
 
 
 class Latch:
@@ -29,9 +49,7 @@ class Latch:
     def __init__(self, service: Service) -> None:
         self.runs: list[int] = []
         self._opened = threading.Event()
-        served = service.resources.models.default.targets.default.served
-        self._run = served.predict
-        served.predict = self._held  # type: ignore[method-assign]
+        hook(service, self._hold)
         self._service = service
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
@@ -46,10 +64,9 @@ class Latch:
     def open(self) -> None:
         self._opened.set()
 
-    def _held(self, version: int | None, pixels: Pixels) -> Prediction:
-        self.runs.append(len(pixels))
+    def _hold(self, images: int) -> None:
+        self.runs.append(images)
         assert self._opened.wait(LONG)
-        return self._run(version, pixels)
 
 
 @contextmanager
@@ -150,17 +167,17 @@ def raw(
 
 def test_a_failure_is_told_without_its_details(bundle_path: Path, tmp_path: Path) -> None:
     with serving(settings_for(bundle_path, tmp_path)) as service:
+        failures = [RuntimeError("secret")]
 
-        def broken(*_: object) -> Prediction:
-            raise RuntimeError("secret")
+        def fail_once(_: int) -> None:
+            if failures:
+                raise failures.pop()
 
-        served = service.resources.models.default.targets.default.served
-        run, served.predict = served.predict, broken  # type: ignore[method-assign,assignment]
+        hook(service, fail_once)
         answer = service.http.post("/predict", content=npy(noise(1)), headers=NPY)
         assert (answer.status_code, answer.headers["content-type"]) == (
             500,
             "application/problem+json",
         )
         assert answer.json()["detail"] == "internal error; see the service log"
-        served.predict = run  # type: ignore[method-assign]
         assert np.isclose(service.predict(noise(1))["predictions"][0]["probability"], 0.5, atol=0.5)

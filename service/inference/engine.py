@@ -1,0 +1,260 @@
+"""The engine: one queue of images for the whole process, and threads that decode and run them.
+
+A worker takes what is first in the queue, decodes it and runs it, so that an image never changes threads.
+On a CPU, as many workers as there are processors share sessions that use one thread each.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.preprocessing import Pixels
+from service.errors import DeadlinePassed, ShuttingDown
+from service.inference.jobs import Job, Runnable, Seconds, Work
+from service.inference.prediction import Prediction
+from service.inference.queue import ImageQueue, Limits, Part
+from service.monitoring.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Runs the predictions of every model and target of the process.
+
+    Args:
+        workers: number of threads that decode and run.
+        limits: how much may wait, and for how long.
+        metrics: metrics that count batches and times.
+    """
+
+    def __init__(self, workers: int, limits: Limits, metrics: Metrics) -> None:
+        self._limits = limits
+        self._metrics = metrics
+        self._queue = ImageQueue(limits, workers)
+        self._closed = False
+        self._lock = threading.Lock()
+        self._ready = threading.Condition(self._lock)
+        self._idle = threading.Condition(self._lock)
+        self._threads = [
+            threading.Thread(target=self._loop, name=f"predict-{number}", daemon=True)
+            for number in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def admit(self, arrived: float | None = None) -> "Place":
+        """Admit a request to the queue, before its body is read.
+
+        Args:
+            arrived: time of :func:`time.monotonic` at which its headers had arrived; by default now. From
+                then on its deadline counts.
+
+        Raises:
+            QueueFull: if too much is waiting.
+            ShuttingDown: after :meth:`close`.
+        """
+        begun = time.monotonic() if arrived is None else arrived
+        place = Place(self, begun, self._limits.timeout)
+        place.hold(1)
+        return place
+
+    def wait_until_idle(self, seconds: float) -> None:
+        """Wait until no image is ready to run and waits for a worker, for at most some seconds."""
+        with self._lock:
+            self._idle.wait_for(lambda: not self._queue, seconds)
+
+    def close(self) -> None:
+        """Answer what is queued, then stop."""
+        with self._lock:
+            self._closed = True
+            self._ready.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def hold(self, place: "Place", images: int) -> None:
+        """Let a place hold a number of images; called by :meth:`Place.hold`."""
+        with self._lock:
+            if self._closed:
+                raise ShuttingDown("the service is shutting down")
+            self._queue.hold(images, place.held)
+            place.held = images
+            self._metrics.queued.set(self._queue.waiting)
+
+    def enqueue(self, job: Job) -> None:
+        """Queue a job, whose place holds its images; called by :meth:`Place.submit`."""
+        with self._lock:
+            if self._closed:
+                raise ShuttingDown("the service is shutting down")
+            self._queue.append(job)
+            self._ready.notify()
+
+    def drop(self, images: int, job: Job | None) -> None:
+        """Give the places of images back, and give up what is left of their job."""
+        with self._lock:
+            if job is None:
+                self._queue.release(images)
+            else:
+                job.dropped = True
+                self._queue.remove(job)
+            if not self._queue:
+                self._idle.notify_all()
+            self._metrics.queued.set(self._queue.waiting)
+
+    def _loop(self) -> None:
+        while True:
+            with self._lock:
+                while not self._queue and not self._closed:
+                    self._ready.wait()
+                if not self._queue:
+                    return
+                batch, late = self._queue.take(time.monotonic())
+                self._metrics.queued.set(self._queue.waiting)
+                if self._queue:
+                    self._ready.notify()
+                else:
+                    self._idle.notify_all()
+            for job in late:
+                job.fail(DeadlinePassed("the request waited too long"))
+            if batch:
+                self._answer(batch)
+
+    def _answer(self, batch: Sequence[Part]) -> None:
+        begun = time.monotonic()
+        decoded = [(part, found) for part in batch if (found := self._decode(part)) is not None]
+        if not decoded:
+            return
+        started = time.monotonic()
+        try:
+            runnable = _runnable([part.job for part, _ in decoded])
+            images = [pixels for _, (pixels, _) in decoded]
+            probabilities = runnable.probabilities(
+                images[0] if len(images) == 1 else np.concatenate(images)
+            )
+        except Exception as error:
+            for part, _ in decoded:
+                self._fail(part.job, error)
+            return
+        ended = time.monotonic()
+        self._metrics.batch_images.observe(len(probabilities))
+        with self._lock:
+            self._queue.measure(len(probabilities), ended - begun)
+        self._hand_out(decoded, probabilities, ended - started)
+
+    def _hand_out(
+        self,
+        decoded: Sequence[tuple[Part, tuple[Pixels, float]]],
+        probabilities: NDArray[np.float64],
+        infer: float,
+    ) -> None:
+        start = 0
+        for part, (pixels, decode) in decoded:
+            stop = start + len(pixels)
+            seconds = part.job.add(part.start, probabilities[start:stop], decode, infer)
+            if seconds is not None:
+                self._report(seconds)
+            start = stop
+
+    def _decode(self, part: Part) -> tuple[Pixels, float] | None:
+        """Pixels of a part, and the seconds that it took; None if the job failed."""
+        if part.job.dropped or part.job.reply.done():
+            return None
+        begun = time.monotonic()
+        try:
+            pixels = part.job.work.decode(part.start, part.stop)
+        except Exception as error:
+            self._fail(part.job, error)
+            return None
+        return pixels, time.monotonic() - begun
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        """Answer a job with an error, and drop what is left of it."""
+        self.drop(0, job)
+        job.fail(error)
+
+    def _report(self, seconds: Seconds) -> None:
+        stage = self._metrics.stage_seconds
+        stage.labels("queue").observe(seconds.queue)
+        stage.labels("preprocess").observe(seconds.decode)
+        stage.labels("infer").observe(seconds.infer)
+
+
+class Place:
+    """A place in the queue that a request holds while it is read, decoded and run.
+
+    A context manager that leaves the place at its end.
+
+    Args:
+        engine: the engine.
+        begun: time of :func:`time.monotonic` at which the request arrived.
+        timeout: seconds after that until nobody waits for the answer.
+
+    Attributes:
+        timeout: see above.
+        deadline: time of :func:`time.monotonic` after which nobody waits for the answer.
+        held: number of images that hold the place.
+    """
+
+    def __init__(self, engine: Engine, begun: float, timeout: float) -> None:
+        self.timeout = timeout
+        self.deadline = begun + timeout
+        self.held = 0
+        self._engine = engine
+        self._job: Job | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Drop the images that no worker has taken."""
+        if self._job is None or not self._job.reply.done():
+            held, self.held = self.held, 0
+            self._engine.drop(held, self._job)
+
+    def hold(self, images: int) -> None:
+        """Hold the place for a number of images, as soon as it is known.
+
+        Raises:
+            QueueFull: if so many do not fit.
+            ShuttingDown: if the engine was closed.
+        """
+        if images != self.held:
+            self._engine.hold(self, images)
+
+    def submit(self, work: Work) -> Future[Prediction]:
+        """Queue the work of the request, once; the reply comes from a worker thread.
+
+        Raises:
+            QueueFull: if its images do not fit.
+            ShuttingDown: if the engine was closed.
+        """
+        assert self._job is None
+        self.hold(work.images)
+        job = Job(work, self.deadline, time.monotonic())
+        self._engine.enqueue(job)
+        self._job = job
+        return job.reply
+
+
+def _runnable(jobs: Sequence[Job]) -> Runnable:
+    """The version that runs a batch; only one that was asked for by its number may have to be built."""
+    runnable = jobs[0].runnable
+    if runnable is None:
+        runnable = jobs[0].work.versions.get(jobs[0].work.version)
+    for job in jobs:
+        job.runnable = runnable
+    return runnable
