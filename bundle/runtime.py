@@ -25,6 +25,7 @@ def make_session(
     providers: Sequence[Any] = CPU,
     quiet: bool = False,
     optimize: bool = True,
+    config: Mapping[str, str] | None = None,
 ) -> ort.InferenceSession:
     """Make a session from a graph whose external initializers are in memory.
 
@@ -36,6 +37,7 @@ def make_session(
         quiet: whether to keep the runtime from writing to standard error. Its exceptions hold the same
             text.
         optimize: whether to optimize the graph, which takes longer than running it a few times.
+        config: further entries of the session's configuration.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -46,9 +48,12 @@ def make_session(
     if not optimize:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.add_session_config_entry("session.disable_prepacking", "1")
+    for key, value in (config or {}).items():
+        options.add_session_config_entry(key, value)
     values = [ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(a)) for a in arrays.values()]
     options.add_external_initializers(list(arrays), values)
-    return ort.InferenceSession(graph, options, providers=list(providers))
+    # By default, a failure on another device is printed, and the session is made on the CPU.
+    return ort.InferenceSession(graph, options, providers=list(providers), enable_fallback=False)
 
 
 class Refolder:

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bundle.images.decoding import MAX_PIXELS
-from service.vocabulary import Device, EngineKind
+from service.vocabulary import Device, EngineKind, Precision
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -35,6 +35,25 @@ class Settings(BaseSettings):
     device: Device = Field(
         "cpu",
         description="Device to run on, cpu or cuda. If CUDA cannot be used, the service does not start.",
+    )
+    precision: Precision = Field(
+        "fp32",
+        description="Precision of predictions on a GPU: fp32, tf32 or fp16. The last two are faster and are"
+        " compared with fp32 on the bundle's sample images when the service starts.",
+    )
+    precision_max_loss: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.01,
+        description="Largest share of the sample images whose label tf32 or fp16 may change.",
+    )
+    cuda_graphs: bool = Field(
+        True,
+        description="Whether a GPU replays each batch size as one CUDA graph, which saves the cost of"
+        " launching its operators one by one.",
+    )
+    cuda_memory_bytes: PositiveInt | None = Field(
+        None,
+        description="Maximum device memory of each version that is loaded, in bytes; unset: no limit but"
+        " the device's.",
     )
     public_key: Path | None = Field(
         None,

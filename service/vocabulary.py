@@ -13,6 +13,9 @@ Device = Literal["cpu", "cuda"]
 # How images are run on a CPU: each on one processor, each on all that are idle, or together.
 EngineKind = Literal["auto", "parallel", "latency", "batch"]
 
+# Precisions in which a GPU predicts; "tf32": float32 whose products are rounded to 10 bits of mantissa.
+Precision = Literal["fp32", "tf32", "fp16"]
+
 # How a version was made: exported with the bundle, or made online and then published or rejected.
 Status = Literal["exported", "published", "rejected"]
 

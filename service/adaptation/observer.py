@@ -1,7 +1,8 @@
 """Observes target batches: their moments at every site, and input features for admission."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from bundle.preprocessing import Pixels
 from bundle.runtime import make_session
 from service.adaptation.state import OnlineState
 from service.guards.admission import Features
-from service.inference.device import providers_for
+from service.inference.cuda import BUILDING, RUNNING
+from service.inference.device import check_provider, providers_for
 from service.settings import Settings
 
 # Images whose moments are measured together: at every site they are normalized by each other's, too, so
@@ -42,25 +44,29 @@ class Observer:
     """
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
-        self._session = make_session(
-            bundle.observe,
-            bundle.observe_arrays,
-            threads=1,
-            providers=providers_for(settings.device),
-        )
+        self._turn: AbstractContextManager[Any] = nullcontext()
+        if settings.device == "cuda":
+            self._turn = RUNNING
+        with BUILDING:
+            self._session = make_session(
+                bundle.observe,
+                bundle.observe_arrays,
+                threads=1,
+                providers=providers_for(settings.device),
+            )
+        check_provider(self._session, settings.device)
 
     def observe(self, images: Sequence[Pixels], state: OnlineState) -> Observation:
         """Observe a batch; every site normalizes with the moments of state and batch merged."""
-        mean, variance, features = self._session.run(
-            _OUTPUTS,
-            {
-                "image": np.stack(images),
-                "image_weight": np.ones(len(images), np.float32),
-                "prior_weight": np.array(state.count, np.float32),
-                "mean": state.moments.mean.astype(np.float32),
-                "variance": state.moments.variance.astype(np.float32),
-            },
-        )
+        inputs = {
+            "image": np.stack(images),
+            "image_weight": np.ones(len(images), np.float32),
+            "prior_weight": np.array(state.count, np.float32),
+            "mean": state.moments.mean.astype(np.float32),
+            "variance": state.moments.variance.astype(np.float32),
+        }
+        with self._turn:
+            mean, variance, features = self._session.run(_OUTPUTS, inputs)
         moments = FlatMoments(mean.astype(np.float64), variance.astype(np.float64))
         return Observation(moments, features.astype(np.float64))
 

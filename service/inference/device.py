@@ -1,23 +1,51 @@
 """Chooses the execution provider of ONNX Runtime, and checks that it is really used."""
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import onnxruntime as ort
 
-from service.vocabulary import Device
+from service.vocabulary import Device, Precision
 
 Providers = list[str | tuple[str, dict[str, Any]]]
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 
+# With this entry of its configuration, a session can say which nodes run where.
+RECORD_NODES = {"session.record_ep_graph_assignment_info": "1"}
+
+# Operators that take nearly all the time of a network. Others, such as those on shapes, may run on the CPU.
+_HEAVY = frozenset(("Conv", "ConvTranspose", "FusedConv", "Gemm", "FusedGemm", "MatMul", "Einsum"))
+
 
 class DeviceError(RuntimeError):
     """The requested device is not the one that would be used."""
 
 
-def providers_for(device: Device) -> Providers:
+@dataclass(frozen=True)
+class CudaOptions:
+    """How a session runs on a GPU.
+
+    Attributes:
+        precision: precision of products and sums; the graph itself decides on float16.
+        graphs: whether runs are captured as CUDA graphs.
+        memory_bytes: maximum device memory of the session, in bytes; None for no limit.
+    """
+
+    precision: Precision = "fp32"
+    graphs: bool = False
+    memory_bytes: int | None = None
+
+
+def providers_for(device: Device, options: CudaOptions | None = None) -> Providers:
     """Execution providers for a device, best first.
+
+    Args:
+        device: the device.
+        options: how a GPU is used; by default in float32 and without CUDA graphs.
 
     Raises:
         DeviceError: if CUDA was requested and the installed ONNX Runtime does not include it.
@@ -26,11 +54,24 @@ def providers_for(device: Device) -> Providers:
         return [CPU]
     if CUDA not in ort.get_available_providers():
         raise DeviceError(_explain(CPU))
-    if hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()
-    # The default, an exhaustive search, repeats for every new batch size.
-    cuda = {"cudnn_conv_algo_search": "HEURISTIC"}
-    return [(CUDA, cuda), CPU]
+    ort.preload_dlls()
+    return [(CUDA, cuda_options(options or CudaOptions())), CPU]
+
+
+def cuda_options(options: CudaOptions) -> dict[str, str]:
+    """Options of the CUDA execution provider, as ONNX Runtime takes them."""
+    found = {
+        # The default, an exhaustive search, repeats for every new batch size.
+        "cudnn_conv_algo_search": "HEURISTIC",
+        # The default doubles the memory with every extension.
+        "arena_extend_strategy": "kSameAsRequested",
+        # The default rounds the factors of every product, unasked.
+        "use_tf32": "0" if options.precision == "fp32" else "1",
+        "enable_cuda_graph": "1" if options.graphs else "0",
+    }
+    if options.memory_bytes is not None:
+        found["gpu_mem_limit"] = str(options.memory_bytes)
+    return found
 
 
 def check_provider(session: ort.InferenceSession, device: Device) -> str:
@@ -44,6 +85,37 @@ def check_provider(session: ort.InferenceSession, device: Device) -> str:
     if device == "cuda" and used != CUDA:
         raise DeviceError(_explain(used))
     return used
+
+
+def nodes_on_cpu(session: ort.InferenceSession) -> Counter[str]:
+    """Number of nodes that a session runs on the CPU, by operator.
+
+    Args:
+        session: a session that was made with :data:`RECORD_NODES`.
+    """
+    return Counter(
+        node.op_type
+        for part in session.get_provider_graph_assignment_info()
+        if part.ep_name == CPU
+        for node in part.get_nodes()
+    )
+
+
+def check_nodes(on_cpu: Mapping[str, int]) -> None:
+    """Check that a session on a GPU leaves no convolution or matrix product to the CPU.
+
+    Args:
+        on_cpu: see :func:`nodes_on_cpu`.
+
+    Raises:
+        DeviceError: if it does.
+    """
+    heavy = sorted(_HEAVY & on_cpu.keys())
+    if heavy:
+        raise DeviceError(
+            f"RN_DEVICE is cuda, but ONNX Runtime has no CUDA kernel for {', '.join(heavy)} of this"
+            " network and would run them on the CPU: set RN_DEVICE=cpu"
+        )
 
 
 def _explain(used: str) -> str:

@@ -1,7 +1,7 @@
 """Versions as sessions of ONNX Runtime that are ready to run."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import onnxruntime as ort
@@ -12,8 +12,32 @@ from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
 from bundle.runtime import Refolder, make_session
 from bundle.scores import softmax
-from service.inference.device import check_provider, providers_for
+from service.inference.cuda_sessions import CudaRunners, check_device
+from service.inference.device import CUDA, check_provider, providers_for
 from service.settings import Settings
+
+
+class Runner(Protocol):
+    """Runs ``predict.onnx`` on one device."""
+
+    def logits(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Logits ``(N, K)`` for images ``(N, H, W, C)``."""
+
+
+@dataclass(frozen=True)
+class CpuRunner:
+    """Runs batches of any size on the processor.
+
+    Attributes:
+        runtime: session of ONNX Runtime.
+    """
+
+    runtime: ort.InferenceSession
+
+    def logits(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Logits ``(N, K)`` for images ``(N, H, W, C)``."""
+        logits: NDArray[np.float32] = self.runtime.run(["logits"], {"image": pixels})[0]
+        return logits
 
 
 @dataclass(frozen=True)
@@ -22,16 +46,15 @@ class Session:
 
     Attributes:
         version: number of the version.
-        runtime: session of ONNX Runtime.
+        runner: runs its network.
     """
 
     version: int
-    runtime: ort.InferenceSession
+    runner: Runner
 
     def probabilities(self, pixels: Pixels) -> NDArray[np.float64]:
         """Probabilities ``(N, K)`` for images ``(N, H, W, C)``."""
-        (logits,) = self.runtime.run(["logits"], {"image": pixels})
-        return softmax(logits)
+        return softmax(self.runner.logits(pixels))
 
 
 class SessionBuilder:
@@ -44,27 +67,35 @@ class SessionBuilder:
 
     Attributes:
         provider: execution provider that the last session runs on; empty before the first.
+
+    Raises:
+        DeviceError: if the device cannot be used, or not in the precision that the settings name.
     """
 
     def __init__(self, bundle: Bundle, settings: Settings, threads: int = 1) -> None:
+        check_device(settings.precision, settings.device)
         self._bundle = bundle
         self._settings = settings
         self._threads = threads
         self._refolder = Refolder(bundle)
-        self._providers: list[Any] = providers_for(settings.device)
+        self._cuda = CudaRunners(bundle, settings) if settings.device == "cuda" else None
         self.provider = ""
 
     def build(self, version: int, moments: FlatMoments) -> Session:
         """A session that is ready to run; version 0 is exactly what was exported."""
         bundle = self._bundle
         arrays = bundle.predict_arrays if version == 0 else self._refolder.arrays(moments)
+        if self._cuda is not None:
+            runner: Runner = self._cuda.make(arrays)
+            self.provider = CUDA
+            return Session(version, runner)
         runtime = make_session(
             bundle.predict,
             arrays,
             threads=self._threads,
-            providers=self._providers,
+            providers=providers_for(self._settings.device),
         )
         self.provider = check_provider(runtime, self._settings.device)
-        session = Session(version, runtime)
+        session = Session(version, CpuRunner(runtime))
         session.probabilities(np.zeros((1, *bundle.manifest.preprocessing.shape), np.uint8))
         return session
