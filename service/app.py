@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from service.api.http_forms import HttpForms
 from service.api.problems import install_problem_handlers
-from service.api.rest import adapt, events, operations, predict, versions
+from service.api.rest import adapt, events, models, operations, predict, versions
 from service.lifespan import Resources
 from service.settings import Settings
 
@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     Raises:
         BundleError: if the bundle is missing or invalid.
         LedgerError: if the ledger cannot be opened.
+        ModelNotLoaded: if the directory of models cannot be used.
         DeviceError: if the requested device cannot be used.
     """
     resources = Resources(settings or Settings())
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for prefix in PREFIXES:
         for module in (predict, adapt, versions, events):
             app.include_router(module.router, prefix=prefix, include_in_schema=not prefix)
+    app.include_router(models.router)
     app.include_router(operations.router)
 
     @app.get("/", include_in_schema=False)

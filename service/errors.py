@@ -37,6 +37,18 @@ class UnknownModel(ServiceError):
     """No model with this name is loaded."""
 
 
+class ModelNotLoaded(ServiceError):
+    """The bundle of the model cannot be loaded; what ran before runs on."""
+
+
+class TooManyModels(ServiceError):
+    """As many models are loaded as the settings allow."""
+
+
+class DefaultModelNeeded(ServiceError):
+    """The default model cannot be unloaded."""
+
+
 class UnknownTarget(ServiceError):
     """No target has this name."""
 

@@ -5,13 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from bundle.reading.loading import load_bundle
-from bundle.signing import read_public_key
 from service.inference.engine import Engine
 from service.inference.queue import Limits
 from service.ledger.ledger import Ledger
-from service.models.model import Model
-from service.models.registry import Models
+from service.models.opening import open_models
 from service.monitoring.metrics import Metrics
 from service.settings import Settings
 
@@ -33,27 +30,21 @@ class Resources:
         draining: whether the service is shutting down.
 
     Raises:
-        BundleError, LedgerError, DeviceError: if the service cannot be started.
+        BundleError, LedgerError, DeviceError, ModelNotLoaded: if the service cannot be started.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        key = None if settings.public_key is None else read_public_key(settings.public_key)
-        bundle = load_bundle(settings.bundle, key)
         self.ledger = Ledger(settings.ledger, settings.keep_versions)
-        name = bundle.manifest.name
-        self.models = Models(Model(name, bundle, self.ledger, settings, self.metrics))
+        self.models = open_models(settings, self.ledger, self.metrics)
         limits = Limits(settings.max_queue, settings.max_wait_seconds, settings.timeout_seconds)
         self.engine = Engine(settings.worker_count, limits, self.metrics)
         self.draining = False
         self._workers = ThreadPoolExecutor(settings.processors, thread_name_prefix="work")
+        model = self.models.default
         self.metrics.build.info(
-            {
-                "model": name,
-                "bundle": bundle.fingerprint,
-                "provider": self.models.default.provider,
-            }
+            {"model": model.name, "bundle": model.bundle.fingerprint, "provider": model.provider}
         )
 
     async def offload(self, work: Callable[[], T]) -> T:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from service.vocabulary import EventKind, NotAdmittedKind, Status
+from service.vocabulary import EventKind, ModelState, NotAdmittedKind, Status
 
 # Classes that a prediction lists unless the request says otherwise.
 TOP_K = 5
@@ -175,6 +175,27 @@ class RollbackRequest(BaseModel):
     version: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True), _Whole] | None = Field(
         None, description="Default: the parent of the served version.", examples=[3]
     )
+
+
+class ModelInfo(BaseModel):
+    """A model, loaded or not."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(examples=["digits"])
+    state: ModelState = Field(description="Whether it is loaded.", examples=["ready"])
+    default: bool = Field(description="Whether paths without a model mean it.")
+    bundle: str | None = Field(description="Fingerprint of the bundle that is loaded.")
+    targets: list[str] = Field(description="Names of its targets.", examples=[["default"]])
+    reason: str | None = Field(
+        description="Why its bundle was not loaded when that was tried last; null if it was."
+    )
+
+
+class ModelList(BaseModel):
+    """All models, loaded or not."""
+
+    models: list[ModelInfo]
 
 
 class Liveness(BaseModel):

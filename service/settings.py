@@ -3,9 +3,10 @@
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bundle.images.decoding import MAX_PIXELS
@@ -14,13 +15,25 @@ from service.vocabulary import Device, EngineKind, Precision
 PositiveInt = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 
+NO_BUNDLE = "no bundle given: give it as an argument, or set RN_BUNDLE or RN_MODELS"
+
 
 class Settings(BaseSettings):
     """Settings of the service, read from ``RN_BUNDLE``, ``RN_PORT`` and so on."""
 
     model_config = SettingsConfigDict(env_prefix="RN_", populate_by_name=True)
 
-    bundle: Path = Field(description="Directory of the bundle to serve.")
+    bundle: Path | None = Field(
+        None,
+        description="Directory of the bundle to serve, the default model; unset: the first of RN_MODELS by"
+        " name.",
+    )
+    models: Path | None = Field(
+        None,
+        description="Directory with more models, each a bundle in a folder that has the name of the model;"
+        " they can be loaded and unloaded while the service runs.",
+    )
+    max_models: PositiveInt = Field(8, description="Maximum number of loaded models.")
     ledger: str = Field(
         "sqlite:///var/ledger.sqlite",
         description="Database URL of the ledger of versions, as SQLAlchemy takes it.",
@@ -131,6 +144,12 @@ class Settings(BaseSettings):
         " kept, in addition to version 0, the served version and its parent; unset: all. Records of"
         " versions are always kept.",
     )
+
+    @model_validator(mode="after")
+    def _check_models(self) -> Self:
+        if self.bundle is None and self.models is None:
+            raise PydanticCustomError("no_bundle", NO_BUNDLE)
+        return self
 
     @property
     def processors(self) -> int:

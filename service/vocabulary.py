@@ -16,6 +16,9 @@ EngineKind = Literal["auto", "parallel", "latency", "batch"]
 # Precisions in which a GPU predicts; "tf32": float32 whose products are rounded to 10 bits of mantissa.
 Precision = Literal["fp32", "tf32", "fp16"]
 
+# Whether a model of the repository is loaded; "failed": when that was tried last, it could not be.
+ModelState = Literal["ready", "loading", "unloading", "failed", "unloaded"]
+
 # How a version was made: exported with the bundle, or made online and then published or rejected.
 Status = Literal["exported", "published", "rejected"]
 

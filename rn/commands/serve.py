@@ -25,6 +25,10 @@ def serve(
     bundle: Annotated[
         Path | None, typer.Argument(help="Directory of the bundle. Default: RN_BUNDLE.")
     ] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Directory of more models, one bundle per folder. Default: RN_MODELS."),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     ledger: Annotated[str | None, typer.Option(help="Database URL of the ledger.")] = None,
@@ -36,17 +40,24 @@ def serve(
     the service can also be given in the environment, with the prefix RN_.
     """
     from service.app import create_app
-    from service.errors import LedgerError
+    from service.errors import LedgerError, ModelNotLoaded
     from service.inference.device import DeviceError
 
-    given = {"bundle": bundle, "host": host, "port": port, "ledger": ledger, "device": device}
+    given = {
+        "bundle": bundle,
+        "models": models,
+        "host": host,
+        "port": port,
+        "ledger": ledger,
+        "device": device,
+    }
     settings = load_settings({name: value for name, value in given.items() if value is not None})
-    with one_line(BundleError, LedgerError, DeviceError):
+    with one_line(BundleError, LedgerError, ModelNotLoaded, DeviceError):
         app = create_app(settings)
     listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    typer.echo(f"serving {settings.bundle} on http://{shown}:{port}", err=True)
+    typer.echo(f"serving {settings.bundle or settings.models} on http://{shown}:{port}", err=True)
     run(app, listener)
 
 
@@ -97,8 +108,8 @@ def load_settings(given: dict[str, Any]) -> "Settings":
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:
+            fail(first["msg"])
         # A setting with an earlier name is reported under its variable.
-        name = str(first["loc"][0]).removeprefix("RN_").lower() if first["loc"] else "settings"
-        if first["type"] == "missing":
-            fail(f"no {name} given: give it as an argument or set RN_{name.upper()}")
+        name = str(first["loc"][0]).removeprefix("RN_").lower()
         fail(f"{name} (RN_{name.upper()}): {first['msg']}, got {first['input']!r}")

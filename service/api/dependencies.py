@@ -3,6 +3,7 @@
 They are coroutines because a function would cost a thread for every request.
 """
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -22,13 +23,14 @@ async def get_resources(request: Request) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
 
 
-async def get_model(request: Request, resources: ResourcesDep) -> Model:
-    """The model that the request's path names, or the default one.
+async def get_model(request: Request, resources: ResourcesDep) -> AsyncIterator[Model]:
+    """The model that the request's path names, or the default one; it stays open for the request.
 
     Raises:
         UnknownModel: if no such model is loaded.
     """
-    return resources.models.find(request.path_params.get("model"))
+    with resources.models.find(request.path_params.get("model")).use() as model:
+        yield model
 
 
 ModelDep = Annotated[Model, Depends(get_model)]

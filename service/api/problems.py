@@ -21,6 +21,8 @@ CLIENT_CLOSED_REQUEST = 499
 STATUS: dict[type[ServiceError], int] = {
     errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
     errors.UnknownModel: HTTPStatus.NOT_FOUND,
+    errors.TooManyModels: HTTPStatus.CONFLICT,
+    errors.DefaultModelNeeded: HTTPStatus.CONFLICT,
     errors.UnknownTarget: HTTPStatus.NOT_FOUND,
     errors.UnknownVersion: HTTPStatus.NOT_FOUND,
     errors.AdaptationFrozen: HTTPStatus.CONFLICT,
@@ -30,6 +32,7 @@ STATUS: dict[type[ServiceError], int] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InvalidContent: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ModelNotLoaded: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ClientDisconnected: CLIENT_CLOSED_REQUEST,

@@ -124,6 +124,8 @@ class Engine:
                 job.fail(DeadlinePassed("the request waited too long"))
             if batch:
                 self._answer(batch)
+            # A thread that waits must not keep the model of its last batch in memory.
+            batch, late = [], []
 
     def _answer(self, batch: Sequence[Part]) -> None:
         begun = time.monotonic()

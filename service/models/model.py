@@ -1,8 +1,9 @@
 """A model: a bundle, its targets, and the thread that changes them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from bundle.loaded import Bundle
@@ -48,16 +49,36 @@ class Model:
         )
         # One worker, because the state of a target has one writer; the loop and the predictions continue.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="adapt")
+        self._uses = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
 
     @property
     def provider(self) -> str:
         """The execution provider that is really used."""
         return self.targets.default.provider
 
+    @contextmanager
+    def use(self) -> Iterator["Model"]:
+        """Keep the model open as long as the block runs; to be called on the event loop."""
+        self._uses += 1
+        self._unused.clear()
+        try:
+            yield self
+        finally:
+            self._uses -= 1
+            if not self._uses:
+                self._unused.set()
+
+    async def wait_until_unused(self) -> None:
+        """Wait until no request uses the model."""
+        await self._unused.wait()
+
     async def write(self, change: Callable[[], T]) -> T:
         """Run a change of a target, after those that were requested before."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, change)
 
     def close(self) -> None:
-        """Finish the changes that were requested."""
+        """Finish the changes that were requested, and free the sessions."""
         self._writer.shutdown()
+        self.targets.close()

@@ -32,3 +32,8 @@ class Targets:
             known = ", ".join(map(repr, self.names))
             raise UnknownTarget(f"there is no target {name!r}; there is {known}")
         return target
+
+    def close(self) -> None:
+        """Let go of what the targets hold."""
+        for target in self._targets.values():
+            target.close()

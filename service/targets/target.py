@@ -6,6 +6,7 @@ reference and never wait for it.
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
@@ -60,17 +61,19 @@ class OnlineTarget:
         plan: Plan = UNMEASURED,
     ) -> None:
         self.name = name
-        self._bundle = bundle
         self._ledger = ledger
         self._commit_every = settings.commit_every
         self._version_seconds = metrics.version_seconds
         self._report = TargetReport(name, metrics)
         self._builder = SessionBuilder(bundle, settings, plan.threads)
         self._estimator = MomentEstimator(name, bundle, settings)
-        self._recorder = Recorder(ledger, self._open, self._report)
+        # Functions, not methods of this object: it would hold itself, and be freed late.
+        open_target = partial(_open_target, ledger, name, bundle.fingerprint, self._estimator)
+        self._recorder = Recorder(ledger, open_target, self._report)
         self.queries = Queries(ledger, self._recorder)
-        self.served = ServedVersions(self._build(self.record.serving), self._build, plan.max_batch)
-        self._recorder.on_conflict = lambda target: self.served.serve(self._build(target.serving))
+        build = partial(_build, self._builder, self.queries)
+        self.served = served = ServedVersions(build(self.record.serving), build, plan.max_batch)
+        self._recorder.on_conflict = lambda target: served.serve(build(target.serving))
         options = PublicationOptions(settings.publication_margin, settings.publication_max_shift)
         self._candidates = CandidateMaker(
             ledger, self._builder, self.served, options, settings.reservoir
@@ -152,21 +155,14 @@ class OnlineTarget:
         """Switch adaptation off, or on again."""
         self._recorder.append(Frozen() if frozen else Unfrozen())
 
+    def close(self) -> None:
+        """Let go of the sessions; nothing may be asked of the target any more."""
+        self._recorder.on_conflict = lambda _: None
+
     @property
     def _due(self) -> bool:
         """True if enough images are pending for a new version."""
         return self.record.state.pending >= self._commit_every
-
-    def _open(self) -> Target:
-        estimator = self._estimator
-        target = self._ledger.open_target(
-            self.name, self._bundle.fingerprint, estimator.first_state, estimator.first_admission
-        )
-        estimator.restore(target.admission)
-        return target
-
-    def _build(self, number: int) -> Session:
-        return self._builder.build(number, self.queries.version(number).state.moments)
 
     def _merge(self, images: Sequence[Pixels], idempotency: Idempotency | None) -> AdaptOutcome:
         """Admit, observe, merge and record a batch."""
@@ -222,3 +218,15 @@ class OnlineTarget:
         self._recorder.append(VersionRejected(version, served.state, served.admission, receipt))
         self._estimator.restore(served.admission)
         self._candidates.forget()
+
+
+def _open_target(ledger: Ledger, name: str, bundle: str, estimator: MomentEstimator) -> Target:
+    """Read the record of a target, and return to what it had admitted."""
+    target = ledger.open_target(name, bundle, estimator.first_state, estimator.first_admission)
+    estimator.restore(target.admission)
+    return target
+
+
+def _build(builder: SessionBuilder, queries: Queries, number: int) -> Session:
+    """Build the session of a version."""
+    return builder.build(number, queries.version(number).state.moments)

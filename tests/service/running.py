@@ -53,7 +53,7 @@ class Service:
         return content
 
 
-def settings_for(bundle: Path, folder: Path, **changes: Any) -> Settings:
+def settings_for(bundle: Path | None, folder: Path, **changes: Any) -> Settings:
     """Settings whose publication guard lets everything pass, unless ``changes`` say otherwise."""
     given = {
         "bundle": bundle,

@@ -68,7 +68,7 @@ def test_no_bundle(tmp_path: Path) -> None:
     line = refused(str(tmp_path / "nowhere"), folder=tmp_path)
     assert line.endswith("nowhere is not a bundle: there is no such directory")
     line = refused(folder=tmp_path)
-    assert line == "no bundle given: give it as an argument or set RN_BUNDLE"
+    assert line == "no bundle given: give it as an argument, or set RN_BUNDLE or RN_MODELS"
     assert "cannot read manifest.json" in refused(str(tmp_path), folder=tmp_path)
 
 

@@ -16,8 +16,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.service.running import Service, serving, settings_for
 
 IMAGES = ("/predict", "/adapt")
+MODEL_CHANGES = ("/models/{model}/load", "/models/{model}/unload")
 # Whether these succeed depends on the image, or on which versions there are.
-DEPENDS = (*IMAGES, "/rollback", "/versions/{number}", "/versions/{number}/promote")
+DEPENDS = (*IMAGES, "/rollback", "/versions/{number}", "/versions/{number}/promote", *MODEL_CHANGES)
 OPERATIONS = {
     ("POST", "/predict"),
     ("POST", "/adapt"),
@@ -32,6 +33,9 @@ OPERATIONS = {
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/metrics"),
+    ("GET", "/models"),
+    ("POST", "/models/{model}/load"),
+    ("POST", "/models/{model}/unload"),
 }
 SETTINGS = settings(max_examples=30, derandomize=True, suppress_health_check=list(HealthCheck))
 
