@@ -108,24 +108,28 @@ class Engine:
             self._metrics.queued.set(self._queue.waiting)
 
     def _loop(self) -> None:
-        while True:
-            with self._lock:
-                while not self._queue and not self._closed:
-                    self._ready.wait()
-                if not self._queue:
-                    return
-                batch, late = self._queue.take(time.monotonic())
-                self._metrics.queued.set(self._queue.waiting)
-                if self._queue:
-                    self._ready.notify()
-                else:
-                    self._idle.notify_all()
-            for job in late:
-                job.fail(DeadlinePassed("the request waited too long"))
-            if batch:
-                self._answer(batch)
-            # A thread that waits must not keep the model of its last batch in memory.
-            batch, late = [], []
+        # In a function of its own, so that a thread that waits keeps no model in memory.
+        while self._run_next():
+            pass
+
+    def _run_next(self) -> bool:
+        """Wait for images, and run those that come next; False if there will be none any more."""
+        with self._lock:
+            while not self._queue and not self._closed:
+                self._ready.wait()
+            if not self._queue:
+                return False
+            batch, late = self._queue.take(time.monotonic())
+            self._metrics.queued.set(self._queue.waiting)
+            if self._queue:
+                self._ready.notify()
+            else:
+                self._idle.notify_all()
+        for job in late:
+            job.fail(DeadlinePassed("the request waited too long"))
+        if batch:
+            self._answer(batch)
+        return True
 
     def _answer(self, batch: Sequence[Part]) -> None:
         begun = time.monotonic()
