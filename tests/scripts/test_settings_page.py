@@ -19,5 +19,5 @@ def test_page_lists_every_setting() -> None:
 def test_row_gives_default_and_range() -> None:
     page = make_page()
     assert "| `RN_PORT` | `8000` | integer, at least 0, at most 65535 | " in page
-    assert "| `RN_BUNDLE` | (unset) | path | " in page
+    assert "| `RN_BUNDLE` |  | path | " in page
     assert "| `RN_DEVICE` | `cpu` | `cpu` or `cuda` | " in page
