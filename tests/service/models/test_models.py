@@ -17,6 +17,7 @@ from bundle.errors import BundleError
 from bundle.files import PREDICT
 from service.app import create_app
 from service.errors import ModelNotLoaded
+from service.inference.sessions import CpuRunner
 from tests.service.models.bundles import put_bundle
 from tests.service.pictures import NPY, noise, npy
 from tests.service.running import Service, serving, settings_for
@@ -171,8 +172,10 @@ def test_the_default_model_stays(models: Service) -> None:
 
 def test_unloading_waits_for_requests_and_frees_the_sessions(models: Service) -> None:
     served = models.resources.models.find("b").targets.default.served
-    sessions = [weakref.ref(served.served), weakref.ref(served.served.runtime)]
-    del served
+    runner = served.served.runner
+    assert isinstance(runner, CpuRunner)
+    sessions = [weakref.ref(served.served), weakref.ref(runner.runtime)]
+    del served, runner
     gc.collect()
     gc.disable()
     try:

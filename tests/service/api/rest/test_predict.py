@@ -36,7 +36,7 @@ class Hooked(Session):
 def hook(service: Service, before: Callable[[int], object]) -> None:
     """Call a function before every run of the served version."""
     versions = service.resources.models.default.targets.default.served
-    versions.serve(Hooked(versions.served.version, versions.served.runtime, before))
+    versions.serve(Hooked(versions.served.version, versions.served.runner, before))
 
 
 class Latch:
