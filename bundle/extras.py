@@ -7,6 +7,7 @@ EXTRAS = {
     "alembic": "service",
     "fastapi": "service",
     "fastapi_offline": "service",
+    "httptools": "service",
     "httpx": "service",
     "jinja2": "train",
     "kornia": "train",
@@ -30,6 +31,7 @@ EXTRAS = {
     "torchvision": "backbones",
     "transformers": "backbones",
     "uvicorn": "service",
+    "uvloop": "service",
     "yaml": "train",
 }
 

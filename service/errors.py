@@ -21,6 +21,10 @@ class UnsupportedContent(ServiceError):
     """The content type is not supported."""
 
 
+class RequestTimeout(ServiceError):
+    """The body did not arrive in time."""
+
+
 class TooLarge(ServiceError):
     """More bytes, pixels or images than allowed."""
 

@@ -51,9 +51,13 @@ class Resources:
         """Run work in a thread that would block the event loop for long, such as decoding or a query."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, work)
 
+    def announce_end(self) -> None:
+        """Report from now on that the service is not ready; requests are still answered."""
+        self.draining = True
+
     def close(self) -> None:
         """Finish the work under way, and close the ledger."""
-        self.draining = True
+        self.announce_end()
         self.engine.close()
         self.models.close()
         self._workers.shutdown()

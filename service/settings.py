@@ -106,6 +106,42 @@ class Settings(BaseSettings):
         " seconds.",
     )
 
+    max_connections: PositiveInt = Field(
+        4096,
+        description="Maximum connections at once; fewer if file descriptors do not suffice. Beyond it, the"
+        " connection that has been idle longest is closed for a new one.",
+    )
+    header_timeout_seconds: Positive = Field(
+        10.0,
+        description="Maximum time for the headers of a request, and for the first request of a connection,"
+        " in seconds.",
+    )
+    body_timeout_seconds: Positive = Field(
+        20.0,
+        description="Maximum time for a body, in seconds, beyond that which RN_BODY_MIN_RATE allows; also"
+        " how long a client may leave its answer unread.",
+    )
+    body_min_rate: Positive = Field(
+        16384.0, description="Slowest rate at which a body has to arrive, in bytes per second."
+    )
+    idle_timeout_seconds: Positive = Field(
+        75.0, description="Time after which a connection without a request is closed, in seconds."
+    )
+    shutdown_delay_seconds: Annotated[float, Field(ge=0)] = Field(
+        5.0,
+        description="Time in seconds in which requests are still taken after SIGTERM, while readiness"
+        " already fails; a load balancer needs it to turn away.",
+    )
+    drain_seconds: PositiveInt = Field(
+        30,
+        description="Maximum time to answer what is under way when the service stops, in seconds.",
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses and networks of proxies, separated by commas, whose X-Forwarded-For and"
+        " X-Forwarded-Proto are believed; * for all.",
+    )
+
     commit_every: PositiveInt = Field(64, description="Admitted images per new version.")
     prior_count: Positive | None = Field(
         None,

@@ -61,7 +61,7 @@ ORDERS: Mapping[str, Order] = {
         "digits layers",
     ),
     "service": (
-        "app client",
+        "app client server",
         "api",
         "lifespan",
         "models",

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from service.settings import Settings
 
-DRAIN_SECONDS = 30
-BACKLOG = 2048
-
 
 def serve(
     bundle: Annotated[
@@ -42,6 +39,7 @@ def serve(
     from service.app import create_app
     from service.errors import LedgerError, ModelNotLoaded
     from service.inference.device import DeviceError
+    from service.server.listening import AddressError, listen
 
     given = {
         "bundle": bundle,
@@ -54,44 +52,22 @@ def serve(
     settings = load_settings({name: value for name, value in given.items() if value is not None})
     with one_line(BundleError, LedgerError, ModelNotLoaded, DeviceError):
         app = create_app(settings)
-    listener = listen(settings.host, settings.port)
+    with one_line(AddressError):
+        listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"serving {settings.bundle or settings.models} on http://{shown}:{port}", err=True)
     run(app, listener)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        CommandError: if the address cannot be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio switches Nagle's algorithm off only for sockets that declare
-    # TCP; with it, every answer waits 40 ms for an acknowledgement.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-        return listener
-    except OSError as error:
-        listener.close()
-        # The rest of the text, in brackets, names the address again.
-        reason = (error.strerror or str(error)).partition(" (")[0]
-        fail(f"cannot listen on {host}:{port}: {reason}")
-
-
 def run(app: "FastAPI", listener: socket.socket) -> None:
     """Serve until a signal asks to stop; requests in progress are answered first."""
-    import uvicorn
+    from service.server.server import make_server
 
-    # uvicorn drains, and then sends itself the signal again.
+    # The server drains, and then sends itself the signal again.
     exit_cleanly()
-    config = uvicorn.Config(app, timeout_graceful_shutdown=DRAIN_SECONDS)
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        make_server(app).run([listener])
 
 
 def load_settings(given: dict[str, Any]) -> "Settings":

@@ -29,6 +29,7 @@ STATUS: dict[type[ServiceError], int] = {
     errors.ConcurrentChange: HTTPStatus.CONFLICT,
     errors.MomentsDropped: HTTPStatus.CONFLICT,
     errors.NothingToRollBack: HTTPStatus.CONFLICT,
+    errors.RequestTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InvalidContent: HTTPStatus.UNPROCESSABLE_ENTITY,

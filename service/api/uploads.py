@@ -23,6 +23,7 @@ from service.errors import (
 from service.settings import Settings
 
 ACCEPTED = "image/*, multipart/form-data, application/json or application/x-npy"
+_OTHER_KINDS = ("multipart/form-data", "application/json", "application/x-npy")
 
 
 @dataclass(frozen=True)
@@ -77,22 +78,22 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
         InvalidContent: if the content is not what its type says.
     """
     kind = content_type(request)
+    is_file = kind.startswith("image/") or kind == "application/octet-stream"
+    # Before the body is read, so that a client that asks first need not send it.
+    if not is_file and kind not in _OTHER_KINDS:
+        raise UnsupportedContent(f"unsupported content type {kind or '(none)'}; send {ACCEPTED}")
     if kind == "multipart/form-data":
         upload = await _multipart(request, settings)
     else:
         body = await read_body(request, settings.max_body_bytes)
         if not body:
             raise MalformedRequest("the body is empty; send an image")
-        if kind.startswith("image/") or kind == "application/octet-stream":
+        if is_file:
             upload = Upload([body])
         elif kind == "application/json":
             upload = _from_json(body)
-        elif kind == "application/x-npy":
-            upload = Upload([], _from_npy(body, preprocessing))
         else:
-            raise UnsupportedContent(
-                f"unsupported content type {kind or '(none)'}; send {ACCEPTED}"
-            )
+            upload = Upload([], _from_npy(body, preprocessing))
     if not len(upload):
         raise MalformedRequest("the request holds no image")
     if len(upload) > settings.max_images:

@@ -41,7 +41,11 @@ class Process:
 
     def terminate(self) -> None:
         """Ask the process to stop; returns at once."""
-        self._popen.send_signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._popen.send_signal(number)
 
     def signal_child(self, number: int) -> None:
         """Send a signal to the program that the process watches, such as ``strace rn serve``."""
@@ -100,7 +104,7 @@ class Process:
 def environment(**changes: str) -> dict[str, str]:
     """This process' environment, without settings of the service but these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RN_")}
-    return {**kept, "RN_THREADS": "1", **changes}
+    return {**kept, "RN_THREADS": "1", "RN_SHUTDOWN_DELAY_SECONDS": "0", **changes}
 
 
 @contextmanager

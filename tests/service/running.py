@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from bundle import Pixels
-from rn.commands.serve import listen
 from service.app import create_app
 from service.lifespan import Resources
+from service.server.listening import listen
+from service.server.server import make_server
 from service.settings import Settings
 from tests.service.pictures import NPY, npy
 
@@ -62,6 +62,7 @@ def settings_for(bundle: Path | None, folder: Path, **changes: Any) -> Settings:
         "threads": 1,
         "max_batch": 64,
         "timeout_seconds": 300.0,
+        "drain_seconds": 60,
         "publication_margin": 1.0,
         "publication_max_shift": 100.0,
     }
@@ -73,9 +74,8 @@ def serving(settings: Settings) -> Iterator[Service]:
     """Run the service; a request that comes before it is ready waits in the socket's backlog."""
     app = create_app(settings)
     listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=60)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    server = make_server(app, log_config=None)
+    thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
@@ -83,5 +83,5 @@ def serving(settings: Settings) -> Iterator[Service]:
             assert http.get("/health/ready").status_code == 200
             yield Service(http, app.state.resources, url)
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join()

@@ -39,12 +39,11 @@ def ledger(url: str) -> Iterator[Finding]:
 
 def port(host: str, number: int) -> Finding:
     """Whether a port is free; one that is in use may be that of a service that runs already."""
-    from rn.commands.serve import listen
-    from rn.failing import CommandError
+    from service.server.listening import AddressError, listen
 
     try:
         listen(host, number).close()
-    except CommandError as error:
+    except AddressError as error:
         return Finding(None, f"{error}; a service may be running there already")
     return Finding(True, f"port {number} of {host} is free")
 

@@ -10,9 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundle.files import MANIFEST, SIGNATURE
 from bundle.signing import make_signature
-from rn.commands.serve import listen
-from rn.failing import CommandError
 from service.inference.device import CUDA
+from service.server.listening import AddressError, listen
 from tests.bundle.tampering import copy_of
 from tests.rn.calling import failure
 from tests.service.processes import run, started
@@ -99,7 +98,7 @@ def test_an_address_that_is_taken(bundle_path: Path, tmp_path: Path) -> None:
 
 
 def test_a_host_that_does_not_exist() -> None:
-    with pytest.raises(CommandError, match=r"^cannot listen on host\.invalid:8000: "):
+    with pytest.raises(AddressError, match=r"^cannot listen on host\.invalid:8000: "):
         listen("host.invalid", 8000)
 
 

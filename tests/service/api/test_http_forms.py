@@ -1,7 +1,6 @@
 """Requests in forms that browsers, proxies and health checks send."""
 
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.service.pictures import noise, png
 from tests.service.running import Service, serving, settings_for
+from tests.service.server.sockets import raw
 
 PATHS = (
     "/",
@@ -39,13 +39,6 @@ def test_head_is_answered_like_get(path: str, shared: Service) -> None:
 
 def test_head_of_an_operation_that_has_no_get_is_an_error(shared: Service) -> None:
     assert shared.http.head("/predict").status_code == 405
-
-
-def raw(service: Service, request: bytes) -> bytes:
-    host, port = service.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as link:
-        link.sendall(request)
-        return b"".join(iter(lambda: link.recv(65536), b""))
 
 
 def test_an_absolute_target_is_answered(shared: Service) -> None:

@@ -1,0 +1,1 @@
+"""How HTTP is served: the socket, its connections and their limits, start and stop."""
