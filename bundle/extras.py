@@ -19,6 +19,7 @@ EXTRAS = {
     "pandas": "mlflow",
     "pillow_heif": "heif",
     "prometheus_client": "service",
+    "psutil": "service",
     "pydantic_settings": "service",
     "python_multipart": "service",
     "scipy": "train",

@@ -54,6 +54,11 @@ COMMANDS = {
     "serve": Entry(
         "rn.commands.serve:serve", "Serve a bundle over HTTP, and adapt it online.", ("cpu",)
     ),
+    "bench": Entry(
+        "rn.commands.bench:bench",
+        "Measure how fast a service answers, and how near it is to the limit of this machine.",
+        ("cpu",),
+    ),
     "predict": Entry(
         "rn.commands.remote.predict:predict",
         "Label image files with a running service.",

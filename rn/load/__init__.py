@@ -1,0 +1,1 @@
+"""Load for a running service, and what it did with it: rates, latencies, processors and memory."""

@@ -1,0 +1,1 @@
+"""Sends requests: over which connections, when, and until when."""
