@@ -54,7 +54,7 @@ def bench(
     chosen = scenario or ([Scenario.OPEN_LOOP] if rate else DEFAULT)
     if (Scenario.OPEN_LOOP in chosen) != bool(rate):
         fail("--rate gives the requests per second of the scenario open-loop; use both or neither")
-    is_url = service.startswith(("http://", "https://"))
+    is_url = "://" in service
     folder = bundle if is_url else Path(service)
     with one_line(LoadError):
         payloads = _payloads(image or [], npy, folder, seed)

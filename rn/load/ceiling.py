@@ -17,6 +17,9 @@ from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
+from bundle.errors import BundleError
+from bundle.images.errors import ImageError
+from bundle.text import describe_error
 from rn.load.errors import LoadError
 from rn.load.payload import NPY
 from rn.load.sending.request import Payload
@@ -67,7 +70,7 @@ def measure_ceiling(bundle: Path, payloads: Sequence[Payload], seconds: float = 
         )
     if ran.returncode:
         reason = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise LoadError(f"the limit of this machine cannot be measured: {reason}")
+        raise LoadError(reason)
     return Ceiling(**json.loads(ran.stdout))
 
 
@@ -121,7 +124,10 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--seconds", type=float, default=3.0)
     given = parser.parse_args()
-    print(json.dumps(asdict(run_here(given.bundle, given.files, given.seconds))))
+    try:
+        print(json.dumps(asdict(run_here(given.bundle, given.files, given.seconds))))
+    except (BundleError, ImageError, OSError) as error:
+        sys.exit(describe_error(error))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import httpx
 from rn.load.errors import LoadError
 
 READY_SECONDS = 120.0
+_LOOPBACK = ("--host", "127.0.0.1", "--port", "0")
 _ADDRESS = re.compile(r"serving .* on (http://\S+)")
 
 
@@ -31,54 +31,41 @@ def local_service(bundle: Path) -> Iterator[tuple[str, int]]:
     """
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "RN_LEDGER": f"sqlite:///{Path(folder, 'ledger.sqlite')}"}
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "rn",
-                "serve",
-                str(bundle),
-                "--host",
-                "127.0.0.1",
-                "--port",
-                "0",
-            ],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            # Ctrl-C ends the measurement, and only then the service.
-            start_new_session=True,
-        )
-        try:
-            yield _wait(process), process.pid
-        finally:
-            process.terminate()
-            process.wait()
+        log = Path(folder, "service.log")
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "rn", "serve", str(bundle), *_LOOPBACK],
+                env=environment,
+                stdout=file,
+                stderr=file,
+                # Ctrl-C ends the measurement, and only then the service.
+                start_new_session=True,
+            )
+            try:
+                yield _wait(process, log), process.pid
+            finally:
+                process.terminate()
+                process.wait()
 
 
-def _wait(process: "subprocess.Popen[str]") -> str:
+def _wait(process: "subprocess.Popen[bytes]", log: Path) -> str:
     """The URL of the service, once it is ready."""
-    assert process.stderr is not None
-    said = ""
-    for line in process.stderr:
-        said = line.strip() or said
-        found = _ADDRESS.search(line)
-        if found:
-            # What it writes later must not fill the pipe.
-            threading.Thread(target=process.stderr.read, daemon=True).start()
-            _until_ready(process, found.group(1))
-            return found.group(1)
-    raise LoadError(f"the service did not start: {said.removeprefix('rn serve: ')}")
-
-
-def _until_ready(process: "subprocess.Popen[str]", url: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health/ready", timeout=READY_SECONDS).is_success:
-                return
-        except httpx.TransportError:
-            pass
+    while time.monotonic() < deadline:
+        ended = process.poll() is not None
+        said = log.read_text(errors="replace").strip().splitlines()
+        if ended:
+            reason = said[-1] if said else "it said nothing"
+            raise LoadError(f"the service did not start: {reason.removeprefix('rn serve: ')}")
+        url = next((found.group(1) for line in said if (found := _ADDRESS.search(line))), None)
+        if url is not None and _is_ready(url):
+            return url
         time.sleep(0.05)
-    raise LoadError("the service did not become ready")
+    raise LoadError(f"the service was not ready within {READY_SECONDS:.0f} s")
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready", timeout=READY_SECONDS).is_success
+    except httpx.TransportError:
+        return False
