@@ -1,7 +1,5 @@
 """Decodes the bytes of an image file, with every limit checked before anything is decoded."""
 
-import io
-import struct
 import warnings
 
 from PIL import Image, UnidentifiedImageError
@@ -9,12 +7,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from bundle.images.errors import DamagedImage, ImageError, ImageTooLarge, UnsupportedImage
 from bundle.images.formats import TIFF_COMPRESSIONS, format_names
+from bundle.images.limits import MeteredFile, check_before_opening, check_scans, check_strips
 from bundle.text import describe_error
 
 # About 7,000 x 7,000 pixels, 150 MB decoded.
 MAX_PIXELS = 50_000_000
-# A progressive JPEG is decoded once per scan; encoders write about ten.
-MAX_SCANS = 64
 
 # The limit above decides how many pixels are too many, not Pillow's constant.
 Image.MAX_IMAGE_PIXELS = None
@@ -40,12 +37,13 @@ def decode_image(
     Raises:
         UnsupportedImage: if the format, or what the format holds, is not supported.
         DamagedImage: if the file is empty, damaged or incomplete.
-        ImageTooLarge: if it has too many pixels, or would take too long to decode.
+        ImageTooLarge: if it has too many pixels or parts, so that it would take too long to decode.
     """
     if not content:
         raise DamagedImage("is empty")
     try:
-        image = Image.open(io.BytesIO(content), formats=format_names())
+        check_before_opening(content)
+        image = Image.open(MeteredFile(content), formats=format_names())
         _check(image, content, max_pixels)
         if kept_side is not None and isinstance(image, JpegImageFile):
             image.draft(None, (kept_side, kept_side))
@@ -68,12 +66,11 @@ def _check(image: Image.Image, content: bytes, max_pixels: int) -> None:
             f"has {width} x {height} = {width * height:,} pixels; at most {max_pixels:,} are accepted"
         )
     if image.format == "TIFF":
+        check_strips(len(image.tile))
         compression = image.info.get("compression", "raw")
         if compression not in TIFF_COMPRESSIONS:
             raise UnsupportedImage(
                 f"has the compression {compression}; convert it to PNG, or to TIFF with LZW or deflate"
             )
     if image.format in ("JPEG", "MPO"):
-        scans = content.count(struct.pack(">H", 0xFFDA))
-        if scans > MAX_SCANS:
-            raise ImageTooLarge(f"has {scans} scans; at most {MAX_SCANS} are accepted")
+        check_scans(content)

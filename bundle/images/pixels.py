@@ -11,6 +11,7 @@ ORIENTATION = 0x0112
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
 UNSIGNED, UNDEFINED = 1, 4
 WHITE_IS_ZERO = 0
+BAND_PIXELS = 2**18
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -87,10 +88,21 @@ def _opaque(image: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
         if not image.has_transparency_data:
             # Converting to the same mode would copy the image.
             return image if image.mode == mode else image.convert(mode)
-        colours = image.convert("RGBA")
+        return _over_white(image, mode)
     except ValueError as error:
         raise UnsupportedImage(
             f"has colours in the space {image.mode}, which is not supported; convert it to RGB"
         ) from error
-    white = Image.new("RGBA", colours.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, colours).convert(mode)
+
+
+def _over_white(image: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
+    """The image composed over white, in bands: whole copies with transparency would fill the memory."""
+    width, height = image.size
+    found = Image.new(mode, image.size)
+    rows = max(1, BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        place = (0, top, width, min(top + rows, height))
+        colours = image.crop(place).convert("RGBA")
+        white = Image.new("RGBA", colours.size, (255, 255, 255, 255))
+        found.paste(Image.alpha_composite(white, colours).convert(mode), place)
+    return found

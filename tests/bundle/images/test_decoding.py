@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from bundle.images import formats
-from bundle.images.decoding import MAX_SCANS, decode_image
+from bundle.images.decoding import decode_image
 from bundle.images.errors import DamagedImage, ImageError, ImageTooLarge, UnsupportedImage
+from bundle.images.limits import MAX_SCANS
 
 
 def encoded(form: str, image: Image.Image | None = None, **options: Any) -> bytes:
