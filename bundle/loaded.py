@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Handover:
-    """A session that was made to try a bundle, for the first who takes it.
+    """A session that was made to try or to measure a bundle, for the first who takes it.
 
     Args:
         session: the session; None if there is none to take.
@@ -21,6 +21,10 @@ class Handover:
 
     def __init__(self, session: "ort.InferenceSession | None" = None) -> None:
         self._held = [] if session is None else [session]
+
+    def give(self, session: "ort.InferenceSession") -> None:
+        """Hold a session that another may take."""
+        self._held = [session]
 
     def take(self) -> "ort.InferenceSession | None":
         """The session, which is then no longer held here; None if there is none, or it was taken."""

@@ -56,6 +56,12 @@ def make_session(
     return ort.InferenceSession(graph, options, providers=list(providers), enable_fallback=False)
 
 
+def threads_of(session: ort.InferenceSession) -> int:
+    """Intra-operator threads of a session, as they were given to :func:`make_session`."""
+    threads: int = session.get_session_options().intra_op_num_threads
+    return threads
+
+
 class Refolder:
     """Computes the arrays of ``predict.onnx`` from target moments."""
 

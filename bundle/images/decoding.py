@@ -1,8 +1,10 @@
 """Decodes the bytes of an image file, with every limit checked before anything is decoded."""
 
 import warnings
+from typing import cast
 
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from bundle.images.errors import DamagedImage, ImageError, ImageTooLarge, UnsupportedImage
@@ -66,7 +68,7 @@ def _check(image: Image.Image, content: bytes, max_pixels: int) -> None:
             f"has {width} x {height} = {width * height:,} pixels; at most {max_pixels:,} are accepted"
         )
     if image.format == "TIFF":
-        check_strips(len(image.tile))
+        check_strips(len(cast(ImageFile, image).tile))
         compression = image.info.get("compression", "raw")
         if compression not in TIFF_COMPRESSIONS:
             raise UnsupportedImage(

@@ -1,6 +1,7 @@
 """Versions as sessions of ONNX Runtime that are ready to run."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
-from bundle.runtime import Refolder, make_session
+from bundle.runtime import MakeSession, Refolder, make_session, threads_of
 from bundle.scores import softmax
 from service.inference.cuda_sessions import CudaRunners, check_device
 from service.inference.device import CUDA, check_provider, providers_for
@@ -57,6 +58,17 @@ class Session:
         return softmax(self.runner.logits(pixels))
 
 
+def predictor_maker(settings: Settings) -> MakeSession | None:
+    """How the session that tries ``predict.onnx`` is made, so that it can serve afterwards.
+
+    Returns:
+        None if it could not, because a GPU serves.
+    """
+    if settings.device != "cpu":
+        return None
+    return partial(make_session, threads=settings.threads or 1, quiet=True)
+
+
 class SessionBuilder:
     """Builds and warms a session for given target moments.
 
@@ -84,6 +96,10 @@ class SessionBuilder:
     def build(self, version: int, moments: FlatMoments) -> Session:
         """A session that is ready to run; version 0 is exactly what was exported."""
         bundle = self._bundle
+        # Taken in any case, because nobody else would free it. It runs on a processor.
+        tried = bundle.predictor.take()
+        if version == 0 and tried is not None and threads_of(tried) == self._threads:
+            return self._ready(version, tried)
         arrays = bundle.predict_arrays if version == 0 else self._refolder.arrays(moments)
         if self._cuda is not None:
             runner: Runner = self._cuda.make(arrays)
@@ -95,7 +111,10 @@ class SessionBuilder:
             threads=self._threads,
             providers=providers_for(self._settings.device),
         )
+        return self._ready(version, runtime)
+
+    def _ready(self, version: int, runtime: ort.InferenceSession) -> Session:
         self.provider = check_provider(runtime, self._settings.device)
         session = Session(version, CpuRunner(runtime))
-        session.probabilities(np.zeros((1, *bundle.manifest.preprocessing.shape), np.uint8))
+        session.probabilities(np.zeros((1, *self._bundle.manifest.preprocessing.shape), np.uint8))
         return session

@@ -15,7 +15,7 @@ import onnxruntime as ort
 
 from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
-from bundle.runtime import make_session
+from bundle.runtime import make_session, threads_of
 from service.inference.device import providers_for
 from service.settings import Settings
 
@@ -80,7 +80,9 @@ def _plan(bundle: Bundle, settings: Settings) -> Plan:
         return Plan(workers, threads or processors, max_batch or GPU_BATCH, "set: batches")
     if threads and max_batch:
         return Plan(workers, threads, max_batch, "set: threads and batches")
-    found = _Measurement(bundle, settings).plan()
+    measurement = _Measurement(bundle, settings)
+    found = measurement.plan()
+    bundle.predictor.give(measurement.sessions[found.threads])
     return Plan(workers, threads or found.threads, max_batch or found.max_batch, found.why)
 
 
@@ -90,6 +92,9 @@ class _Measurement:
     Args:
         bundle: the bundle.
         settings: device and processors.
+
+    Attributes:
+        sessions: the sessions that were measured, by their threads.
     """
 
     def __init__(self, bundle: Bundle, settings: Settings) -> None:
@@ -97,6 +102,7 @@ class _Measurement:
         self._providers = providers_for(settings.device)
         self._workers = settings.worker_count
         self._processors = min(settings.processors, MAX_THREADS)
+        self.sessions: dict[int, ort.InferenceSession] = {}
         shape = (max(BATCHES), *bundle.manifest.preprocessing.shape)
         self._images: Pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
@@ -142,9 +148,13 @@ class _Measurement:
 
     def _session(self, threads: int) -> ort.InferenceSession:
         bundle = self._bundle
-        return make_session(
-            bundle.predict, bundle.predict_arrays, threads=threads, providers=self._providers
-        )
+        session = bundle.predictor.take()
+        if session is None or threads_of(session) != threads:
+            session = make_session(
+                bundle.predict, bundle.predict_arrays, threads=threads, providers=self._providers
+            )
+        self.sessions[threads] = session
+        return session
 
     def _fastest(self, session: ort.InferenceSession, batch: int, seconds: float) -> float:
         """Shortest time of a run, after one that warms up; at least one more is measured."""

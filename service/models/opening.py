@@ -2,6 +2,7 @@
 
 from bundle.signing import read_public_key
 from service.errors import ModelNotLoaded
+from service.inference.sessions import predictor_maker
 from service.ledger.ledger import Ledger
 from service.models.loader import Loader
 from service.models.registry import Models
@@ -19,7 +20,7 @@ def open_models(settings: Settings, ledger: Ledger, metrics: Metrics) -> Models:
         BundleError, LedgerError, DeviceError, ModelNotLoaded: if the default model cannot be loaded.
     """
     key = None if settings.public_key is None else read_public_key(settings.public_key)
-    repository = Repository(settings.models, key)
+    repository = Repository(settings.models, key, predictor_maker(settings))
     loader = Loader(repository, ledger, settings, metrics)
     name = _default_name(settings, repository)
     models = Models(repository, loader, loader.load_first(name), settings.max_models)

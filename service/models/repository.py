@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from bundle.loaded import Bundle
 from bundle.reading.loading import load_bundle
 from bundle.reading.manifest import read_manifest
+from bundle.runtime import MakeSession
 from bundle.text import describe_error
 from service.errors import ModelNotLoaded, UnknownModel
 
@@ -24,11 +25,18 @@ class Repository:
             Folders whose names have other characters than letters, digits, ``.``, ``_`` and ``-``, or
             begin with one of the last three, are passed over.
         public_key: key that bundles must be signed with; None to accept them unsigned.
+        make_predictor: see :func:`bundle.reading.loading.load_bundle`.
     """
 
-    def __init__(self, directory: Path | None, public_key: Ed25519PublicKey | None) -> None:
+    def __init__(
+        self,
+        directory: Path | None,
+        public_key: Ed25519PublicKey | None,
+        make_predictor: MakeSession | None = None,
+    ) -> None:
         self._directory = directory
         self._public_key = public_key
+        self._make_predictor = make_predictor
         self._added: dict[str, Path] = {}
 
     def add(self, path: Path) -> str:
@@ -61,7 +69,7 @@ class Repository:
         if path is None:
             known = ", ".join(map(repr, self.names()))
             raise UnknownModel(f"there is no model {name!r} to load; there is {known}")
-        return load_bundle(path, self._public_key)
+        return load_bundle(path, self._public_key, self._make_predictor)
 
     def _folders(self) -> dict[str, Path]:
         if self._directory is None:
