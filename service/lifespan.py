@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from service.inference.background import Background
 from service.inference.engine import Engine
 from service.inference.queue import Limits
 from service.ledger.ledger import Ledger
@@ -27,6 +28,7 @@ class Resources:
         ledger: ledger of everything durable.
         models: the models that are loaded.
         engine: engine of the predictions of all models.
+        background: runs what predictions come before.
         draining: whether the service is shutting down.
 
     Raises:
@@ -37,28 +39,37 @@ class Resources:
         self.settings = settings
         self.metrics = Metrics()
         self.ledger = Ledger(settings.ledger, settings.keep_versions)
-        self.models = open_models(settings, self.ledger, self.metrics)
         limits = Limits(settings.max_queue, settings.max_wait_seconds, settings.timeout_seconds)
         self.engine = Engine(settings.worker_count, limits, self.metrics)
+        self.background = Background(self.engine.wait_until_idle)
+        self.models = open_models(settings, self.ledger, self.metrics, self.background)
         self.draining = False
         self._workers = ThreadPoolExecutor(settings.processors, thread_name_prefix="work")
+        # One thread, which waits for the background: at most one request to adapt is decoded at a time.
+        self._intake = ThreadPoolExecutor(1, thread_name_prefix="intake")
         model = self.models.default
         self.metrics.build.info(
             {"model": model.name, "bundle": model.bundle.fingerprint, "provider": model.provider}
         )
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """Run work in a thread that would block the event loop for long, such as decoding or a query."""
+        """Run work in a thread that would block the event loop for long, such as a query."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, work)
 
     def announce_end(self) -> None:
         """Report from now on that the service is not ready; requests are still answered."""
         self.draining = True
 
+    async def take_in(self, work: Callable[[], T]) -> T:
+        """Run work of a request to adapt, in pieces of the background, after the requests before it."""
+        return await asyncio.get_running_loop().run_in_executor(self._intake, work)
+
     def close(self) -> None:
         """Finish the work under way, and close the ledger."""
         self.announce_end()
         self.engine.close()
+        self._intake.shutdown()
         self.models.close()
+        self.background.close()
         self._workers.shutdown()
         self.ledger.close()

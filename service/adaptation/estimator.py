@@ -12,6 +12,7 @@ from service.adaptation.observer import Observation, Observer
 from service.adaptation.outcome import BatchOutcome, NotAdmitted
 from service.adaptation.state import OnlineState
 from service.guards.admission import Admission, AdmissionOptions, Features
+from service.inference.background import AT_ONCE, Pieces
 from service.settings import Settings
 from service.vocabulary import NotAdmittedKind, Verdict
 
@@ -42,16 +43,19 @@ class MomentEstimator:
         target: name of the target, for the log.
         bundle: the bundle that is adapted.
         settings: thresholds and counts.
+        background: runs what predictions come before.
 
     Attributes:
         first_state: state of version 0.
         first_admission: admission snapshot of version 0.
     """
 
-    def __init__(self, target: str, bundle: Bundle, settings: Settings) -> None:
+    def __init__(
+        self, target: str, bundle: Bundle, settings: Settings, background: Pieces = AT_ONCE
+    ) -> None:
         self._target = target
         self._max_count = settings.max_count
-        self._observer = Observer(bundle, settings)
+        self._observer = Observer(bundle, settings, background)
         base = bundle.manifest.target
         self._prior_count = settings.prior_count or base.prior_count
         # A profile of source images does not say what is normal for target images.

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnxruntime as ort
 
 from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
@@ -12,6 +13,7 @@ from bundle.preprocessing import Pixels
 from bundle.runtime import make_session
 from service.adaptation.state import OnlineState
 from service.guards.admission import Features
+from service.inference.background import AT_ONCE, Pieces
 from service.inference.cuda import BUILDING, RUNNING
 from service.inference.device import check_provider, providers_for
 from service.settings import Settings
@@ -41,23 +43,23 @@ class Observer:
     Args:
         bundle: the bundle that is adapted.
         settings: the device.
+        background: runs what predictions come before.
     """
 
-    def __init__(self, bundle: Bundle, settings: Settings) -> None:
+    def __init__(self, bundle: Bundle, settings: Settings, background: Pieces = AT_ONCE) -> None:
+        self._bundle = bundle
+        self._device = settings.device
+        self._background = background
         self._turn: AbstractContextManager[Any] = nullcontext()
         if settings.device == "cuda":
             self._turn = RUNNING
-        with BUILDING:
-            self._session = make_session(
-                bundle.observe,
-                bundle.observe_arrays,
-                threads=1,
-                providers=providers_for(settings.device),
-            )
-        check_provider(self._session, settings.device)
+        self._made: ort.InferenceSession | None = None
 
     def observe(self, images: Sequence[Pixels], state: OnlineState) -> Observation:
         """Observe a batch; every site normalizes with the moments of state and batch merged."""
+        return self._background.run(lambda: self._observe(images, state))
+
+    def _observe(self, images: Sequence[Pixels], state: OnlineState) -> Observation:
         inputs = {
             "image": np.stack(images),
             "image_weight": np.ones(len(images), np.float32),
@@ -65,10 +67,26 @@ class Observer:
             "mean": state.moments.mean.astype(np.float32),
             "variance": state.moments.variance.astype(np.float32),
         }
+        session = self._session
         with self._turn:
-            mean, variance, features = self._session.run(_OUTPUTS, inputs)
+            mean, variance, features = session.run(_OUTPUTS, inputs)
         moments = FlatMoments(mean.astype(np.float64), variance.astype(np.float64))
         return Observation(moments, features.astype(np.float64))
+
+    @property
+    def _session(self) -> ort.InferenceSession:
+        """The session, made when it is needed first: many services never adapt."""
+        if self._made is None:
+            with BUILDING:
+                session = make_session(
+                    self._bundle.observe,
+                    self._bundle.observe_arrays,
+                    threads=1,
+                    providers=providers_for(self._device),
+                )
+            check_provider(session, self._device)
+            self._made = session
+        return self._made
 
     def observe_all(self, images: Sequence[Pixels], state: OnlineState) -> list[Observation]:
         """Observe any number of images in parts, each part independently of the others."""

@@ -65,10 +65,14 @@ class Engine:
         place.hold(1)
         return place
 
-    def wait_until_idle(self, seconds: float) -> None:
-        """Wait until no image is ready to run and waits for a worker, for at most some seconds."""
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until no image that can be run waits for a worker, for at most some seconds.
+
+        Returns:
+            Whether that is so.
+        """
         with self._lock:
-            self._idle.wait_for(lambda: not self._queue, seconds)
+            return self._idle.wait_for(lambda: not self._queue, seconds)
 
     def close(self) -> None:
         """Answer what is queued, then stop."""
@@ -81,17 +85,12 @@ class Engine:
     def hold(self, place: "Place", images: int) -> None:
         """Let a place hold a number of images; called by :meth:`Place.hold`."""
         with self._lock:
-            if self._closed:
-                raise ShuttingDown("the service is shutting down")
-            self._queue.hold(images, place.held)
-            place.held = images
-            self._metrics.queued.set(self._queue.waiting)
+            self._hold(place, images)
 
-    def enqueue(self, job: Job) -> None:
-        """Queue a job, whose place holds its images; called by :meth:`Place.submit`."""
+    def enqueue(self, place: "Place", job: Job) -> None:
+        """Queue the job of a place; called by :meth:`Place.submit`."""
         with self._lock:
-            if self._closed:
-                raise ShuttingDown("the service is shutting down")
+            self._hold(place, job.work.images)
             self._queue.append(job)
             self._ready.notify()
 
@@ -106,6 +105,13 @@ class Engine:
             if not self._queue:
                 self._idle.notify_all()
             self._metrics.queued.set(self._queue.waiting)
+
+    def _hold(self, place: "Place", images: int) -> None:
+        if self._closed:
+            raise ShuttingDown("the service is shutting down")
+        self._queue.hold(images, place.held)
+        place.held = images
+        self._metrics.queued.set(self._queue.waiting)
 
     def _loop(self) -> None:
         # In a function of its own, so that a thread that waits keeps no model in memory.
@@ -238,8 +244,7 @@ class Place:
             QueueFull: if so many do not fit.
             ShuttingDown: if the engine was closed.
         """
-        if images != self.held:
-            self._engine.hold(self, images)
+        self._engine.hold(self, images)
 
     def submit(self, work: Work) -> Future[Prediction]:
         """Queue the work of the request, once; the reply comes from a worker thread.
@@ -249,9 +254,8 @@ class Place:
             ShuttingDown: if the engine was closed.
         """
         assert self._job is None
-        self.hold(work.images)
         job = Job(work, self.deadline, time.monotonic())
-        self._engine.enqueue(job)
+        self._engine.enqueue(self, job)
         self._job = job
         return job.reply
 

@@ -4,6 +4,7 @@ import threading
 
 from bundle.loaded import Bundle
 from service.errors import ModelNotLoaded
+from service.inference.background import Background
 from service.ledger.ledger import Ledger
 from service.models.model import Model
 from service.models.repository import Repository
@@ -22,15 +23,22 @@ class Loader:
         ledger: ledger of everything durable.
         settings: settings of the service.
         metrics: metrics of the application.
+        background: runs what predictions come before.
     """
 
     def __init__(
-        self, repository: Repository, ledger: Ledger, settings: Settings, metrics: Metrics
+        self,
+        repository: Repository,
+        ledger: Ledger,
+        settings: Settings,
+        metrics: Metrics,
+        background: Background,
     ) -> None:
         self._repository = repository
         self._ledger = ledger
         self._settings = settings
         self._metrics = metrics
+        self._background = background
         self._owners: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -65,7 +73,8 @@ class Loader:
                 raise ModelNotLoaded(f"model {owner!r} has the same bundle; load it under one name")
             self._owners[bundle.fingerprint] = name
         try:
-            return Model(name, bundle, self._ledger, self._settings, self._metrics)
+            line = self._background.line()
+            return Model(name, bundle, self._ledger, self._settings, self._metrics, line)
         except BaseException:
             self._release(bundle)
             raise

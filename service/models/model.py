@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from bundle.loaded import Bundle
+from service.inference.background import AT_ONCE, Pieces
 from service.inference.tuning import make_plan
 from service.ledger.ledger import Ledger
 from service.models.targets import Targets
@@ -27,6 +28,7 @@ class Model:
         ledger: ledger of everything durable.
         settings: settings of the service.
         metrics: metrics of the application.
+        background: runs what predictions come before.
 
     Attributes:
         name: name of the model.
@@ -39,14 +41,21 @@ class Model:
     """
 
     def __init__(
-        self, name: str, bundle: Bundle, ledger: Ledger, settings: Settings, metrics: Metrics
+        self,
+        name: str,
+        bundle: Bundle,
+        ledger: Ledger,
+        settings: Settings,
+        metrics: Metrics,
+        background: Pieces = AT_ONCE,
     ) -> None:
         self.name = name
         self.bundle = bundle
         self.plan = make_plan(bundle, settings)
         self.targets = Targets(
-            OnlineTarget(DEFAULT_TARGET, bundle, ledger, settings, metrics, self.plan)
+            OnlineTarget(DEFAULT_TARGET, bundle, ledger, settings, metrics, self.plan, background)
         )
+        self._background = background
         # One worker, because the state of a target has one writer; the loop and the predictions continue.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="adapt")
         self._uses = 0
@@ -75,7 +84,12 @@ class Model:
         await self._unused.wait()
 
     async def write(self, change: Callable[[], T]) -> T:
-        """Run a change of a target, after those that were requested before."""
+        """Run a change by hand, after those that were requested before; no prediction delays it."""
+        with self._background.urgent():
+            return await self.adapt(change)
+
+    async def adapt(self, change: Callable[[], T]) -> T:
+        """Run a change by images, after those that were requested before, in pieces of the background."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, change)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from bundle.signing import read_public_key
 from service.errors import ModelNotLoaded
+from service.inference.background import Background
 from service.inference.sessions import predictor_maker
 from service.ledger.ledger import Ledger
 from service.models.loader import Loader
@@ -11,7 +12,9 @@ from service.monitoring.metrics import Metrics
 from service.settings import Settings
 
 
-def open_models(settings: Settings, ledger: Ledger, metrics: Metrics) -> Models:
+def open_models(
+    settings: Settings, ledger: Ledger, metrics: Metrics, background: Background
+) -> Models:
     """Load the default model, and then every other one of the repository.
 
     The default model is the bundle that the settings name, or the first of the directory by name.
@@ -21,7 +24,7 @@ def open_models(settings: Settings, ledger: Ledger, metrics: Metrics) -> Models:
     """
     key = None if settings.public_key is None else read_public_key(settings.public_key)
     repository = Repository(settings.models, key, predictor_maker(settings))
-    loader = Loader(repository, ledger, settings, metrics)
+    loader = Loader(repository, ledger, settings, metrics, background)
     name = _default_name(settings, repository)
     models = Models(repository, loader, loader.load_first(name), settings.max_models)
     models.load_all()

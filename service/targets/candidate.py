@@ -4,12 +4,15 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bundle.preprocessing import Pixels
 from service.adaptation.state import OnlineState
 from service.guards.publication import Decision, PublicationOptions, decide
+from service.inference.background import AT_ONCE, PIECE, Pieces
 from service.inference.sessions import Session, SessionBuilder
 from service.ledger.ledger import Ledger
 from service.ledger.records import Target, Version, make_version
@@ -42,6 +45,7 @@ class CandidateMaker:
         served: the served version, which candidates are compared with.
         options: bounds of the publication guard.
         reservoir: maximum number of images on which candidates are scored.
+        background: runs what predictions come before.
     """
 
     def __init__(
@@ -51,11 +55,13 @@ class CandidateMaker:
         served: ServedVersions,
         options: PublicationOptions,
         reservoir: int,
+        background: Pieces = AT_ONCE,
     ) -> None:
         self._ledger = ledger
         self._builder = builder
         self._served = served
         self._options = options
+        self._background = background
         self._reservoir: deque[Pixels] = deque(maxlen=reservoir)
 
     def remember(self, images: Sequence[Pixels]) -> None:
@@ -75,7 +81,7 @@ class CandidateMaker:
         """
         state = target.state.without_pending()
         number = self._ledger.next_number(target)
-        session = self._builder.build(number, state.moments)
+        session = self._background.run(lambda: self._builder.build(number, state.moments))
         decision = self._decide(session, served, state)
         if decision.reason:
             logger.warning(
@@ -93,9 +99,14 @@ class CandidateMaker:
         return Candidate(version, session, served)
 
     def _decide(self, session: Session, served: Version, state: OnlineState) -> Decision:
-        images = np.array(self._reservoir)
-        if len(images):
-            old, new = (s.probabilities(images) for s in (self._served.served, session))
-        else:
-            old = new = np.empty((0, 0))
+        old, new = (self._probabilities(each) for each in (self._served.served, session))
         return decide(self._options, old, new, served.state.moments, state.moments)
+
+    def _probabilities(self, session: Session) -> NDArray[np.float64]:
+        """Probabilities ``(N, K)`` of the images of the reservoir."""
+        images = np.array(self._reservoir)
+        parts = [
+            self._background.run(partial(session.probabilities, images[start : start + PIECE]))
+            for start in range(0, len(images), PIECE)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, 0))

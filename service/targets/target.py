@@ -13,6 +13,7 @@ from bundle.preprocessing import Pixels
 from service.adaptation.estimator import MomentEstimator
 from service.errors import AdaptationFrozen
 from service.guards.publication import PublicationOptions
+from service.inference.background import AT_ONCE, Pieces
 from service.inference.sessions import Session, SessionBuilder
 from service.inference.tuning import UNMEASURED, Plan
 from service.ledger.changes import BatchMerged, Frozen, Unfrozen, VersionPublished, VersionRejected
@@ -44,6 +45,7 @@ class OnlineTarget:
         settings: thresholds, counts and device.
         metrics: metrics of the application.
         plan: how images are run.
+        background: runs what predictions come before.
 
     Attributes:
         name: name of the target.
@@ -59,6 +61,7 @@ class OnlineTarget:
         settings: Settings,
         metrics: Metrics,
         plan: Plan = UNMEASURED,
+        background: Pieces = AT_ONCE,
     ) -> None:
         self.name = name
         self._ledger = ledger
@@ -66,7 +69,7 @@ class OnlineTarget:
         self._version_seconds = metrics.version_seconds
         self._report = TargetReport(name, metrics)
         self._builder = SessionBuilder(bundle, settings, plan.threads)
-        self._estimator = MomentEstimator(name, bundle, settings)
+        self._estimator = MomentEstimator(name, bundle, settings, background)
         # Functions, not methods of this object: it would hold itself, and be freed late.
         open_target = partial(_open_target, ledger, name, bundle.fingerprint, self._estimator)
         self._recorder = Recorder(ledger, open_target, self._report)
@@ -76,7 +79,7 @@ class OnlineTarget:
         self._recorder.on_conflict = lambda target: served.serve(build(target.serving))
         options = PublicationOptions(settings.publication_margin, settings.publication_max_shift)
         self._candidates = CandidateMaker(
-            ledger, self._builder, self.served, options, settings.reservoir
+            ledger, self._builder, self.served, options, settings.reservoir, background
         )
         self._mover = LabelMover(
             self._recorder, self.queries, self.served, self._estimator, self._candidates

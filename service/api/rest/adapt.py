@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
@@ -67,7 +68,7 @@ async def adapt(
     """
     preprocessing = model.bundle.manifest.preprocessing
     upload = await read_upload(request, preprocessing, resources.settings)
-    decoded = await resources.offload(lambda: _decode(upload, preprocessing, resources))
+    decoded = await resources.take_in(lambda: _decode(upload, preprocessing, resources))
     places = [i for i, image in enumerate(decoded) if not isinstance(image, ServiceError)]
     images = [image for image in decoded if not isinstance(image, ServiceError)]
     if not images:
@@ -77,8 +78,8 @@ async def adapt(
         for i, image in enumerate(decoded)
         if isinstance(image, ServiceError)
     ]
-    idempotency = await resources.offload(lambda: _idempotency(idempotency_key, images))
-    outcome = await model.write(lambda: target.adapt(images, idempotency))
+    idempotency = await resources.take_in(lambda: _idempotency(idempotency_key, images))
+    outcome = await model.adapt(lambda: target.adapt(images, idempotency))
     return describe_outcome(target.name, outcome, places, unreadable)
 
 
@@ -86,13 +87,15 @@ def _decode(
     upload: Upload, preprocessing: Preprocessing, resources: Resources
 ) -> list[Pixels | ServiceError]:
     """Pixels of every image, or the error that says why there are none."""
-    decoded: list[Pixels | ServiceError] = []
-    for index in range(len(upload)):
+
+    def decode(index: int) -> Pixels | ServiceError:
         try:
-            decoded.append(upload.decode(index, preprocessing, resources.settings.max_pixels))
+            return upload.decode(index, preprocessing, resources.settings.max_pixels)
         except ServiceError as error:
-            decoded.append(error)
-    return decoded
+            return error
+
+    run = resources.background.run
+    return [run(partial(decode, index)) for index in range(len(upload))]
 
 
 def _idempotency(key: str | None, images: Sequence[Pixels]) -> Idempotency | None:

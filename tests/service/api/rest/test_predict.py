@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from bundle import Pixels
 from service.inference.sessions import Session
-from tests.service.pictures import NPY, noise, npy
+from tests.service.pictures import NPY, noise, npy, png
 from tests.service.running import Service, serving, settings_for
 
 LONG = 300.0
+PNG = {"content-type": "image/png"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,19 @@ def hook(service: Service, before: Callable[[int], object]) -> None:
     versions.serve(Hooked(versions.served.version, versions.served.runner, before))
 
 
+def metric(service: Service, name: str, **labels: str) -> float:
+    """Value of a metric; 0 if nothing was counted."""
+    return service.resources.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+def wait_until(service: Service, condition: Callable[[], bool]) -> None:
+    """Wait for something that the service does by itself."""
+    deadline = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < deadline
+        service.http.get("/health/live")
+
+
 class Latch:
     """Holds the runner of a service before every batch until it is opened.
 
@@ -53,13 +67,10 @@ class Latch:
         self._service = service
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + LONG
-        while not condition():
-            assert time.monotonic() < deadline
-            self._service.http.get("/health/live")
+        wait_until(self._service, condition)
 
     def metric(self, name: str, **labels: str) -> float:
-        return self._service.resources.metrics.registry.get_sample_value(name, labels) or 0.0
+        return metric(self._service, name, **labels)
 
     def open(self) -> None:
         self._opened.set()
@@ -163,6 +174,78 @@ def raw(
         )
         connection.sendall(head.encode() + body[: len(body) - missing])
         yield connection
+
+
+def test_slow_bodies_fill_the_queue_and_others_are_refused_at_once(
+    bundle_path: Path, tmp_path: Path
+) -> None:
+    with serving(settings_for(bundle_path, tmp_path, max_queue=3)) as service, ExitStack() as slow:
+        for _ in range(3):
+            slow.enter_context(raw(service, npy(noise(1)), missing=1))
+        wait_until(service, lambda: metric(service, "rn_queue_images") == 3)
+        answer = service.http.post("/predict", content=npy(noise(1)), headers=NPY)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+        slow.close()
+        wait_until(service, lambda: metric(service, "rn_queue_images") == 0)
+        service.predict(noise(3))
+
+
+def test_a_body_that_grows_beyond_the_queue_is_refused(bundle_path: Path, tmp_path: Path) -> None:
+    with (
+        serving(settings_for(bundle_path, tmp_path, max_queue=3)) as service,
+        raw(service, npy(noise(1)), missing=1),
+    ):
+        wait_until(service, lambda: metric(service, "rn_queue_images") == 1)
+        detail = service.predict(noise(3), status=429)["detail"]
+        assert detail == "1 images are waiting already; the maximum is 3"
+        service.predict(noise(2))
+
+
+def test_the_deadline_covers_the_body(bundle_path: Path, tmp_path: Path) -> None:
+    settings = settings_for(bundle_path, tmp_path, timeout_seconds=0.05)
+    with serving(settings) as service, raw(service, npy(noise(1)), missing=1) as connection:
+        answer = connection.recv(10_000)
+        assert answer.startswith(b"HTTP/1.1 504 ")
+        assert metric(service, "rn_queue_images") == 0
+
+
+def test_one_damaged_image_does_not_concern_its_batch(bundle_path: Path, tmp_path: Path) -> None:
+    with held(bundle_path, tmp_path) as (service, latch), ThreadPoolExecutor(4) as threads:
+        first = threads.submit(service.predict, noise(1))
+        latch.wait_for(lambda: latch.runs == [1])
+
+        def post(content: bytes) -> int:
+            return service.http.post("/predict", content=content, headers=PNG).status_code
+
+        good = png(noise(1)[0])
+        statuses = [threads.submit(post, content) for content in (good, good[:60], good)]
+        latch.wait_for(lambda: latch.metric("rn_queue_images") == 3)
+        latch.open()
+        assert [status.result(LONG) for status in statuses] == [200, 422, 200]
+        assert len(first.result(LONG)["predictions"]) == 1
+        assert sum(latch.runs) == 3
+
+
+def test_images_to_adapt_are_not_touched_while_a_prediction_waits(
+    bundle_path: Path, tmp_path: Path
+) -> None:
+    with held(bundle_path, tmp_path) as (service, latch), ThreadPoolExecutor(3) as threads:
+        background = service.resources.background
+        background._patience = background._longest = LONG
+        first = threads.submit(service.predict, noise(1))
+        latch.wait_for(lambda: latch.runs == [1])
+        second = threads.submit(service.predict, noise(2))
+        latch.wait_for(lambda: latch.metric("rn_queue_images") == 2)
+        adapting = threads.submit(service.adapt, noise(4))
+        latch.wait_for(lambda: background.waiting == 1)
+        # A change by hand does not wait, neither for predictions nor for images to adapt.
+        assert service.post("/rollback", 409)
+        assert (background.waiting, background.done, adapting.done()) == (1, 0, False)
+        latch.open()
+        assert adapting.result(LONG)["admitted"] == 4
+        # Each image was decoded on its own, and all were observed together.
+        assert background.done == 5
+        assert [len(reply.result(LONG)["predictions"]) for reply in (first, second)] == [1, 2]
 
 
 def test_a_failure_is_told_without_its_details(bundle_path: Path, tmp_path: Path) -> None:
