@@ -217,3 +217,8 @@ class Health(BaseModel):
     provider: str = Field(
         description="Execution provider that is really used.", examples=["CPUExecutionProvider"]
     )
+    engine: str = Field(
+        "",
+        description="How images are run, and why so.",
+        examples=["2 workers, 1 thread a run, up to 1 image a run: an image takes 25 ms"],
+    )

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=0)] = Field(
         0,
         description="Images, or batches, that are decoded and run at the same time; 0: as many as the"
-        " processors of this service, and 1 if the engine is batch.",
+        " processors of this service.",
     )
     threads: Annotated[int, Field(ge=0)] = Field(
         0,
@@ -195,7 +195,7 @@ class Settings(BaseSettings):
     @property
     def worker_count(self) -> int:
         """Number of workers of the engine, with the default resolved."""
-        return self.workers or (1 if self.engine == "batch" else self.processors)
+        return self.workers or self.processors
 
 
 @lru_cache

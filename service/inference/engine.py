@@ -13,11 +13,10 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bundle.preprocessing import Pixels
 from service.errors import DeadlinePassed, ShuttingDown
-from service.inference.jobs import Job, Runnable, Seconds, Work
+from service.inference.gathering import Decoded, Gatherer
+from service.inference.jobs import Job, Seconds, Work
 from service.inference.prediction import Prediction
 from service.inference.queue import ImageQueue, Limits, Part
 from service.monitoring.metrics import Metrics
@@ -37,7 +36,9 @@ class Engine:
     def __init__(self, workers: int, limits: Limits, metrics: Metrics) -> None:
         self._limits = limits
         self._metrics = metrics
+        self._workers = workers
         self._queue = ImageQueue(limits, workers)
+        self._gatherer = Gatherer(self._run)
         self._closed = False
         self._lock = threading.Lock()
         self._ready = threading.Condition(self._lock)
@@ -138,52 +139,62 @@ class Engine:
         return True
 
     def _answer(self, batch: Sequence[Part]) -> None:
-        begun = time.monotonic()
-        decoded = [(part, found) for part in batch if (found := self._decode(part)) is not None]
+        decoded = [found for part in batch if (found := self._decode(part)) is not None]
         if not decoded:
             return
-        started = time.monotonic()
+        versions = decoded[0].job.work.versions
+        if versions.gathers:
+            self._gatherer.add(decoded, versions.max_batch)
+        else:
+            self._run(decoded)
+
+    def _decode(self, part: Part) -> Decoded | None:
+        """Pixels of a part; None if its job failed."""
+        job = part.job
+        if job.dropped or job.reply.done():
+            return None
+        begun = time.monotonic()
         try:
-            runnable = _runnable([part.job for part, _ in decoded])
-            images = [pixels for _, (pixels, _) in decoded]
-            probabilities = runnable.probabilities(
+            if job.runnable is None:
+                # Only a version that was asked for by its number may have to be built.
+                job.runnable = job.work.versions.get(job.work.version)
+            pixels = job.work.decode(part.start, part.stop)
+        except Exception as error:
+            self._fail(job, error)
+            return None
+        return Decoded(job, part.start, pixels, job.runnable, time.monotonic() - begun)
+
+    def _run(self, decoded: Sequence[Decoded]) -> None:
+        """Run images together, and give each job its part of the probabilities."""
+        begun = time.monotonic()
+        images = [each.pixels for each in decoded]
+        try:
+            probabilities = decoded[0].runnable.probabilities(
                 images[0] if len(images) == 1 else np.concatenate(images)
             )
         except Exception as error:
-            for part, _ in decoded:
-                self._fail(part.job, error)
+            for each in decoded:
+                self._fail(each.job, error)
             return
-        ended = time.monotonic()
-        self._metrics.batch_images.observe(len(probabilities))
-        with self._lock:
-            self._queue.measure(len(probabilities), ended - begun)
-        self._hand_out(decoded, probabilities, ended - started)
-
-    def _hand_out(
-        self,
-        decoded: Sequence[tuple[Part, tuple[Pixels, float]]],
-        probabilities: NDArray[np.float64],
-        infer: float,
-    ) -> None:
+        infer = time.monotonic() - begun
+        self._measure(decoded, infer)
         start = 0
-        for part, (pixels, decode) in decoded:
-            stop = start + len(pixels)
-            seconds = part.job.add(part.start, probabilities[start:stop], decode, infer)
+        for each in decoded:
+            stop = start + len(each.pixels)
+            seconds = each.job.add(each.start, probabilities[start:stop], each.seconds, infer)
             if seconds is not None:
                 self._report(seconds)
             start = stop
 
-    def _decode(self, part: Part) -> tuple[Pixels, float] | None:
-        """Pixels of a part, and the seconds that it took; None if the job failed."""
-        if part.job.dropped or part.job.reply.done():
-            return None
-        begun = time.monotonic()
-        try:
-            pixels = part.job.work.decode(part.start, part.stop)
-        except Exception as error:
-            self._fail(part.job, error)
-            return None
-        return pixels, time.monotonic() - begun
+    def _measure(self, decoded: Sequence[Decoded], infer: float) -> None:
+        images = sum(len(each.pixels) for each in decoded)
+        decode = sum(each.seconds for each in decoded)
+        self._metrics.batch_images.observe(images)
+        # A batch that was gathered occupies the device, and the workers decode beside it.
+        gathers = decoded[0].job.work.versions.gathers
+        busy = max(decode, infer * self._workers) if gathers else decode + infer
+        with self._lock:
+            self._queue.measure(images, busy)
 
     def _fail(self, job: Job, error: Exception) -> None:
         """Answer a job with an error, and drop what is left of it."""
@@ -258,13 +269,3 @@ class Place:
         self._engine.enqueue(self, job)
         self._job = job
         return job.reply
-
-
-def _runnable(jobs: Sequence[Job]) -> Runnable:
-    """The version that runs a batch; only one that was asked for by its number may have to be built."""
-    runnable = jobs[0].runnable
-    if runnable is None:
-        runnable = jobs[0].work.versions.get(jobs[0].work.version)
-    for job in jobs:
-        job.runnable = runnable
-    return runnable

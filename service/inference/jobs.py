@@ -35,6 +35,10 @@ class Versions(Protocol):
         """Maximum number of images that are run together."""
 
     @property
+    def gathers(self) -> bool:
+        """Whether one batch at a time is run, of images that several workers decoded."""
+
+    @property
     def served(self) -> Runnable:
         """The version that is served; one reference, so reading it costs nothing."""
 

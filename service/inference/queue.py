@@ -11,6 +11,8 @@ from service.inference.jobs import Job
 
 # Images of one request that are taken before the next request has its turn.
 TURN = 8
+# Images that a worker decodes at once if others run them, so that all workers have some.
+DECODED = 4
 # Weight of the newest measurement in the moving average of the time per image.
 NEWEST = 0.1
 # Share of the time to the deadline that may be planned; the rest is for what was estimated wrongly.
@@ -128,7 +130,9 @@ class ImageQueue:
                 continue
             if job.runnable is None and job.work.version is None:
                 job.runnable = job.work.versions.served
-            space = job.work.versions.max_batch - images
+            versions = job.work.versions
+            most = DECODED if versions.gathers else versions.max_batch
+            space = min(most, versions.max_batch) - images
             if not space or (batch and job.key != batch[0].job.key):
                 break
             part = self._take(job, space, now)

@@ -41,12 +41,14 @@ class Plan:
         workers: threads that decode and run images at the same time.
         threads: threads within one run.
         max_batch: maximum number of images per run.
+        gathers: whether one batch at a time is run, of images that all workers decoded.
         why: the reason, for people.
     """
 
     workers: int = 1
     threads: int = 1
     max_batch: int = 1
+    gathers: bool = False
     why: str = "not measured"
 
     def __str__(self) -> str:
@@ -70,20 +72,21 @@ def make_plan(bundle: Bundle, settings: Settings) -> Plan:
 def _plan(bundle: Bundle, settings: Settings) -> Plan:
     workers, threads, max_batch = settings.worker_count, settings.threads, settings.max_batch
     if settings.device != "cpu":
-        return Plan(workers, threads or 1, max_batch or GPU_BATCH, "a GPU runs what is queued")
+        return Plan(workers, threads or 1, max_batch or GPU_BATCH, True, "one GPU")
     processors = min(settings.processors, MAX_THREADS)
     if settings.engine == "parallel":
-        return Plan(workers, threads or 1, max_batch or 1, "set: one processor per image")
+        return Plan(workers, threads or 1, max_batch or 1, why="set: one processor per image")
     if settings.engine == "latency":
-        return Plan(workers, threads or processors, max_batch or 1, "set: all processors per image")
+        why = "set: idle processors help"
+        return Plan(workers, threads or processors, max_batch or 1, why=why)
     if settings.engine == "batch":
-        return Plan(workers, threads or processors, max_batch or GPU_BATCH, "set: batches")
+        return Plan(workers, threads or processors, max_batch or GPU_BATCH, True, "set: batches")
     if threads and max_batch:
-        return Plan(workers, threads, max_batch, "set: threads and batches")
+        return Plan(workers, threads, max_batch, why="set: threads and batches")
     measurement = _Measurement(bundle, settings)
     found = measurement.plan()
     bundle.predictor.give(measurement.sessions[found.threads])
-    return Plan(workers, threads or found.threads, max_batch or found.max_batch, found.why)
+    return Plan(workers, threads or found.threads, max_batch or found.max_batch, why=found.why)
 
 
 class _Measurement:

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from service.inference.sessions import Session
+from service.inference.tuning import UNMEASURED, Plan
 
 MAX_CACHED = 4
 
@@ -15,14 +16,18 @@ class ServedVersions:
     Args:
         served: session to serve first.
         load: builds the session of a version by its number.
-        max_batch: maximum number of images that are run together.
+        plan: how images are run.
 
     Attributes:
-        max_batch: see above.
+        max_batch: maximum number of images that are run together.
+        gathers: whether one batch at a time is run.
     """
 
-    def __init__(self, served: Session, load: Callable[[int], Session], max_batch: int = 1) -> None:
-        self.max_batch = max_batch
+    def __init__(
+        self, served: Session, load: Callable[[int], Session], plan: Plan = UNMEASURED
+    ) -> None:
+        self.max_batch = plan.max_batch
+        self.gathers = plan.gathers
         self._served = served
         self._load = load
         self._cache: OrderedDict[int, Session] = OrderedDict()

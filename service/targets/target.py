@@ -75,7 +75,7 @@ class OnlineTarget:
         self._recorder = Recorder(ledger, open_target, self._report)
         self.queries = Queries(ledger, self._recorder)
         build = partial(_build, self._builder, self.queries)
-        self.served = served = ServedVersions(build(self.record.serving), build, plan.max_batch)
+        self.served = served = ServedVersions(build(self.record.serving), build, plan)
         self._recorder.on_conflict = lambda target: served.serve(build(target.serving))
         options = PublicationOptions(settings.publication_margin, settings.publication_max_shift)
         self._candidates = CandidateMaker(

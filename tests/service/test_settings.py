@@ -30,7 +30,6 @@ def test_what_cannot_be(name: str, value: float) -> None:
 
 def test_workers() -> None:
     assert Settings(bundle=Path("x"), workers=3).worker_count == 3
-    assert Settings(bundle=Path("x"), engine="batch").worker_count == 1
     assert Settings(bundle=Path("x")).worker_count == available_processors()
     assert 1 <= available_processors() <= len(os.sched_getaffinity(0))
 

@@ -45,4 +45,5 @@ def _describe(resources: Resources) -> Health:
         bundle=model.bundle.fingerprint,
         serving=model.targets.default.record.serving,
         provider=model.provider,
+        engine=str(model.plan),
     )

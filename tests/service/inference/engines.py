@@ -49,6 +49,7 @@ class Target:
     runs: list[tuple[int, list[int]]] = field(default_factory=list)
     error: Exception | None = None
     max_batch: int = 8
+    gathers: bool = False
 
     def __post_init__(self) -> None:
         self.served = Network(1, self)

@@ -271,6 +271,39 @@ def test_an_image_is_decoded_by_the_thread_that_runs_it() -> None:
     assert threading.get_ident() not in {thread for _, thread in decoders}
 
 
+def test_one_worker_runs_what_others_decoded() -> None:
+    target = Target(max_batch=4, gathers=True)
+    decoded = threading.Semaphore(0)
+    with engine_of(target, workers=3, max_queue=64) as engine:
+        first = submit(engine, target.work(0))
+        target.wait_for_run()
+        works = [target.work(n, decode=decoded.release) for n in range(1, 7)]
+        replies = [submit(engine, work) for work in works]
+        # While one worker runs the first image, the others decode the rest.
+        for _ in works:
+            assert decoded.acquire(timeout=LONG)
+        target.let_go(3)
+        assert [values(reply) for reply in (first, *replies)] == [[n] for n in range(7)]
+    runs = [run for _, run in target.runs]
+    assert runs[0] == [0]
+    assert sorted(value for run in runs for value in run) == list(range(7))
+    assert max(map(len, runs)) <= 4
+
+
+def test_what_is_decoded_waits_in_a_bounded_space() -> None:
+    target, decoded = Target(max_batch=1, gathers=True), threading.Semaphore(0)
+    with engine_of(target, workers=2, max_queue=64) as engine:
+        works = [target.work(n, decode=decoded.release) for n in range(10)]
+        replies = [submit(engine, work) for work in works]
+        target.wait_for_run()
+        # One is running, two wait, and one is in the hands of the worker that waits for space.
+        for _ in range(4):
+            assert decoded.acquire(timeout=LONG)
+        assert not decoded.acquire(blocking=False)
+        target.let_go(10)
+        assert [values(reply) for reply in replies] == [[n] for n in range(10)]
+
+
 def test_idle_is_when_nothing_waits() -> None:
     target = Target()
     with busy(target) as engine, ThreadPoolExecutor(1) as threads:

@@ -28,6 +28,7 @@ def test_health(service: Service, bundle_path: Path) -> None:
         "bundle": load_bundle(bundle_path).fingerprint,
         "serving": 0,
         "provider": "CPUExecutionProvider",
+        "engine": "1 worker, 1 thread a run, up to 64 images a run: set: threads and batches",
     }
 
 
