@@ -22,6 +22,7 @@ EXTRAS = {
     "psutil": "service",
     "pydantic_settings": "service",
     "python_multipart": "service",
+    "pythonjsonlogger": "service",
     "scipy": "train",
     "sklearn": "train",
     "sqlalchemy": "service",
@@ -37,7 +38,12 @@ EXTRAS = {
 }
 
 # Names of projects that differ from the names that they are imported by.
-_PROJECTS = {"pillow_heif": "pillow-heif", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+_PROJECTS = {
+    "pillow_heif": "pillow-heif",
+    "pythonjsonlogger": "python-json-logger",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 
 
 def install_command(*extras: str) -> str:

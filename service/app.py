@@ -1,5 +1,6 @@
 """The FastAPI application."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -9,10 +10,14 @@ from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from service.api.http_forms import HttpForms
+from service.api.observation import RequestObserver
 from service.api.problems import install_problem_handlers
 from service.api.rest import adapt, events, models, operations, predict, versions
 from service.lifespan import Resources
+from service.monitoring.logs import log_event
 from service.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 DESCRIPTION = """Predicts, and adapts to a target domain from unlabelled images.
 
@@ -41,7 +46,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        log_event(logger, logging.INFO, "ready", "ready for requests")
         yield
+        log_event(logger, logging.INFO, "shutdown", "finishing what is under way")
         resources.close()
 
     # The pages that describe the API bring their scripts with them: many services have no internet.
@@ -51,9 +58,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("reciprocal-norm"),
         lifespan=lifespan,
     )
+    # Closer to the routes than HttpForms, which passes a changed copy of the request on.
+    app.add_middleware(RequestObserver, resources.metrics, log=resources.settings.logs_requests)
     app.add_middleware(HttpForms, root_path=resources.settings.root_path)
     app.state.resources = resources
-    install_problem_handlers(app, resources.metrics.failures)
+    install_problem_handlers(app, resources.metrics)
 
     for prefix in PREFIXES:
         for module in (predict, adapt, versions, events):

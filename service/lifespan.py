@@ -1,6 +1,5 @@
 """Resources that live as long as the application: models, ledger and engine."""
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -11,6 +10,7 @@ from service.inference.queue import Limits
 from service.ledger.ledger import Ledger
 from service.models.opening import open_models
 from service.monitoring.metrics import Metrics
+from service.monitoring.requests import run_in_thread
 from service.settings import Settings
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Resources:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = Metrics(settings.metric_classes)
         self.ledger = Ledger(settings.ledger, settings.keep_versions)
         limits = Limits(settings.max_queue, settings.max_wait_seconds, settings.timeout_seconds)
         self.engine = Engine(settings.worker_count, limits, self.metrics)
@@ -54,7 +54,7 @@ class Resources:
 
     async def offload(self, work: Callable[[], T]) -> T:
         """Run work in a thread that would block the event loop for long, such as a query."""
-        return await asyncio.get_running_loop().run_in_executor(self._workers, work)
+        return await run_in_thread(self._workers, work)
 
     def announce_end(self) -> None:
         """Report from now on that the service is not ready; requests are still answered."""
@@ -62,7 +62,7 @@ class Resources:
 
     async def take_in(self, work: Callable[[], T]) -> T:
         """Run work of a request to adapt, in pieces of the background, after the requests before it."""
-        return await asyncio.get_running_loop().run_in_executor(self._intake, work)
+        return await run_in_thread(self._intake, work)
 
     def close(self) -> None:
         """Finish the work under way, and close the ledger."""

@@ -1,6 +1,7 @@
 """Settings of the service, each from an environment variable with the prefix ``RN_``."""
 
 import os
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
@@ -10,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bundle.images.decoding import MAX_PIXELS
-from service.vocabulary import Device, EngineKind, Precision
+from service.vocabulary import Device, EngineKind, LogFormat, LogLevel, Precision
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -186,6 +187,27 @@ class Settings(BaseSettings):
         if self.bundle is None and self.models is None:
             raise PydanticCustomError("no_bundle", NO_BUNDLE)
         return self
+
+    log_format: LogFormat = Field(
+        "auto",
+        description="Form of log lines: text, json, or auto: text on a terminal, json elsewhere.",
+    )
+    log_level: LogLevel = Field(
+        "info", description="Lowest level of log lines: debug, info, warning, error."
+    )
+    access_log: bool | None = Field(
+        None, description="Whether every request is a log line; unset: only on a terminal."
+    )
+    metric_classes: PositiveInt = Field(
+        50,
+        description="Number of classes per target whose predictions are counted by themselves in the"
+        " metrics; further ones are counted together as other.",
+    )
+
+    @property
+    def logs_requests(self) -> bool:
+        """Whether every request is a log line, with the default resolved."""
+        return sys.stderr.isatty() if self.access_log is None else self.access_log
 
     @property
     def processors(self) -> int:

@@ -19,6 +19,10 @@ Precision = Literal["fp32", "tf32", "fp16"]
 # Whether a model of the repository is loaded; "failed": when that was tried last, it could not be.
 ModelState = Literal["ready", "loading", "unloading", "failed", "unloaded"]
 
+# Forms of log lines; "auto": text on a terminal, JSON elsewhere.
+LogFormat = Literal["auto", "text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
 # How a version was made: exported with the bundle, or made online and then published or rejected.
 Status = Literal["exported", "published", "rejected"]
 

@@ -39,6 +39,7 @@ def serve(
     from service.app import create_app
     from service.errors import LedgerError, ModelNotLoaded
     from service.inference.device import DeviceError
+    from service.monitoring.logs import configure_logging
     from service.server.listening import AddressError, listen
 
     given = {
@@ -50,6 +51,7 @@ def serve(
         "device": device,
     }
     settings = load_settings({name: value for name, value in given.items() if value is not None})
+    configure_logging(settings.log_format, settings.log_level)
     with one_line(BundleError, LedgerError, ModelNotLoaded, DeviceError):
         app = create_app(settings)
     with one_line(AddressError):

@@ -1,6 +1,5 @@
 """From posted images to a new online state: admit, observe, merge."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,8 +14,6 @@ from service.guards.admission import Admission, AdmissionOptions, Features
 from service.inference.background import AT_ONCE, Pieces
 from service.settings import Settings
 from service.vocabulary import NotAdmittedKind, Verdict
-
-logger = logging.getLogger(__name__)
 
 REASONS: dict[NotAdmittedKind, str] = {
     "duplicate": "duplicate of an image that was admitted before",
@@ -105,7 +102,6 @@ class MomentEstimator:
         alarm = None
         if released is None and outliers > len(chosen):
             alarm = f"{outliers} of {len(images)} images are unlike the images admitted before"
-            logger.warning("target %s: batch not admitted: %s", self._target, alarm)
             chosen = []
         kept = set(chosen)
         not_admitted = [
@@ -115,9 +111,6 @@ class MomentEstimator:
         ]
         admitted_images, admitted_features = [images[i] for i in chosen], features[chosen]
         if released is not None:
-            logger.warning(
-                "target %s: %d held images are a new domain", self._target, len(released[0])
-            )
             admitted_images = [*admitted_images, *released[0]]
             admitted_features = np.concatenate([admitted_features, released[1]])
         return _Admitted(

@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import Counter
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -14,9 +13,13 @@ from starlette.responses import JSONResponse
 
 from service import errors
 from service.errors import ServiceError
+from service.monitoring.metrics import Metrics
+from service.monitoring.requests import REQUEST_ID, current_request_id
 from service.vocabulary import ERROR_PREFIX
 
 CLIENT_CLOSED_REQUEST = 499
+# What RFC 9457 calls the type of a problem that its status says everything about.
+NO_KIND = "about:blank"
 
 STATUS: dict[type[ServiceError], int] = {
     errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
@@ -60,6 +63,10 @@ class Problem(BaseModel):
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["image 0 is not in a supported format: PNG, JPEG"])
+    request_id: str = Field(
+        description="Identifier of the request, as in the header X-Request-Id and in the log.",
+        examples=["5f1c9a3e0b7d4c62a8e1d3f4b5a69788"],
+    )
 
 
 def status_of(error: type[ServiceError]) -> int:
@@ -94,19 +101,25 @@ def problem_responses(*kinds: type[ServiceError]) -> dict[int | str, dict[str, A
     }
 
 
-def install_problem_handlers(app: FastAPI, failures: Counter) -> None:
+def install_problem_handlers(app: FastAPI, metrics: Metrics) -> None:
     """Answer every error of the application with a problem, and count it by its status."""
 
     def answer(
         status: int,
         detail: str,
         *,
-        kind: str = "about:blank",
+        kind: str = NO_KIND,
         title: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> JSONResponse:
-        failures.labels(str(status)).inc()
-        content = Problem(type=kind, title=title or title_of(status), status=status, detail=detail)
+        metrics.count_problem(status, kind)
+        content = Problem(
+            type=kind,
+            title=title or title_of(status),
+            status=status,
+            detail=detail,
+            request_id=current_request_id() or "",
+        )
         media_type = "application/problem+json"
         return JSONResponse(content.model_dump(), status, headers, media_type=media_type)
 
@@ -136,8 +149,11 @@ def install_problem_handlers(app: FastAPI, failures: Counter) -> None:
     async def on_error(_: Request, __: Exception) -> JSONResponse:
         # The server logs the exception itself, and closes the connection; without this header, a client
         # would send its next request into it.
-        close = {"Connection": "close"}
-        return answer(500, "internal error; see the service log", headers=close)
+        headers = {"Connection": "close"}
+        # This answer alone passes by what adds the header to the others.
+        if (request_id := current_request_id()) is not None:
+            headers[REQUEST_ID.decode("ascii")] = request_id
+        return answer(500, "internal error; see the service log", headers=headers)
 
 
 def _headers(error: ServiceError) -> dict[str, str] | None:

@@ -202,10 +202,10 @@ class Engine:
         job.fail(error)
 
     def _report(self, seconds: Seconds) -> None:
-        stage = self._metrics.stage_seconds
-        stage.labels("queue").observe(seconds.queue)
-        stage.labels("preprocess").observe(seconds.decode)
-        stage.labels("infer").observe(seconds.infer)
+        stages = self._metrics.stages
+        stages.queue.observe(seconds.queue)
+        stages.decode.observe(seconds.decode)
+        stages.infer.observe(seconds.infer)
 
 
 class Place:

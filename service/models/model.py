@@ -12,6 +12,8 @@ from service.inference.tuning import make_plan
 from service.ledger.ledger import Ledger
 from service.models.targets import Targets
 from service.monitoring.metrics import Metrics
+from service.monitoring.reporting import ModelReport, TargetReport
+from service.monitoring.requests import run_in_thread
 from service.settings import Settings
 from service.targets.target import OnlineTarget
 from service.vocabulary import DEFAULT_TARGET
@@ -52,8 +54,9 @@ class Model:
         self.name = name
         self.bundle = bundle
         self.plan = make_plan(bundle, settings)
+        report = TargetReport(name, DEFAULT_TARGET, metrics)
         self.targets = Targets(
-            OnlineTarget(DEFAULT_TARGET, bundle, ledger, settings, metrics, self.plan, background)
+            OnlineTarget(DEFAULT_TARGET, bundle, ledger, settings, report, self.plan, background)
         )
         self._background = background
         # One worker, because the state of a target has one writer; the loop and the predictions continue.
@@ -61,6 +64,8 @@ class Model:
         self._uses = 0
         self._unused = asyncio.Event()
         self._unused.set()
+        self._report = ModelReport(name, bundle.fingerprint, self.provider, metrics)
+        self._report.loaded()
 
     @property
     def provider(self) -> str:
@@ -90,9 +95,10 @@ class Model:
 
     async def adapt(self, change: Callable[[], T]) -> T:
         """Run a change by images, after those that were requested before, in pieces of the background."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, change)
+        return await run_in_thread(self._writer, change)
 
     def close(self) -> None:
         """Finish the changes that were requested, and free the sessions."""
         self._writer.shutdown()
         self.targets.close()
+        self._report.unloaded()

@@ -13,6 +13,8 @@ from service.models.loader import Loader
 from service.models.model import Model
 from service.models.repository import Repository
 from service.models.status import ModelStatus
+from service.monitoring.logs import log_event
+from service.monitoring.requests import run_in_thread
 from service.vocabulary import ModelState
 
 logger = logging.getLogger(__name__)
@@ -80,7 +82,7 @@ class Models:
                 continue
             if len(self._models) >= self._limit:
                 self._reasons[name] = self._full
-                logger.warning("model %s was not loaded: %s", name, self._full)
+                _log_failure(name, self._full)
                 continue
             try:
                 self._models[name] = self._loader.load_first(name)
@@ -163,7 +165,6 @@ class Models:
             if new is None:
                 return
             self._models[name] = new
-            logger.info("model %s is loaded: bundle %s", name, new.bundle.fingerprint)
             if old is not None:
                 await self._close(old)
 
@@ -179,7 +180,6 @@ class Models:
                 await self._close(model)
             finally:
                 del self._changing[name]
-            logger.info("model %s is unloaded", name)
 
     async def _close(self, model: Model) -> None:
         await model.wait_until_unused()
@@ -187,10 +187,10 @@ class Models:
 
     def _fail(self, name: str, error: Exception) -> None:
         self._reasons[name] = describe_error(error)
-        logger.warning("model %s was not loaded: %s", name, self._reasons[name])
+        _log_failure(name, self._reasons[name])
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await run_in_thread(self._thread, work)
 
     async def _to_the_end(self, change: Coroutine[Any, Any, None]) -> None:
         """Run a change to its end, even if the request that asked for it is cancelled."""
@@ -198,3 +198,8 @@ class Models:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await asyncio.shield(task)
+
+
+def _log_failure(name: str, reason: str) -> None:
+    message = f"model {name} was not loaded: {reason}"
+    log_event(logger, logging.WARNING, "model_failed", message, model=name, reason=reason)

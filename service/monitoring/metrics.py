@@ -1,43 +1,71 @@
 """Prometheus metrics of the service."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client import (
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+)
 
-STAGES = ("queue", "preprocess", "infer", "postprocess")
-_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+from service.monitoring.exchanges import Exchanges
+from service.monitoring.labels import BoundedCounter
+from service.monitoring.stages import Stages
+from service.vocabulary import ERROR_PREFIX
+
+TIMES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+DEFAULT_CLASSES = 50
+
+# A series with the time at which it began, for every series: twice the text, and nothing reads it.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """All metrics of one application, in a registry of its own."""
+    """All metrics of one application, in a registry of its own.
 
-    def __init__(self) -> None:
+    Args:
+        classes: number of classes per target whose predictions are counted by themselves; those of other
+            classes are counted together.
+    """
+
+    def __init__(self, classes: int = DEFAULT_CLASSES) -> None:
         self.registry = CollectorRegistry()
+        for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+            self.registry.register(collector)
+        self._add_service(self.registry)
+        self._add_prediction(self.registry, classes)
+        self._add_adaptation(self.registry)
+
+    def count_problem(self, status: int, kind: str) -> None:
+        """Count an error that is answered.
+
+        Args:
+            status: status of the answer.
+            kind: URI of the kind of error.
+        """
+        self.failures.labels(str(status)).inc()
+        self.problems.labels(kind.removeprefix(ERROR_PREFIX)).inc()
+
+    def _add_service(self, registry: CollectorRegistry) -> None:
         self.build = Info(
             "rn_service",
             "The bundle, and the provider that is really used.",
-            registry=self.registry,
-        )
-        self._add_prediction(self.registry)
-        self._add_adaptation(self.registry)
-
-    def _add_prediction(self, registry: CollectorRegistry) -> None:
-        self.stage_seconds = Histogram(
-            "rn_predict_stage_seconds",
-            "Time of a prediction request in each stage.",
-            ["stage"],
-            buckets=_BUCKETS,
             registry=registry,
         )
-        self.batch_images = Histogram(
-            "rn_predict_batch_images",
-            "Images per inference batch.",
-            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+        self.models = Gauge(
+            "rn_model_info",
+            "1 for every model that is loaded, with its bundle and the provider that is really used.",
+            ["model", "bundle", "provider"],
             registry=registry,
         )
-        self.predictions = Counter(
-            "rn_predictions_total",
-            "Predicted images by label.",
-            ["target", "label"],
-            registry=registry,
+        self.exchanges = Exchanges(registry, TIMES)
+        self.connections = Gauge("rn_connections", "Open connections.", registry=registry)
+        self.bytes_in_flight = Gauge(
+            "rn_body_bytes", "Bytes of request bodies that are held in memory.", registry=registry
         )
         self.failures = Counter(
             "rn_refused_requests_total",
@@ -45,46 +73,79 @@ class Metrics:
             ["status"],
             registry=registry,
         )
+        self.problems = Counter(
+            "rn_problems_total",
+            "Errors that were answered, by the kind that their problem details name.",
+            ["type"],
+            registry=registry,
+        )
+
+    def _add_prediction(self, registry: CollectorRegistry, classes: int) -> None:
+        self.stage_seconds = Histogram(
+            "rn_predict_stage_seconds",
+            "Time of a prediction request in each stage.",
+            ["stage"],
+            buckets=TIMES,
+            registry=registry,
+        )
+        self.stages = Stages(self.stage_seconds)
+        self.batch_images = Histogram(
+            "rn_predict_batch_images",
+            "Images per inference batch.",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+            registry=registry,
+        )
+        self.predictions = BoundedCounter(
+            Counter(
+                "rn_predictions_total",
+                "Predicted images by label.",
+                ["model", "target", "label"],
+                registry=registry,
+            ),
+            classes,
+        )
         self.queued = Gauge("rn_queue_images", "Images waiting for prediction.", registry=registry)
 
     def _add_adaptation(self, registry: CollectorRegistry) -> None:
         self.adapted = Counter(
             "rn_adapt_images_total",
             "Posted target images by verdict.",
-            ["target", "verdict"],
+            ["model", "target", "verdict"],
             registry=registry,
         )
         self.alarms = Counter(
             "rn_adapt_alarms_total",
             "Batches that were not admitted because most of their images were outliers.",
-            ["target"],
+            ["model", "target"],
             registry=registry,
         )
         self.versions = Counter(
             "rn_versions_total",
             "Candidate versions by outcome.",
-            ["target", "status"],
+            ["model", "target", "status"],
             registry=registry,
         )
         self.version_seconds = Histogram(
             "rn_commit_seconds",
             "Time to build, score and publish a version.",
-            buckets=_BUCKETS,
+            buckets=TIMES,
             registry=registry,
         )
         self.serving = Gauge(
-            "rn_serving_version", "Version that is served.", ["target"], registry=registry
+            "rn_serving_version",
+            "Version that is served.",
+            ["model", "target"],
+            registry=registry,
         )
         self.pending = Gauge(
             "rn_pending_images",
             "Admitted images that are not yet part of a version.",
-            ["target"],
+            ["model", "target"],
             registry=registry,
         )
         self.frozen = Gauge(
-            "rn_frozen", "1 if adaptation is switched off.", ["target"], registry=registry
+            "rn_frozen",
+            "1 if adaptation is switched off.",
+            ["model", "target"],
+            registry=registry,
         )
-
-    def render(self) -> bytes:
-        """The text that Prometheus scrapes."""
-        return generate_latest(self.registry)

@@ -1,33 +1,114 @@
-"""Reports one target in the metrics."""
+"""Reports one model, or one target of it, in the metrics and in the log."""
 
+import logging
+from typing import Any
+
+from service.monitoring.logs import log_event
 from service.monitoring.metrics import Metrics
+from service.vocabulary import EventKind
+
+logger = logging.getLogger(__name__)
+
+_LEVELS: dict[EventKind, int] = {
+    "merged": logging.DEBUG,
+    "alarm": logging.WARNING,
+    "new_domain": logging.WARNING,
+    "rejected": logging.WARNING,
+}
+_MESSAGES: dict[EventKind, str] = {
+    "opened": "opened",
+    "merged": "{admitted} of {received} images were admitted",
+    "new_domain": "images that were held are a new domain; {admitted} were admitted",
+    "alarm": "batch not admitted: {alarm}",
+    "published": "version {version} published",
+    "rejected": "version {version} rejected: {reason}",
+    "promoted": "version {version} promoted; before, version {previous} was served",
+    "rolled_back": "rolled back from version {previous} to version {version}",
+    "reset": "reset from version {previous} to the exported version",
+    "frozen": "adaptation switched off",
+    "unfrozen": "adaptation switched on",
+}
 
 
-class TargetReport:
-    """Keeps the metrics of a target up to date.
+class ModelReport:
+    """Reports that a model is loaded, and that it is not any more.
 
     Args:
-        target: name of the target.
+        model: name of the model.
+        bundle: fingerprint of its bundle.
+        provider: execution provider that is really used.
         metrics: metrics of the application.
     """
 
-    def __init__(self, target: str, metrics: Metrics) -> None:
+    def __init__(self, model: str, bundle: str, provider: str, metrics: Metrics) -> None:
+        self._fields = {"model": model, "bundle": bundle, "provider": provider}
+        self._models = metrics.models
+
+    def loaded(self) -> None:
+        """Report that the model can be used."""
+        self._models.labels(**self._fields).set(1)
+        self._log("model_loaded", "loaded")
+
+    def unloaded(self) -> None:
+        """Report that the model cannot be used any more."""
+        self._models.remove(*self._fields.values())
+        self._log("model_unloaded", "unloaded")
+
+    def _log(self, event: str, what: str) -> None:
+        message = f"model {self._fields['model']} {what}"
+        log_event(logger, logging.INFO, event, message, **self._fields)
+
+
+class TargetReport:
+    """Keeps the metrics of a target up to date, and logs what happens to it.
+
+    Args:
+        model: name of the model.
+        target: name of the target.
+        metrics: metrics of the application.
+
+    Attributes:
+        version_seconds: time to build, score and publish a version.
+    """
+
+    def __init__(self, model: str, target: str, metrics: Metrics) -> None:
+        self.version_seconds = metrics.version_seconds
+        self._model = model
         self._target = target
-        self._metrics = metrics
+        self._versions = metrics.versions
+        names = (model, target)
+        self._serving = metrics.serving.labels(*names)
+        self._pending = metrics.pending.labels(*names)
+        self._frozen = metrics.frozen.labels(*names)
+        self._admitted = metrics.adapted.labels(*names, "admitted")
+        self._not_admitted = metrics.adapted.labels(*names, "refused")
+        self._alarms = metrics.alarms.labels(*names)
+
+    def log_change(self, kind: EventKind, detail: dict[str, Any]) -> None:
+        """Log a change of the target that was recorded.
+
+        Args:
+            kind: kind of its event.
+            detail: details of its event, which become fields of the line.
+        """
+        message = f"target {self._target}: {_MESSAGES[kind].format(**detail)}"
+        level = _LEVELS.get(kind, logging.INFO)
+        fields = {"model": self._model, "target": self._target, **detail}
+        log_event(logger, level, kind, message, **fields)
 
     def report_record(self, serving: int, pending: int, frozen: bool) -> None:
         """Report the record of the target as it is now."""
-        self._metrics.serving.labels(self._target).set(serving)
-        self._metrics.pending.labels(self._target).set(pending)
-        self._metrics.frozen.labels(self._target).set(frozen)
+        self._serving.set(serving)
+        self._pending.set(pending)
+        self._frozen.set(frozen)
 
     def count_batch(self, admitted: int, not_admitted: int, *, alarm: bool) -> None:
         """Count the images of a batch."""
-        self._metrics.adapted.labels(self._target, "admitted").inc(admitted)
-        self._metrics.adapted.labels(self._target, "refused").inc(not_admitted)
+        self._admitted.inc(admitted)
+        self._not_admitted.inc(not_admitted)
         if alarm:
-            self._metrics.alarms.labels(self._target).inc()
+            self._alarms.inc()
 
     def count_version(self, status: str) -> None:
         """Count a candidate version by its outcome."""
-        self._metrics.versions.labels(self._target, status).inc()
+        self._versions.labels(self._model, self._target, status).inc()

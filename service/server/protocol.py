@@ -14,8 +14,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from service.api.problems import title_of
+from service.api.problems import NO_KIND, title_of
 from service.errors import MalformedRequest, RequestTimeout
+from service.monitoring.requests import identify
 from service.server.connections import Connections, Phase
 from service.server.exchange import Exchange
 
@@ -253,12 +254,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer without the application, and close the connection."""
         self._count_refusal(status)
         title = title_of(status)
-        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-        body = json.dumps(problem).encode()
+        request_id = identify(self.headers or ()).request_id
+        problem = {"type": NO_KIND, "title": title, "status": status, "detail": detail}
+        body = json.dumps({**problem, "request_id": request_id}).encode()
         retry = "retry-after: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
         head = (
             f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\n"
+            f"{retry}connection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self._linger()

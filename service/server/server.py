@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.config import LOGGING_CONFIG
 
+from service.api.problems import NO_KIND
 from service.lifespan import Resources
 from service.server.connections import Connections, Limits
 from service.server.listening import connections_possible
@@ -32,7 +32,6 @@ class Server(uvicorn.Server):
         settings: settings of the service.
         announce_end: called when the end begins; readiness should fail from then.
         count_refusal: called with the status of every answer that the application did not give.
-        log_config: configuration of uvicorn's loggers; None leaves them as they are.
     """
 
     def __init__(
@@ -42,7 +41,6 @@ class Server(uvicorn.Server):
         *,
         announce_end: Callable[[], None] = lambda: None,
         count_refusal: Callable[[int], None] = lambda _: None,
-        log_config: dict[str, Any] | None = LOGGING_CONFIG,
     ) -> None:
         limits = Limits(
             connections=min(settings.max_connections, connections_possible()),
@@ -58,8 +56,8 @@ class Server(uvicorn.Server):
             loop="uvloop",
             http=cast(type[asyncio.Protocol], protocol),
             ws="none",
-            log_config=log_config,
-            access_log=log_config is not None,
+            log_config=None,
+            access_log=False,
             server_header=False,
             forwarded_allow_ips=settings.forwarded_allow_ips,
             timeout_graceful_shutdown=settings.drain_seconds,
@@ -100,18 +98,19 @@ class Server(uvicorn.Server):
         self._announce_end()
 
 
-def make_server(app: FastAPI, log_config: dict[str, Any] | None = LOGGING_CONFIG) -> Server:
+def make_server(app: FastAPI) -> Server:
     """The server of the service's application.
 
     Args:
         app: what :func:`service.app.create_app` made.
-        log_config: configuration of uvicorn's loggers; None leaves them as they are.
     """
     resources: Resources = app.state.resources
-    return Server(
+    server = Server(
         app,
         resources.settings,
         announce_end=resources.announce_end,
-        count_refusal=lambda status: resources.metrics.failures.labels(str(status)).inc(),
-        log_config=log_config,
+        count_refusal=lambda status: resources.metrics.count_problem(status, NO_KIND),
     )
+    connections = server.server_state.connections
+    resources.metrics.connections.set_function(lambda: len(connections))
+    return server

@@ -1,6 +1,5 @@
 """A candidate version: made from the pending images, scored on a reservoir, published or rejected."""
 
-import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from service.inference.sessions import Session, SessionBuilder
 from service.ledger.ledger import Ledger
 from service.ledger.records import Target, Version, make_version
 from service.targets.served import ServedVersions
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,10 +80,6 @@ class CandidateMaker:
         number = self._ledger.next_number(target)
         session = self._background.run(lambda: self._builder.build(number, state.moments))
         decision = self._decide(session, served, state)
-        if decision.reason:
-            logger.warning(
-                "target %s: version %d rejected: %s", target.name, number, decision.reason
-            )
         version = make_version(
             number,
             state,

@@ -49,6 +49,7 @@ class Recorder:
             self.on_conflict(self._target)
             self.report()
             raise ConcurrentChange(f"{error}; try again") from error
+        self._report.log_change(change.kind, change.detail())
         self.report()
 
     def report(self) -> None:

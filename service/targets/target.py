@@ -19,7 +19,6 @@ from service.inference.tuning import UNMEASURED, Plan
 from service.ledger.changes import BatchMerged, Frozen, Unfrozen, VersionPublished, VersionRejected
 from service.ledger.ledger import Ledger
 from service.ledger.records import Receipt, Target, Version, VersionRecord
-from service.monitoring.metrics import Metrics
 from service.monitoring.reporting import TargetReport
 from service.settings import Settings
 from service.targets.candidate import Candidate, CandidateMaker
@@ -43,7 +42,7 @@ class OnlineTarget:
         bundle: the bundle whose statistics are version 0.
         ledger: ledger of everything durable.
         settings: thresholds, counts and device.
-        metrics: metrics of the application.
+        report: metrics and log of the target.
         plan: how images are run.
         background: runs what predictions come before.
 
@@ -59,15 +58,14 @@ class OnlineTarget:
         bundle: Bundle,
         ledger: Ledger,
         settings: Settings,
-        metrics: Metrics,
+        report: TargetReport,
         plan: Plan = UNMEASURED,
         background: Pieces = AT_ONCE,
     ) -> None:
         self.name = name
         self._ledger = ledger
         self._commit_every = settings.commit_every
-        self._version_seconds = metrics.version_seconds
-        self._report = TargetReport(name, metrics)
+        self._report = report
         self._builder = SessionBuilder(bundle, settings, plan.threads)
         self._estimator = MomentEstimator(name, bundle, settings, background)
         # Functions, not methods of this object: it would hold itself, and be freed late.
@@ -197,7 +195,7 @@ class OnlineTarget:
             The record of the version; None if it could not be made or recorded.
         """
         try:
-            with self._version_seconds.time():
+            with self._report.version_seconds.time():
                 served = self.queries.version(self.record.serving)
                 candidate = self._candidates.make(self.record, served)
                 self._settle(candidate, receipt_of(candidate.version.record))

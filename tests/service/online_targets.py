@@ -8,6 +8,7 @@ from typing import Any
 from bundle import load_bundle
 from service.ledger.ledger import Ledger
 from service.monitoring.metrics import Metrics
+from service.monitoring.reporting import TargetReport
 from service.targets.target import OnlineTarget
 from tests.service.running import settings_for
 
@@ -18,6 +19,7 @@ def target_of(bundle: Path, folder: Path, **changes: Any) -> Iterator[OnlineTarg
     settings = settings_for(bundle, folder, **changes)
     ledger = Ledger(settings.ledger)
     try:
-        yield OnlineTarget("default", load_bundle(bundle), ledger, settings, Metrics())
+        report = TargetReport("small", "default", Metrics())
+        yield OnlineTarget("default", load_bundle(bundle), ledger, settings, report)
     finally:
         ledger.close()

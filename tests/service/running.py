@@ -74,7 +74,7 @@ def serving(settings: Settings) -> Iterator[Service]:
     """Run the service; a request that comes before it is ready waits in the socket's backlog."""
     app = create_app(settings)
     listener = listen("127.0.0.1", 0)
-    server = make_server(app, log_config=None)
+    server = make_server(app)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

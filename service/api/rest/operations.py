@@ -1,7 +1,10 @@
 """Health and metrics."""
 
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST
+import asyncio
+import gzip
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from service.api.dependencies import ResourcesDep
 from service.api.problems import problem_responses
@@ -10,6 +13,9 @@ from service.lifespan import Resources
 from service.schemas import Health, Liveness
 
 router = APIRouter(tags=["operations"])
+
+# Six times smaller in a tenth of the time that the last tenth of it would take.
+_COMPRESSION = 1
 
 
 @router.get("/health/live")
@@ -29,11 +35,26 @@ async def ready(resources: ResourcesDep) -> Health:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus text format."}},
+    responses={
+        200: {
+            "content": {"text/plain": {}, "application/openmetrics-text": {}},
+            "description": "Metrics.",
+        }
+    },
 )
-async def metrics(resources: ResourcesDep) -> Response:
-    """Metrics in the text format of Prometheus."""
-    return Response(resources.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request, resources: ResourcesDep) -> Response:
+    """Metrics in the text format of Prometheus, or as OpenMetrics if that is asked for."""
+    encode, media_type = choose_encoder(request.headers.get("accept", ""))
+    headers = {"Content-Type": media_type, "Vary": "Accept, Accept-Encoding"}
+    compressed = gzip_accepted(request.headers.get("accept-encoding", ""))
+    if compressed:
+        headers["Content-Encoding"] = "gzip"
+
+    def render() -> bytes:
+        content = encode(resources.metrics.registry)
+        return gzip.compress(content, _COMPRESSION) if compressed else content
+
+    return Response(await asyncio.to_thread(render), headers=headers)
 
 
 def _describe(resources: Resources) -> Health:

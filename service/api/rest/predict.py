@@ -72,11 +72,12 @@ async def predict(
         async with within(place):
             if version is not None:
                 await resources.offload(lambda: target.queries.version(version))
-            upload = await read_upload(request, preprocessing, settings)
+            with resources.metrics.stages.read.time():
+                upload = await read_upload(request, preprocessing, settings)
         decode = _decoder(upload, preprocessing, settings.max_pixels)
         reply = place.submit(Work(target.served, version, len(upload), decode))
         prediction = await wait_for(reply, request, place)
-    with resources.metrics.stage_seconds.labels("postprocess").time():
+    with resources.metrics.stages.answer.time():
         content = _describe(resources, model, target.name, prediction, top_k)
         # Built as the schema says: validating it again would cost as much as predicting a small image.
         return Response(to_json(content), media_type="application/json")
@@ -104,7 +105,7 @@ def _describe(
     for row, indices in zip(prediction.probabilities, best.tolist(), strict=True):
         index = indices[0]
         listed = range(count) if count == len(classes) else indices
-        resources.metrics.predictions.labels(target, classes[index]).inc()
+        resources.metrics.predictions.inc(model.name, target, classes[index])
         predictions.append(
             {
                 "label": classes[index],

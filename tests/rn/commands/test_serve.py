@@ -20,7 +20,8 @@ from tests.service.running import serving, settings_for
 
 def refused(*arguments: str, folder: Path, **settings: str) -> str:
     """The line that ``rn serve`` ends with."""
-    given = {"RN_LEDGER": f"sqlite:///{folder}/ledger.sqlite", **settings}
+    ledger = f"sqlite:///{folder}/ledger.sqlite"
+    given = {"RN_LEDGER": ledger, "RN_LOG_LEVEL": "error", **settings}
     return failure("serve", *arguments, **given)
 
 

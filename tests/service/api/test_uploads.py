@@ -273,7 +273,7 @@ def test_bad_input_is_told_in_one_line(case: str, operation: str, shared: Servic
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
-    assert set(problem) == {"type", "title", "status", "detail"}
+    assert set(problem) == {"type", "title", "status", "detail", "request_id"}
     assert problem["type"].startswith("urn:reciprocal-norm:")
     assert problem["status"] == status
     assert detail in problem["detail"]

@@ -108,8 +108,8 @@ def test_a_session_that_cannot_be_built_does_not_undo_the_batch(
             patch.setattr(target._builder, "build", broken)
             assert target.adapt(list(noise(8, 1))).pending == 8
         assert target.adapt(list(noise(1, 2))).serving == 1
-        metric = target._report._metrics.registry.get_sample_value
-        assert metric("rn_versions_total", {"target": "default", "status": "failed"}) == 1
+        failed = target._report._versions.labels("small", "default", "failed")
+        assert failed._value.get() == 1
 
 
 def test_two_processes_do_not_overwrite_each_other(bundle_path: Path, tmp_path: Path) -> None:

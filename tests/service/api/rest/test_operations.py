@@ -47,7 +47,7 @@ def test_the_front_door_leads_to_the_documentation(service: Service) -> None:
 
 def test_counts_move(bundle_path: Path, tmp_path: Path) -> None:
     with serving(settings_for(bundle_path, tmp_path, commit_every=6)) as service:
-        assert read(service)["rn_serving_version", "default"] == 0
+        assert read(service)["rn_serving_version", "small", "default"] == 0
         service.predict(noise(3))
         service.adapt(np.concatenate([noise(5), flat(1), noise(1)]))
         service.adapt(flat(3, 2))
@@ -60,22 +60,30 @@ def test_counts_move(bundle_path: Path, tmp_path: Path) -> None:
         values = read(service)
     expected = {
         ("rn_predict_batch_images_sum",): 3,
+        ("rn_predict_stage_seconds_count", "read"): 2,
         ("rn_predict_stage_seconds_count", "queue"): 1,
         ("rn_predict_stage_seconds_count", "preprocess"): 1,
         ("rn_predict_stage_seconds_count", "infer"): 1,
         ("rn_predict_stage_seconds_count", "postprocess"): 1,
         ("rn_queue_images",): 0,
-        ("rn_adapt_images_total", "default", "admitted"): 8,
-        ("rn_adapt_images_total", "default", "refused"): 5,
-        ("rn_adapt_alarms_total", "default"): 1,
-        ("rn_versions_total", "published", "default"): 1,
+        ("rn_adapt_images_total", "small", "default", "admitted"): 8,
+        ("rn_adapt_images_total", "small", "default", "refused"): 5,
+        ("rn_adapt_alarms_total", "small", "default"): 1,
+        ("rn_versions_total", "small", "published", "default"): 1,
         ("rn_commit_seconds_count",): 1,
-        ("rn_serving_version", "default"): 1,
-        ("rn_pending_images", "default"): 2,
-        ("rn_frozen", "default"): 1,
+        ("rn_serving_version", "small", "default"): 1,
+        ("rn_pending_images", "small", "default"): 2,
+        ("rn_frozen", "small", "default"): 1,
         ("rn_refused_requests_total", "415"): 1,
         ("rn_refused_requests_total", "409"): 1,
         ("rn_refused_requests_total", "404"): 1,
+        ("rn_problems_total", "unsupported-content"): 1,
+        ("rn_problems_total", "adaptation-frozen"): 1,
+        ("rn_problems_total", "about:blank"): 1,
+        ("rn_http_request_seconds_count", "POST", "/predict", "2xx"): 1,
+        ("rn_http_request_seconds_count", "POST", "/predict", "4xx"): 1,
+        ("rn_http_request_seconds_count", "GET", "other", "4xx"): 1,
+        ("rn_http_requests_in_progress",): 1,
     }
     assert {key: values.get(key) for key in expected} == expected
     labels = {key: value for key, value in values.items() if key[0] == "rn_predictions_total"}
