@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
+from service.api.body.budget import BodyBudget, ByteBudget
 from service.api.http_forms import HttpForms
 from service.api.observation import RequestObserver
 from service.api.problems import install_problem_handlers
@@ -60,6 +61,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     # Closer to the routes than HttpForms, which passes a changed copy of the request on.
     app.add_middleware(RequestObserver, resources.metrics, log=resources.settings.logs_requests)
+    app.state.body_bytes = ByteBudget(resources.settings.held_body_bytes)
+    app.add_middleware(BodyBudget, budget=app.state.body_bytes)
     app.add_middleware(HttpForms, root_path=resources.settings.root_path)
     app.state.resources = resources
     install_problem_handlers(app, resources.metrics)

@@ -21,6 +21,10 @@ class UnsupportedContent(ServiceError):
     """The content type is not supported."""
 
 
+class UnsupportedEncoding(UnsupportedContent):
+    """The body is compressed in a way that is not read."""
+
+
 class RequestTimeout(ServiceError):
     """The body did not arrive in time."""
 
@@ -91,6 +95,16 @@ class QueueFull(ServiceError):
     def __init__(self, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class Overloaded(ServiceError):
+    """The bodies of other requests take the memory that this one needs.
+
+    Attributes:
+        retry_after: seconds after which to try again.
+    """
+
+    retry_after = 1
 
 
 class DeadlinePassed(ServiceError):

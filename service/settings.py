@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: PositiveInt = Field(32 * 2**20, description="Maximum request body, in bytes.")
+    max_held_bytes: PositiveInt | None = Field(
+        None,
+        description="Maximum bytes of the bodies of all requests together; unset: 256 MiB, or a quarter of"
+        " the memory if that is less, but at least two of the largest bodies.",
+    )
     max_pixels: PositiveInt = Field(MAX_PIXELS, description="Maximum pixels per posted image.")
     max_images: PositiveInt = Field(256, description="Maximum images per request.")
     max_batch: Annotated[int, Field(ge=0)] = Field(
@@ -218,6 +223,22 @@ class Settings(BaseSettings):
     def worker_count(self) -> int:
         """Number of workers of the engine, with the default resolved."""
         return self.workers or self.processors
+
+    @property
+    def held_body_bytes(self) -> int:
+        """Maximum bytes of the bodies of all requests together, with the default resolved."""
+        default = max(2 * self.max_body_bytes, min(256 * 2**20, available_memory() // 4))
+        return self.max_held_bytes or default
+
+
+@lru_cache
+def available_memory() -> int:
+    """Bytes of memory that this process may use: that of the machine, limited by the cgroup."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):
+        return total
 
 
 @lru_cache

@@ -39,6 +39,7 @@ STATUS: dict[type[ServiceError], int] = {
     errors.ModelNotLoaded: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClientDisconnected: CLIENT_CLOSED_REQUEST,
     errors.LedgerError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ShuttingDown: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -157,6 +158,8 @@ def install_problem_handlers(app: FastAPI, metrics: Metrics) -> None:
 
 
 def _headers(error: ServiceError) -> dict[str, str] | None:
-    if isinstance(error, errors.QueueFull):
+    if isinstance(error, errors.QueueFull | errors.Overloaded):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, errors.UnsupportedEncoding):
+        return {"Accept-Encoding": "gzip"}
     return None

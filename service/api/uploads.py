@@ -2,28 +2,25 @@
 
 import base64
 import binascii
-import io
-import json
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import numpy as np
 from fastapi import Request
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from bundle.preprocessing import Pixels, Preprocessing
+from service.api.body.array import read_array
+from service.api.body.form import read_form
+from service.api.body.json_body import parse_json
+from service.api.body.reading import content_type, parse, read_body
 from service.api.decoding import decode_image
-from service.errors import (
-    InvalidContent,
-    MalformedRequest,
-    TooLarge,
-    UnsupportedContent,
-)
+from service.errors import InvalidContent, MalformedRequest, TooLarge, UnsupportedContent
 from service.settings import Settings
 
 ACCEPTED = "image/*, multipart/form-data, application/json or application/x-npy"
 _OTHER_KINDS = ("multipart/form-data", "application/json", "application/x-npy")
+# A few images too many are counted exactly, once they are parsed.
+_VALUES_PER_IMAGE, _MORE_VALUES = 2, 64
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 @dataclass(frozen=True)
@@ -76,24 +73,26 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
         TooLarge: if it has more bytes or images than allowed.
         UnsupportedContent: if its content type is not one of ``ACCEPTED``.
         InvalidContent: if the content is not what its type says.
+        Overloaded: if there is no room for it beside the bodies of other requests.
     """
     kind = content_type(request)
     is_file = kind.startswith("image/") or kind == "application/octet-stream"
     # Before the body is read, so that a client that asks first need not send it.
     if not is_file and kind not in _OTHER_KINDS:
         raise UnsupportedContent(f"unsupported content type {kind or '(none)'}; send {ACCEPTED}")
-    if kind == "multipart/form-data":
-        upload = await _multipart(request, settings)
+    body = await read_body(request, settings.max_body_bytes)
+    if not body:
+        raise MalformedRequest("the body is empty; send an image")
+    most = settings.max_images
+    if is_file:
+        upload = Upload([body])
+    elif kind == "application/x-npy":
+        upload = Upload([], read_array(body, preprocessing))
+    elif kind == "application/json":
+        upload = Upload(await parse(lambda: _from_json(body, most), len(body)))
     else:
-        body = await read_body(request, settings.max_body_bytes)
-        if not body:
-            raise MalformedRequest("the body is empty; send an image")
-        if is_file:
-            upload = Upload([body])
-        elif kind == "application/json":
-            upload = _from_json(body)
-        else:
-            upload = Upload([], _from_npy(body, preprocessing))
+        header = request.headers["content-type"]
+        upload = Upload(await parse(lambda: read_form(body, header, most), len(body)))
     if not len(upload):
         raise MalformedRequest("the request holds no image")
     if len(upload) > settings.max_images:
@@ -103,89 +102,17 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
     return upload
 
 
-def content_type(request: Request) -> str:
-    """The media type of a request's body, in lower case and without parameters; empty if there is none."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """Read the whole body.
-
-    Raises:
-        TooLarge: as soon as more than ``limit`` bytes are announced or have arrived.
-    """
-    return b"".join([chunk async for chunk in _limited(request, limit)])
-
-
-async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    message = f"the body is larger than the {limit:,} bytes that are accepted"
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise TooLarge(message)
-    received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
-        if received > limit:
-            raise TooLarge(message)
-        yield chunk
-
-
-class _FormParser(MultiPartParser):
-    """Fails on a form that ends too soon; starlette would accept the parts that are complete."""
-
-    def __init__(self, request: Request, settings: Settings) -> None:
-        headers: Headers = request.headers
-        super().__init__(
-            headers,
-            self._checked(_limited(request, settings.max_body_bytes)),
-            max_files=settings.max_images,
-            max_part_size=settings.max_body_bytes,
-        )
-        # Images are kept in memory, and the body is bounded already.
-        self.spool_max_size = settings.max_body_bytes
-        self._ended = False
-
-    def on_end(self) -> None:
-        self._ended = True
-
-    async def _checked(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        async for chunk in chunks:
-            yield chunk
-        # Raised from within the stream, because the parser then closes the files it has opened.
-        if not self._ended:
-            raise MultiPartException("its last boundary is missing.")
-
-
-async def _multipart(request: Request, settings: Settings) -> Upload:
-    parser = _FormParser(request, settings)
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        if error.message.startswith("Too many files"):
-            raise TooLarge(f"at most {settings.max_images} images are accepted") from error
-        raise MalformedRequest(f"the multipart body is malformed: {error.message}") from error
-    except KeyError as error:
-        raise MalformedRequest(
-            "the multipart body is malformed: its content type has no boundary"
-        ) from error
-    try:
-        uploads = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-        return Upload([await upload.read() for upload in uploads])
-    finally:
-        await form.close()
-
-
-def _from_json(body: bytes) -> Upload:
+def _from_json(body: bytes, max_images: int) -> list[bytes]:
     expected = 'expected {"images": ["<base64 of an image file>", ...]}'
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise MalformedRequest(f"the body is not JSON; {expected}") from error
+        content = parse_json(body, _VALUES_PER_IMAGE * max_images + _MORE_VALUES)
+    except MalformedRequest as error:
+        raise MalformedRequest(f"{error.detail}; {expected}") from error
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
         raise InvalidContent(expected)
     try:
-        return Upload([_decode_base64(image) for image in images])
+        return [_decode_base64(image) for image in images]
     except (binascii.Error, ValueError) as error:
         raise InvalidContent(f"an image is not base64: {error}") from error
 
@@ -196,27 +123,6 @@ def _decode_base64(text: str) -> bytes:
         header, _, text = text.partition(",")
         if not header.endswith(";base64"):
             raise ValueError("the data URL is not in base64")
-    text = "".join(text.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
-    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-
-
-def _from_npy(body: bytes, preprocessing: Preprocessing) -> Pixels:
-    """Read an array without decoding it; its header, which may claim any size, is checked first."""
-    shape = ("N", *preprocessing.shape)
-    file = io.BytesIO(body)
-    try:
-        version = np.lib.format.read_magic(file)
-        read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        found, fortran, dtype = read(file)
-    except Exception as error:  # numpy raises whatever Python's own parser raises
-        raise InvalidContent("the body is not an .npy file of version 1 or 2") from error
-    if dtype != np.uint8 or fortran or found[1:] != preprocessing.shape:
-        raise InvalidContent(f"the array must be uint8 {shape} in C order, not {dtype} {found}")
-    content = body[file.tell() :]
-    if len(content) != np.prod([int(side) for side in found], dtype=object):
-        raise InvalidContent(f"the array holds {len(content)} bytes, its header says {found}")
-    pixels: Pixels = np.frombuffer(content, np.uint8).reshape(found)
-    return pixels
+    # One pass in C; the methods of str would make a copy each.
+    plain = text.encode("ascii").translate(_STANDARD, b" \t\r\n\f\v").rstrip(b"=")
+    return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from bundle import Pixels
 from service.app import create_app
@@ -21,6 +22,8 @@ from tests.service.pictures import NPY, npy
 @dataclass(frozen=True)
 class Service:
     """A running service, an HTTP client of it, and the resources that its routes share."""
+
+    app: FastAPI
 
     http: httpx.Client
     resources: Resources
@@ -81,7 +84,7 @@ def serving(settings: Settings) -> Iterator[Service]:
     try:
         with httpx.Client(base_url=url, timeout=300) as http:
             assert http.get("/health/ready").status_code == 200
-            yield Service(http, app.state.resources, url)
+            yield Service(app, http, app.state.resources, url)
     finally:
         server.stop()
         thread.join()

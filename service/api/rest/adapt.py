@@ -20,6 +20,8 @@ from service.errors import (
     KeyReused,
     LedgerError,
     MalformedRequest,
+    Overloaded,
+    RequestTimeout,
     ServiceError,
     TooLarge,
     UnknownModel,
@@ -38,10 +40,12 @@ _ERRORS = problem_responses(
     UnknownTarget,
     AdaptationFrozen,
     ConcurrentChange,
+    RequestTimeout,
     TooLarge,
     UnsupportedContent,
     InvalidContent,
     KeyReused,
+    Overloaded,
     LedgerError,
 )
 

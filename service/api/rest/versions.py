@@ -5,17 +5,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import ValidationError
 
+from service.api.body.reading import content_type, read_body
 from service.api.dependencies import ModelDep, ResourcesDep, TargetDep
 from service.api.problems import problem_responses
 from service.api.rest.answers import describe_target, describe_version
 from service.api.rest.paging import Limit
-from service.api.uploads import content_type, read_body
 from service.errors import (
     ConcurrentChange,
     InvalidContent,
     LedgerError,
     MomentsDropped,
     NothingToRollBack,
+    Overloaded,
+    RequestTimeout,
     TooLarge,
     UnknownModel,
     UnknownTarget,
@@ -30,6 +32,8 @@ from service.targets.target import OnlineTarget
 router = APIRouter(tags=["versions"])
 
 MAX_NUMBER = 2**31 - 1
+# A number, however it is written.
+ROLLBACK_BYTES = 4096
 PAGE = 100
 
 Number = Annotated[int, Path(ge=0, le=MAX_NUMBER, description="Number of the version.")]
@@ -56,9 +60,11 @@ _ROLLBACK_ERRORS = problem_responses(
     ConcurrentChange,
     MomentsDropped,
     NothingToRollBack,
+    RequestTimeout,
     TooLarge,
     UnsupportedContent,
     InvalidContent,
+    Overloaded,
     LedgerError,
 )
 
@@ -107,7 +113,7 @@ async def rollback(
 
     Its predictions come back exactly, and so does the state from which adaptation continues.
     """
-    number = _parse_rollback(request, await read_body(request, resources.settings.max_body_bytes))
+    number = _parse_rollback(request, await read_body(request, ROLLBACK_BYTES))
     await model.write(lambda: target.rollback(number))
     return await _describe(resources, target)
 

@@ -183,7 +183,15 @@ BAD: dict[str, tuple[int, dict[str, Any], str]] = {
         "the request holds no image",
     ),
     "not JSON": (400, body(b'{"images": [', "application/json"), "the body is not JSON"),
-    "deep JSON": (400, body(b"[" * 10**6, "application/json"), "the body is not JSON"),
+    "deep JSON": (400, body(b"[" * 210, "application/json"), "the body is not JSON"),
+    "deeper JSON": (413, body(b"[" * 10**6, "application/json"), "more than the 224 values"),
+    "many empty texts": (
+        413,
+        body(b"[" + b'"",' * 10**7 + b'""]', "application/json"),
+        "more than the 224 values",
+    ),
+    "many numbers": (413, body(b"[" + b"1," * 10**7 + b"1]", "application/json"), "224 values"),
+    "a long number": (400, body(b"1" * 10**7, "application/json"), "the body is not JSON"),
     "not UTF-8": (400, body(b'{"images": ["\xff"]}', "application/json"), "the body is not JSON"),
     "other JSON": (422, {"json": {"image": "x"}}, 'expected {"images": '),
     "a list": (422, {"json": [1]}, 'expected {"images": '),
@@ -216,7 +224,7 @@ BAD: dict[str, tuple[int, dict[str, Any], str]] = {
     "a claim beyond integers": (
         422,
         body(array_header("'|u1'", f"({10**30}, 8, 6, 1)"), NPY["content-type"]),
-        "holds 0 bytes",
+        "a shape that no array can have",
     ),
     "a negative claim": (
         422,
@@ -239,6 +247,21 @@ BAD: dict[str, tuple[int, dict[str, Any], str]] = {
         422,
         body(header("__import__('os')"), NPY["content-type"]),
         "is not an .npy",
+    ),
+    "a bool as a size": (
+        422,
+        body(array_header("'|u1'", "(True, 8, 6, 1)") + bytes(48), NPY["content-type"]),
+        "a shape that no array can have",
+    ),
+    "a size that cannot be written": (
+        422,
+        body(array_header("'|u1'", f"(0x{'f' * 8000}, 8, 6, 1)"), NPY["content-type"]),
+        "a shape that no array can have",
+    ),
+    "many sides": (
+        422,
+        body(array_header("'|u1'", f"({'1,' * 3000})"), NPY["content-type"]),
+        "must be uint8",
     ),
     "deep header": (422, body(header("(" * 9000), NPY["content-type"]), "is not an .npy"),
     "version 3": (
