@@ -59,10 +59,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("reciprocal-norm"),
         lifespan=lifespan,
     )
+    app.state.body_bytes = held = ByteBudget(resources.settings.held_body_bytes)
+    resources.metrics.body_bytes.set_function(lambda: held.held)
+    app.add_middleware(BodyBudget, budget=held)
     # Closer to the routes than HttpForms, which passes a changed copy of the request on.
     app.add_middleware(RequestObserver, resources.metrics, log=resources.settings.logs_requests)
-    app.state.body_bytes = ByteBudget(resources.settings.held_body_bytes)
-    app.add_middleware(BodyBudget, budget=app.state.body_bytes)
     app.add_middleware(HttpForms, root_path=resources.settings.root_path)
     app.state.resources = resources
     install_problem_handlers(app, resources.metrics)

@@ -64,7 +64,7 @@ class Metrics:
         )
         self.exchanges = Exchanges(registry, TIMES)
         self.connections = Gauge("rn_connections", "Open connections.", registry=registry)
-        self.bytes_in_flight = Gauge(
+        self.body_bytes = Gauge(
             "rn_body_bytes", "Bytes of request bodies that are held in memory.", registry=registry
         )
         self.failures = Counter(

@@ -84,6 +84,8 @@ def test_counts_move(bundle_path: Path, tmp_path: Path) -> None:
         ("rn_http_request_seconds_count", "POST", "/predict", "4xx"): 1,
         ("rn_http_request_seconds_count", "GET", "other", "4xx"): 1,
         ("rn_http_requests_in_progress",): 1,
+        ("rn_connections",): 1,
+        ("rn_body_bytes",): 0,
     }
     assert {key: values.get(key) for key in expected} == expected
     labels = {key: value for key, value in values.items() if key[0] == "rn_predictions_total"}
