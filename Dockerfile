@@ -12,7 +12,7 @@ RUN useradd --uid 10001 --create-home rn \
  && mkdir -p /bundles /ledger \
  && chown rn:rn /bundles /ledger
 # Dependencies are installed before the code is copied, so that a change of the code does not fetch them again.
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt constraints-gpu.txt README.md LICENSE ./
 RUN for package in bundle export rn rn_model service; do mkdir $package && touch $package/__init__.py; done
 
 FROM base AS train
@@ -30,7 +30,7 @@ ENTRYPOINT ["rn"]
 FROM base AS serve
 # cpu or gpu; gpu needs the NVIDIA container toolkit on the host.
 ARG RUNTIME=cpu
-RUN pip install --constraint constraints.txt ".[${RUNTIME}]"
+RUN pip install --constraint constraints.txt --constraint constraints-gpu.txt ".[${RUNTIME}]"
 COPY bundle bundle
 COPY export export
 COPY rn rn

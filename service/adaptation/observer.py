@@ -10,12 +10,11 @@ import onnxruntime as ort
 from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
-from bundle.runtime import make_session
 from service.adaptation.state import OnlineState
 from service.guards.admission import Features
 from service.inference.background import AT_ONCE, Pieces
 from service.inference.cuda import BUILDING, RUNNING
-from service.inference.device import check_provider, providers_for
+from service.inference.device import device_session
 from service.settings import Settings
 
 # Images whose moments are measured together: at every site they are normalized by each other's, too, so
@@ -78,14 +77,9 @@ class Observer:
         """The session, made when it is needed first: many services never adapt."""
         if self._made is None:
             with BUILDING:
-                session = make_session(
-                    self._bundle.observe,
-                    self._bundle.observe_arrays,
-                    threads=1,
-                    providers=providers_for(self._device),
+                self._made = device_session(
+                    self._bundle.observe, self._bundle.observe_arrays, self._device
                 )
-            check_provider(session, self._device)
-            self._made = session
         return self._made
 
     def observe_all(self, images: Sequence[Pixels], state: OnlineState) -> list[Observation]:

@@ -9,17 +9,8 @@ from numpy.typing import NDArray
 
 from bundle.fold import Array
 from bundle.loaded import Bundle
-from bundle.runtime import make_session
 from service.inference.cuda import BUILDING, CudaRunner
-from service.inference.device import (
-    RECORD_NODES,
-    CudaOptions,
-    DeviceError,
-    check_nodes,
-    check_provider,
-    nodes_on_cpu,
-    providers_for,
-)
+from service.inference.device import CudaOptions, DeviceError, device_session, nodes_on_cpu
 from service.inference.half import HalfGraph
 from service.inference.tuning import GPU_BATCH
 from service.settings import Settings
@@ -66,9 +57,7 @@ class CudaRunners:
             if self._graphs:
                 try:
                     return self._build(arrays, precision, graphs=True)
-                except DeviceError:
-                    raise
-                # The errors of ONNX Runtime have no base of their own.
+                # Errors of the device itself are raised again below.
                 except Exception as error:
                     logger.warning("runs without CUDA graphs, which failed: %s", error)
                     self._graphs = False
@@ -82,14 +71,7 @@ class CudaRunners:
             graph, values = self._half.graph, self._half.arrays(arrays)
         settings, device = self._settings, self._settings.device
         options = CudaOptions(precision, graphs, settings.cuda_memory_bytes)
-        runtime = make_session(
-            graph,
-            values,
-            threads=1,
-            providers=providers_for(device, options),
-            config=RECORD_NODES,
-        )
-        check_provider(runtime, device)
+        runtime = device_session(graph, values, device, options)
         if device == "cuda":
             self._describe(nodes_on_cpu(runtime))
         manifest = self._bundle.manifest
@@ -103,7 +85,6 @@ class CudaRunners:
         )
 
     def _describe(self, on_cpu: Mapping[str, int]) -> None:
-        check_nodes(on_cpu)
         if on_cpu and not self._described:
             listed = ", ".join(f"{count} {name}" for name, count in sorted(on_cpu.items()))
             logger.warning("nodes of the network that run on the CPU: %s", listed)

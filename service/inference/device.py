@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnxruntime as ort
+from numpy.typing import NDArray
 
+from bundle.runtime import make_session
 from service.vocabulary import Device, Precision
 
 Providers = list[str | tuple[str, dict[str, Any]]]
@@ -72,6 +74,42 @@ def cuda_options(options: CudaOptions) -> dict[str, str]:
     if options.memory_bytes is not None:
         found["gpu_mem_limit"] = str(options.memory_bytes)
     return found
+
+
+def device_session(
+    graph: bytes,
+    arrays: Mapping[str, NDArray[Any]],
+    device: Device,
+    options: CudaOptions | None = None,
+    *,
+    threads: int = 1,
+) -> ort.InferenceSession:
+    """Make a session that runs on a device and nowhere else.
+
+    Args:
+        graph: serialized ONNX model.
+        arrays: its external initializers by name.
+        device: the device.
+        options: how a GPU is used.
+        threads: threads within one run.
+
+    Raises:
+        DeviceError: if CUDA was requested and cannot be used.
+    """
+    providers = providers_for(device, options)
+    if device == "cpu":
+        return make_session(graph, arrays, threads=threads, providers=providers)
+    try:
+        session = make_session(
+            graph, arrays, threads=threads, providers=providers, config=RECORD_NODES
+        )
+    # The errors of ONNX Runtime have no base of their own.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise DeviceError(f"{_explain('no GPU')} ({reason})") from error
+    check_provider(session, device)
+    check_nodes(nodes_on_cpu(session))
+    return session
 
 
 def check_provider(session: ort.InferenceSession, device: Device) -> str:

@@ -98,7 +98,8 @@ class SessionBuilder:
         bundle = self._bundle
         # Taken in any case, because nobody else would free it. It runs on a processor.
         tried = bundle.predictor.take()
-        if version == 0 and tried is not None and threads_of(tried) == self._threads:
+        on_cpu = self._cuda is None
+        if on_cpu and version == 0 and tried is not None and threads_of(tried) == self._threads:
             return self._ready(version, tried)
         arrays = bundle.predict_arrays if version == 0 else self._refolder.arrays(moments)
         if self._cuda is not None:

@@ -1,0 +1,1 @@
+"""Measures everything that a GPU does in this project: ``python -m bench.gpu --out gpu.json``."""
