@@ -19,6 +19,7 @@ from typing import Any
 from bench.gpu import predicting, requesting, swapping, training
 from bench.gpu.measuring import Found, machine
 from bench.gpu.tables import render
+from bundle import Bundle, load_bundle
 
 MAIN = "resnet50"
 OTHERS = ("resnet18", "mobilenetv2_100")
@@ -41,6 +42,9 @@ def main() -> None:
     parser.add_argument(
         "--others", nargs="*", default=OTHERS, help="timm models to compare with it"
     )
+    parser.add_argument(
+        "--bundles", type=Path, help="directory of bundles by network, used instead of exporting"
+    )
     given = parser.parse_args()
     if given.render:
         print(render(json.loads(given.render.read_text())), end="")
@@ -61,14 +65,15 @@ class Run:
         self._given = given
         self._folder = folder
         self._begun = time.perf_counter()
-        self._bundles: dict[str, Any] = {}
+        self._bundles: dict[str, Bundle] = {}
+        self._paths: dict[str, Path] = {}
         self.found: Found = {"machine": machine(), "arguments": vars(given) | {}, "sections": {}}
 
     def all(self) -> None:
         """Run every section, the most important ones first."""
         given = self._given
         network, device, budget = given.network, given.device, given.budget
-        self._section("exports", lambda: [self._export(name) for name in (network, *given.others)])
+        self._section(f"{network}: export", lambda: self._export(network))
         self._section(
             f"{network}: predictions",
             lambda: predicting.measure(self._bundle(network), device, budget),
@@ -88,15 +93,14 @@ class Run:
         )
         self._section(
             f"{network}: observing",
-            lambda: swapping.observing(
-                self._bundle(network), self._folder / network / "bundle", device, budget
-            ),
+            lambda: swapping.observing(self._bundle(network), self._paths[network], device, budget),
         )
         self._section(
             f"{network}: options of the provider",
             lambda: predicting.provider_options(self._bundle(network), device, budget / 2),
         )
         for name in given.others:
+            self._section(f"{name}: export", partial(self._export, name))
             self._section(
                 f"{name}: predictions",
                 lambda name=name: predicting.measure(self._bundle(name), device, budget / 2),  # type: ignore[misc]
@@ -128,25 +132,32 @@ class Run:
         from bench.refold import make_bundle
 
         begun = time.perf_counter()
-        folder = self._folder / name
-        folder.mkdir()
-        self._bundles[name] = make_bundle(name, self._given.size, folder)
+        made = None if self._given.bundles is None else self._given.bundles / name
+        if made is not None and made.is_dir():
+            self._paths[name], self._bundles[name] = made, load_bundle(made)
+        else:
+            folder = self._folder / name
+            folder.mkdir()
+            self._bundles[name] = make_bundle(name, self._given.size, folder)
+            self._paths[name] = folder / "bundle"
         return {"network": name, "seconds": round(time.perf_counter() - begun, 2)}
 
-    def _bundle(self, name: str) -> Any:
+    def _bundle(self, name: str) -> Bundle:
         if name not in self._bundles:
             raise ImportError(f"{name} was not exported")
         return self._bundles[name]
 
     def _requests(self, name: str, precision: Any) -> Any:
         seconds = 3.0 if self._given.device == "cuda" else 1.0
-        path = self._folder / name / "bundle"
-        return requesting.requests(self._bundle(name), path, self._given.device, precision, seconds)
+        bundle = self._bundle(name)
+        return requesting.requests(
+            bundle, self._paths[name], self._given.device, precision, seconds
+        )
 
     def _swaps(self, name: str, precision: Any) -> Any:
-        path = self._folder / name / "bundle"
+        bundle = self._bundle(name)
         count = 20 if self._given.device == "cuda" else 3
-        return swapping.swaps(self._bundle(name), path, self._given.device, precision, count)
+        return swapping.swaps(bundle, self._paths[name], self._given.device, precision, count)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.gpu.measuring import Found, spread
 from bench.gpu.predicting import images_of
-from bundle import Bundle
+from bundle import Bundle, Pixels
 from service.vocabulary import Device, Precision
 
 CLIENTS = ((1, 1), (16, 1), (64, 1), (1, 16), (16, 16))
@@ -45,7 +45,7 @@ def requests(
     return rows
 
 
-def _npy(images: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _npy(images: Pixels) -> bytes:
     content = io.BytesIO()
     np.save(content, images)
     return content.getvalue()

@@ -73,8 +73,8 @@ def test_graphs_change_nothing(bundle: Bundle, small_bundle: Path, tmp_path: Pat
     ]
     for seed in range(20):
         images = noise(1 + seed % 8, seed)
-        logits = [runner.logits(images) for runner in pair]
-        np.testing.assert_allclose(*logits, rtol=1e-5, atol=1e-5)
+        replayed, launched = (runner.logits(images) for runner in pair)
+        np.testing.assert_allclose(replayed, launched, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("tf32", 0.01), ("fp16", 0.02)])
