@@ -16,6 +16,7 @@ EXTRAS = {
     "mlflow": "mlflow",
     "onnxruntime": "cpu",
     "onnxscript": "train",
+    "opentelemetry": "otel",
     "pandas": "mlflow",
     "pillow_heif": "heif",
     "prometheus_client": "service",

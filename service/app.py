@@ -16,6 +16,7 @@ from service.api.problems import install_problem_handlers
 from service.api.rest import adapt, events, models, operations, predict, versions
 from service.lifespan import Resources
 from service.monitoring.logs import log_event
+from service.monitoring.tracing import tracing
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ModelNotLoaded: if the directory of models cannot be used.
         DeviceError: if the requested device cannot be used.
     """
+    tracing.start()
     resources = Resources(settings or Settings())
 
     @asynccontextmanager
@@ -51,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         log_event(logger, logging.INFO, "shutdown", "finishing what is under way")
         resources.close()
+        tracing.stop()
 
     # The pages that describe the API bring their scripts with them: many services have no internet.
     app = FastAPIOffline(
@@ -58,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         version=version("reciprocal-norm"),
         lifespan=lifespan,
+        telemetry=tracing.options,
     )
     app.state.body_bytes = held = ByteBudget(resources.settings.held_body_bytes)
     resources.metrics.body_bytes.set_function(lambda: held.held)

@@ -9,6 +9,7 @@ from service.monitoring.exchanges import OTHER
 from service.monitoring.logs import log_event
 from service.monitoring.metrics import Metrics
 from service.monitoring.requests import REQUEST_ID, TRACEPARENT, current_request, identify
+from service.monitoring.tracing import tracing
 
 logger = logging.getLogger("service.access")
 
@@ -38,6 +39,7 @@ class RequestObserver:
         started = perf_counter()
         request = identify(scope["headers"])
         current_request.set(request)
+        tracing.identify()
         added = [(REQUEST_ID, request.request_id.encode("ascii"))]
         if request.traceparent is not None:
             added.append((TRACEPARENT, request.traceparent))

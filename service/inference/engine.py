@@ -20,6 +20,7 @@ from service.inference.jobs import Job, Seconds, Work
 from service.inference.prediction import Prediction
 from service.inference.queue import ImageQueue, Limits, Part
 from service.monitoring.metrics import Metrics
+from service.monitoring.tracing import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +184,7 @@ class Engine:
             stop = start + len(each.pixels)
             seconds = each.job.add(each.start, probabilities[start:stop], each.seconds, infer)
             if seconds is not None:
-                self._report(seconds)
+                each.job.context.run(self._report, seconds)
             start = stop
 
     def _measure(self, decoded: Sequence[Decoded], infer: float) -> None:
@@ -206,6 +207,7 @@ class Engine:
         stages.queue.observe(seconds.queue)
         stages.decode.observe(seconds.decode)
         stages.infer.observe(seconds.infer)
+        tracing.record(queue=seconds.queue, decode=seconds.decode, infer=seconds.infer)
 
 
 class Place:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -93,10 +94,12 @@ class Job:
         begun_at: time at which a worker took the first image.
         runnable: the version that predicts all images; None until it is known.
         dropped: whether nobody waits for the reply any more.
+        context: context of the request, in which its times are reported.
     """
 
     def __init__(self, work: Work, deadline: float, queued_at: float) -> None:
         self.work = work
+        self.context = copy_context()
         self.deadline = deadline
         self.reply: Future[Prediction] = Future()
         self.reply.set_running_or_notify_cancel()

@@ -20,6 +20,7 @@ from service.ledger.changes import BatchMerged, Frozen, Unfrozen, VersionPublish
 from service.ledger.ledger import Ledger
 from service.ledger.records import Receipt, Target, Version, VersionRecord
 from service.monitoring.reporting import TargetReport
+from service.monitoring.tracing import tracing
 from service.settings import Settings
 from service.targets.candidate import Candidate, CandidateMaker
 from service.targets.idempotency import Idempotency, replay
@@ -116,7 +117,8 @@ class OnlineTarget:
             return replayed
         if self.record.frozen:
             raise AdaptationFrozen("adaptation is frozen; POST /unfreeze to resume")
-        outcome = self._merge(images, idempotency)
+        with tracing.span("adapt"):
+            outcome = self._merge(images, idempotency)
         if not self._due:
             return outcome
 
@@ -195,7 +197,7 @@ class OnlineTarget:
             The record of the version; None if it could not be made or recorded.
         """
         try:
-            with self._report.version_seconds.time():
+            with self._report.version_seconds.time(), tracing.span("commit"):
                 served = self.queries.version(self.record.serving)
                 candidate = self._candidates.make(self.record, served)
                 self._settle(candidate, receipt_of(candidate.version.record))
