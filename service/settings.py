@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     )
     max_queue: PositiveInt = Field(1024, description="Maximum images waiting for prediction.")
     max_wait_seconds: Positive = Field(
-        2.0,
+        10.0,
         description="Maximum time that a new request is expected to wait for its turn, in seconds; if it"
         " would be longer, the request is refused at once.",
     )

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
+from types import TracebackType
 
 from fastapi import Request
 
@@ -16,18 +17,34 @@ from service.inference.prediction import Prediction
 GRACE_SECONDS = 0.02
 
 
-@asynccontextmanager
-async def within(place: Place) -> AsyncIterator[None]:
+class Within:
     """A block that ends at the deadline of a place.
+
+    Args:
+        place: the place.
 
     Raises:
         DeadlinePassed: if the block was not left before.
     """
-    try:
-        async with asyncio.timeout(place.deadline - time.monotonic()):
-            yield
-    except TimeoutError as error:
-        raise DeadlinePassed(f"the body did not arrive within {place.timeout:g} s") from error
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._timeout = asyncio.timeout(place.deadline - time.monotonic())
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, traceback)
+        except TimeoutError:
+            detail = f"the body did not arrive within {self._place.timeout:g} s"
+            raise DeadlinePassed(detail) from None
 
 
 async def wait_for(reply: Future[Prediction], request: Request, place: Place) -> Prediction:

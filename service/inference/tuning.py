@@ -22,7 +22,7 @@ from service.settings import Settings
 logger = logging.getLogger(__name__)
 
 GPU_BATCH = 64
-BATCHES = (4, 16, 64)
+BATCHES = (4, 16)
 # Larger pools gain little, and disturb each other when many workers use them.
 MAX_THREADS = 8
 # Below this time, sharing an image among processors costs more than it gains; above it, batches do.
@@ -115,7 +115,7 @@ class _Measurement:
         alone = self._fastest(narrow, 1, 0.05)
         image = f"an image takes {1000 * alone:.2g} ms on one processor"
         if alone < TINY_SECONDS:
-            batch, each = self._best_batch(narrow, alone)
+            batch, each = self._best_batch(alone)
             if batch == 1:
                 return Plan(why=f"{image}, and no less in a batch")
             return Plan(max_batch=batch, why=f"{image}, {1000 * each:.2g} ms in a batch of {batch}")
@@ -141,8 +141,12 @@ class _Measurement:
         why = f"{faster}, which keeps {kept:.0%} of the throughput"
         return Plan(threads=1 if kept < 1 - LOSS else self._processors, why=why)
 
-    def _best_batch(self, session: ort.InferenceSession, alone: float) -> tuple[int, float]:
+    def _best_batch(self, alone: float) -> tuple[int, float]:
         """The smallest batch with nearly the shortest time per image, and that time."""
+        # A session keeps the memory of its largest batch, so this one is not used for anything else.
+        session = make_session(
+            self._bundle.predict, self._bundle.predict_arrays, threads=1, providers=self._providers
+        )
         each = {1: alone}
         for batch in BATCHES:
             each[batch] = self._fastest(session, batch, 0.04) / batch

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from bundle.preprocessing import Pixels, Preprocessing
 from service.api.dependencies import ModelDep, ResourcesDep, TargetDep
 from service.api.problems import problem_responses
-from service.api.replies import wait_for, within
+from service.api.replies import Within, wait_for
 from service.api.rest.bodies import IMAGES_BODY
 from service.api.uploads import Upload, read_upload
 from service.errors import (
@@ -73,7 +73,7 @@ async def predict(
     """Predict the class of one or more images, and name the version that predicted it."""
     preprocessing, settings = model.bundle.manifest.preprocessing, resources.settings
     with resources.engine.admit() as place:
-        async with within(place):
+        async with Within(place):
             if version is not None:
                 await resources.offload(lambda: target.queries.version(version))
             with resources.metrics.stages.read.time():
