@@ -129,13 +129,13 @@ class Run:
             print(section[kind], flush=True)
 
     def _export(self, name: str) -> Found:
-        from bench.refold import make_bundle
-
         begun = time.perf_counter()
         made = None if self._given.bundles is None else self._given.bundles / name
         if made is not None and made.is_dir():
             self._paths[name], self._bundles[name] = made, load_bundle(made)
         else:
+            from bench.refold import make_bundle
+
             folder = self._folder / name
             folder.mkdir()
             self._bundles[name] = make_bundle(name, self._given.size, folder)

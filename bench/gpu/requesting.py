@@ -32,7 +32,7 @@ def requests(
         try:
             with served(path, Path(folder)) as client:
                 ready = round(time.perf_counter() - begun, 2)
-                url = urlsplit(str(client._http.base_url))
+                url = urlsplit(client._url)
                 for clients, images in CLIENTS:
                     body = _npy(images_of(bundle, images))
                     found = _load((url.hostname or "", url.port or 0), body, clients, seconds)
