@@ -59,6 +59,7 @@ COMMANDS = {
         "Measure how fast a service answers, and how near it is to the limit of this machine.",
         ("cpu",),
     ),
+    "key": Entry("rn.commands.key:key", "Make a key for a service.", ("service",)),
     "predict": Entry(
         "rn.commands.remote.predict:predict",
         "Label image files with a running service.",

@@ -56,10 +56,10 @@ def _row(name: str, field: dict[str, Any], required: bool) -> str:
     default = field.get("default")
     if required:
         shown = "(required)"
-    elif default is None:
+    elif default in (None, [], ""):
         shown = ""
     else:
-        shown = f"`{default}`"
+        shown = f"`{str(default).lower() if isinstance(default, bool) else default}`"
     cells = (f"`RN_{name.upper()}`", shown, _value(field), field["description"] + _old_names(name))
     return "| " + " | ".join(cells) + " |"
 
@@ -77,7 +77,10 @@ def _value(field: dict[str, Any]) -> str:
     (kind,) = [one for one in field.get("anyOf", [field]) if one.get("type") != "null"]
     if "enum" in kind:
         return " or ".join(f"`{value}`" for value in kind["enum"])
-    name = {"path": "path", None: kind["type"]}[kind.get("format")]
+    plain = {"array": "names, separated by commas", "boolean": "`true` or `false`"}
+    name = {"path": "path", "password": "secret", None: plain.get(kind["type"], kind["type"])}[
+        kind.get("format")
+    ]
     bounds = [text.format(kind[bound]) for bound, text in BOUNDS.items() if bound in kind]
     return ", ".join([name, *bounds])
 

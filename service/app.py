@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request
-from fastapi.responses import RedirectResponse
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from service.api.body.budget import BodyBudget, ByteBudget
+from service.api.documentation import FILES, add_pages, describe_checks
+from service.api.gate import Gate, SecurityHeaders
 from service.api.http_forms import HttpForms
 from service.api.observation import RequestObserver
 from service.api.problems import install_problem_handlers
 from service.api.rest import adapt, events, models, operations, predict, versions
+from service.api.route_access import RouteAccess
 from service.lifespan import Resources
 from service.monitoring.logs import log_event
 from service.monitoring.tracing import tracing
@@ -39,6 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings: settings of the service; by default they are read from the environment.
 
     Raises:
+        KeysError: if the keys are wrong, or strangers could reach the service without one.
         BundleError: if the bundle is missing or invalid.
         LedgerError: if the ledger cannot be opened.
         ModelNotLoaded: if the directory of models cannot be used.
@@ -62,13 +66,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("reciprocal-norm"),
         lifespan=lifespan,
         telemetry=tracing.options,
+        docs_url=None,
+        redoc_url=None,
+        static_url=FILES,
     )
-    app.state.body_bytes = held = ByteBudget(resources.settings.held_body_bytes)
-    resources.metrics.body_bytes.set_function(lambda: held.held)
-    app.add_middleware(BodyBudget, budget=held)
-    # Closer to the routes than HttpForms, which passes a changed copy of the request on.
-    app.add_middleware(RequestObserver, resources.metrics, log=resources.settings.logs_requests)
-    app.add_middleware(HttpForms, root_path=resources.settings.root_path)
     app.state.resources = resources
     install_problem_handlers(app, resources.metrics)
 
@@ -78,8 +79,29 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(models.router)
     app.include_router(operations.router)
 
-    @app.get("/", include_in_schema=False)
-    async def root(request: Request) -> RedirectResponse:
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
-
+    add_pages(app)
+    describe_checks(app, resources.policy.authenticator.has_keys)
+    _add_middleware(app, resources)
     return app
+
+
+def _add_middleware(app: FastAPI, resources: Resources) -> None:
+    """Wrap the application; what is added last meets a request first."""
+    settings, policy = resources.settings, resources.policy
+    routes = RouteAccess(app.routes)
+    app.add_middleware(Gate, policy=policy, routes=routes, metrics=resources.metrics)
+    if policy.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(policy.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key"],
+            expose_headers=["Retry-After", "X-Request-Id"],
+        )
+    app.state.body_bytes = held = ByteBudget(settings.held_body_bytes)
+    resources.metrics.body_bytes.set_function(lambda: held.held)
+    app.add_middleware(BodyBudget, budget=held)
+    # Closer to the routes than HttpForms, which passes a changed copy of the request on.
+    app.add_middleware(RequestObserver, resources.metrics, log=settings.logs_requests)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(HttpForms, root_path=settings.root_path)

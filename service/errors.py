@@ -121,3 +121,35 @@ class LedgerError(ServiceError):
 
 class LedgerConflict(LedgerError):
     """Another process changed the target since it was read."""
+
+
+class Unauthenticated(ServiceError):
+    """The request holds no key, or one that the service does not know."""
+
+
+class MissingRole(ServiceError):
+    """The key does not have the role that the operation needs."""
+
+
+class CrossOriginRequest(ServiceError):
+    """A web page of another origin sent the request."""
+
+
+class NotLoopback(ServiceError):
+    """Without keys, the service answers on the loopback interface only."""
+
+
+class MisdirectedRequest(ServiceError):
+    """The request names a host that the service does not answer as."""
+
+
+class RateLimited(ServiceError):
+    """The client sent more requests or images than it may.
+
+    Attributes:
+        retry_after: seconds after which to try again.
+    """
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after

@@ -11,6 +11,7 @@ from service.ledger.ledger import Ledger
 from service.models.opening import open_models
 from service.monitoring.metrics import Metrics
 from service.monitoring.requests import run_in_thread
+from service.security.policy import Policy
 from service.settings import Settings
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ class Resources:
 
     Attributes:
         settings: settings of the service.
+        policy: who may reach the service, and as whom.
         metrics: metrics of the application.
         ledger: ledger of everything durable.
         models: the models that are loaded.
@@ -32,11 +34,12 @@ class Resources:
         draining: whether the service is shutting down.
 
     Raises:
-        BundleError, LedgerError, DeviceError, ModelNotLoaded: if the service cannot be started.
+        KeysError, BundleError, LedgerError, DeviceError, ModelNotLoaded: if the service cannot be started.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.policy = Policy.of(settings)
         self.metrics = Metrics(settings.metric_classes)
         self.ledger = Ledger(settings.ledger, settings.keep_versions)
         limits = Limits(settings.max_queue, settings.max_wait_seconds, settings.timeout_seconds)

@@ -205,17 +205,19 @@ class Liveness(BaseModel):
 
 
 class Health(BaseModel):
-    """State of the service."""
+    """State of the service; where keys are configured, all but the status is left out without one."""
 
     status: str = Field(examples=["ready"])
-    model: str = Field(description="Name of the default model.", examples=["digits"])
-    models: list[str] = Field(
-        description="Names of all models that are loaded.", examples=[["digits"]]
+    model: str | None = Field(None, description="Name of the default model.", examples=["digits"])
+    models: list[str] | None = Field(
+        None, description="Names of all models that are loaded.", examples=[["digits"]]
     )
-    bundle: str = Field(description="Fingerprint of the bundle.")
-    serving: int = Field(description="Version that is served now.", examples=[4])
-    provider: str = Field(
-        description="Execution provider that is really used.", examples=["CPUExecutionProvider"]
+    bundle: str | None = Field(None, description="Fingerprint of the bundle.")
+    serving: int | None = Field(None, description="Version that is served now.", examples=[4])
+    provider: str | None = Field(
+        None,
+        description="Execution provider that is really used.",
+        examples=["CPUExecutionProvider"],
     )
     engine: str = Field(
         "",

@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bundle.images.decoding import MAX_PIXELS
 from service.vocabulary import Device, EngineKind, LogFormat, LogLevel, Precision
@@ -19,10 +19,21 @@ Positive = Annotated[float, Field(gt=0)]
 NO_BUNDLE = "no bundle given: give it as an argument, or set RN_BUNDLE or RN_MODELS"
 
 
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+Names = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...], NoDecode, BeforeValidator(_split)
+]
+
+
 class Settings(BaseSettings):
     """Settings of the service, read from ``RN_BUNDLE``, ``RN_PORT`` and so on."""
 
-    model_config = SettingsConfigDict(env_prefix="RN_", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="RN_", populate_by_name=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     bundle: Path | None = Field(
         None,
@@ -46,6 +57,39 @@ class Settings(BaseSettings):
         description="Path under which a proxy serves this service, such as /rn; the proxy removes it from"
         " requests.",
     )
+    predict_key: SecretStr | None = Field(
+        None, description="Key with the role predict, at least 32 characters; `rn key` makes one."
+    )
+    adapt_key: SecretStr | None = Field(None, description="Key with the role adapt.")
+    operate_key: SecretStr | None = Field(None, description="Key with the role operate.")
+    metrics_key: SecretStr | None = Field(None, description="Key with the role metrics.")
+    keys_file: Path | None = Field(
+        None, description="TOML file of keys with their roles and limits, see keys.md."
+    )
+    allow_anonymous: bool = Field(
+        False,
+        description="Whether a service without keys may listen on more than the loopback interface; whoever"
+        " reaches it may then do everything.",
+    )
+    allowed_hosts: Names = Field(
+        (),
+        description="Names under which the service may be called, or *.example.org; addresses and localhost"
+        " always are. Unset: with keys any name, without keys only RN_HOST.",
+    )
+    allowed_origins: Names = Field(
+        (),
+        description="Other origins whose web pages may call the service, such as https://example.org.",
+    )
+    requests_per_second: PositiveInt | None = Field(
+        None,
+        description="Maximum requests of a key that has no limit of its own, and without keys of an"
+        " address; unset: unlimited.",
+    )
+    images_per_minute: PositiveInt | None = Field(
+        None, description="The same for images in a minute."
+    )
+    images_per_day: PositiveInt | None = Field(None, description="The same for images in 24 hours.")
+
     device: Device = Field(
         "cpu",
         description="Device to run on, cpu or cuda. If CUDA cannot be used, the service does not start.",

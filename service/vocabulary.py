@@ -23,6 +23,9 @@ ModelState = Literal["ready", "loading", "unloading", "failed", "unloaded"]
 LogFormat = Literal["auto", "text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+# What a key may be used for.
+Role = Literal["predict", "adapt", "operate", "metrics"]
+
 # How a version was made: exported with the bundle, or made online and then published or rejected.
 Status = Literal["exported", "published", "rejected"]
 

@@ -69,7 +69,7 @@ ORDERS: Mapping[str, Order] = {
         "targets",
         "ledger",
         "adaptation",
-        "guards inference",
+        "guards inference security",
         "monitoring schemas settings",
         "errors vocabulary",
     ),

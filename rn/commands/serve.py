@@ -40,6 +40,7 @@ def serve(
     from service.errors import LedgerError, ModelNotLoaded
     from service.inference.device import DeviceError
     from service.monitoring.logs import configure_logging
+    from service.security.keys import KeysError
     from service.server.listening import AddressError, listen
 
     given = {
@@ -52,12 +53,13 @@ def serve(
     }
     settings = load_settings({name: value for name, value in given.items() if value is not None})
     configure_logging(settings.log_format, settings.log_level)
-    with one_line(BundleError, LedgerError, ModelNotLoaded, DeviceError):
+    with one_line(KeysError, BundleError, LedgerError, ModelNotLoaded, DeviceError):
         app = create_app(settings)
     with one_line(AddressError):
         listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
+    typer.echo(app.state.resources.policy.summary, err=True)
     typer.echo(f"serving {settings.bundle or settings.models} on http://{shown}:{port}", err=True)
     run(app, listener)
 
@@ -90,4 +92,6 @@ def load_settings(given: dict[str, Any]) -> "Settings":
             fail(first["msg"])
         # A setting with an earlier name is reported under its variable.
         name = str(first["loc"][0]).removeprefix("RN_").lower()
-        fail(f"{name} (RN_{name.upper()}): {first['msg']}, got {first['input']!r}")
+        # The value of a key is not shown.
+        got = "" if name.endswith("_key") else f", got {first['input']!r}"
+        fail(f"{name} (RN_{name.upper()}): {first['msg']}{got}")

@@ -7,6 +7,14 @@ import typer
 LOCAL = "http://127.0.0.1:8000"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RN_KEY",
+        help="Key of the service, if it needs one. Better in the environment than here, where other users"
+        " of this machine can read it.",
+    ),
+]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of rows.")]
 Settings = Annotated[
     list[str] | None,

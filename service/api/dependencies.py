@@ -1,4 +1,4 @@
-"""Dependencies of the routes: the resources of the application, the model and target of a request.
+"""Dependencies of the routes: resources of the application, model, target and caller of a request.
 
 They are coroutines because a function would cost a thread for every request.
 """
@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from service.lifespan import Resources
 from service.models.model import Model
+from service.security.authentication import Caller
 from service.targets.target import OnlineTarget
 from service.vocabulary import DEFAULT_TARGET
 
@@ -46,3 +47,17 @@ async def get_target(request: Request, model: ModelDep) -> OnlineTarget:
 
 
 TargetDep = Annotated[OnlineTarget, Depends(get_target)]
+
+
+def caller_of(request: Request) -> Caller:
+    """Who sent a request, as the gate found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+async def get_caller(request: Request) -> Caller:
+    """Who sent a request."""
+    return caller_of(request)
+
+
+CallerDep = Annotated[Caller, Depends(get_caller)]

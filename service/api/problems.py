@@ -15,14 +15,20 @@ from service import errors
 from service.errors import ServiceError
 from service.monitoring.metrics import Metrics
 from service.monitoring.requests import REQUEST_ID, current_request_id
+from service.security.headers import security_headers
 from service.vocabulary import ERROR_PREFIX
 
 CLIENT_CLOSED_REQUEST = 499
+REALM = "reciprocal-norm"
 # What RFC 9457 calls the type of a problem that its status says everything about.
 NO_KIND = "about:blank"
 
 STATUS: dict[type[ServiceError], int] = {
     errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.MissingRole: HTTPStatus.FORBIDDEN,
+    errors.CrossOriginRequest: HTTPStatus.FORBIDDEN,
+    errors.NotLoopback: HTTPStatus.FORBIDDEN,
     errors.UnknownModel: HTTPStatus.NOT_FOUND,
     errors.TooManyModels: HTTPStatus.CONFLICT,
     errors.DefaultModelNeeded: HTTPStatus.CONFLICT,
@@ -35,10 +41,12 @@ STATUS: dict[type[ServiceError], int] = {
     errors.RequestTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.MisdirectedRequest: HTTPStatus.MISDIRECTED_REQUEST,
     errors.InvalidContent: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ModelNotLoaded: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClientDisconnected: CLIENT_CLOSED_REQUEST,
     errors.LedgerError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -102,64 +110,78 @@ def problem_responses(*kinds: type[ServiceError]) -> dict[int | str, dict[str, A
     }
 
 
+def make_problem(
+    metrics: Metrics,
+    status: int,
+    detail: str,
+    *,
+    kind: str = NO_KIND,
+    title: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """The answer that reports an error, which is counted."""
+    metrics.count_problem(status, kind)
+    content = Problem(
+        type=kind,
+        title=title or title_of(status),
+        status=status,
+        detail=detail,
+        request_id=current_request_id() or "",
+    )
+    media_type = "application/problem+json"
+    return JSONResponse(content.model_dump(), status, headers, media_type=media_type)
+
+
+def problem_of(metrics: Metrics, error: ServiceError) -> JSONResponse:
+    """The answer that reports an error of the service, which is counted."""
+    kind = type(error)
+    return make_problem(
+        metrics, status_of(kind), error.detail, kind=type_of(kind), headers=_headers(error)
+    )
+
+
 def install_problem_handlers(app: FastAPI, metrics: Metrics) -> None:
     """Answer every error of the application with a problem, and count it by its status."""
 
-    def answer(
-        status: int,
-        detail: str,
-        *,
-        kind: str = NO_KIND,
-        title: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> JSONResponse:
-        metrics.count_problem(status, kind)
-        content = Problem(
-            type=kind,
-            title=title or title_of(status),
-            status=status,
-            detail=detail,
-            request_id=current_request_id() or "",
-        )
-        media_type = "application/problem+json"
-        return JSONResponse(content.model_dump(), status, headers, media_type=media_type)
-
     @app.exception_handler(ServiceError)
     async def on_service_error(_: Request, error: ServiceError) -> JSONResponse:
-        kind = type(error)
-        return answer(status_of(kind), error.detail, kind=type_of(kind), headers=_headers(error))
+        return problem_of(metrics, error)
 
     @app.exception_handler(ClientDisconnect)
     async def on_disconnect(_: Request, __: ClientDisconnect) -> JSONResponse:
-        kind = type_of(errors.ClientDisconnected)
-        return answer(CLIENT_CLOSED_REQUEST, "the client disconnected during the upload", kind=kind)
+        gone = errors.ClientDisconnected("the client disconnected during the upload")
+        return problem_of(metrics, gone)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(_: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers) if error.headers else None
-        return answer(error.status_code, error.detail, title=error.detail, headers=headers)
+        detail = error.detail
+        return make_problem(metrics, error.status_code, detail, title=detail, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def on_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = " ".join(map(str, first["loc"]))
-        kind = errors.InvalidContent
-        return answer(status_of(kind), f"{place}: {first['msg']}", kind=type_of(kind))
+        return problem_of(metrics, errors.InvalidContent(f"{place}: {first['msg']}"))
 
     @app.exception_handler(Exception)
     async def on_error(_: Request, __: Exception) -> JSONResponse:
         # The server logs the exception itself, and closes the connection; without this header, a client
         # would send its next request into it.
-        headers = {"Connection": "close"}
-        # This answer alone passes by what adds the header to the others.
+        headers = {"Connection": "close", **security_headers()}
+        # This answer alone passes by what adds such headers to the others.
         if (request_id := current_request_id()) is not None:
             headers[REQUEST_ID.decode("ascii")] = request_id
-        return answer(500, "internal error; see the service log", headers=headers)
+        return make_problem(metrics, 500, "internal error; see the service log", headers=headers)
 
 
 def _headers(error: ServiceError) -> dict[str, str] | None:
-    if isinstance(error, errors.QueueFull | errors.Overloaded):
-        return {"Retry-After": str(error.retry_after)}
-    if isinstance(error, errors.UnsupportedEncoding):
-        return {"Accept-Encoding": "gzip"}
-    return None
+    match error:
+        case errors.QueueFull() | errors.Overloaded() | errors.RateLimited():
+            return {"Retry-After": str(error.retry_after)}
+        case errors.UnsupportedEncoding():
+            return {"Accept-Encoding": "gzip"}
+        case errors.Unauthenticated():
+            return {"WWW-Authenticate": f'Bearer realm="{REALM}"'}
+        case _:
+            return None

@@ -13,6 +13,7 @@ from service.api.body.form import read_form
 from service.api.body.json_body import parse_json
 from service.api.body.reading import content_type, parse, read_body
 from service.api.decoding import decode_image
+from service.api.dependencies import caller_of
 from service.errors import InvalidContent, MalformedRequest, TooLarge, UnsupportedContent
 from service.settings import Settings
 
@@ -74,6 +75,7 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
         UnsupportedContent: if its content type is not one of ``ACCEPTED``.
         InvalidContent: if the content is not what its type says.
         Overloaded: if there is no room for it beside the bodies of other requests.
+        RateLimited: if the client has used up its images.
     """
     kind = content_type(request)
     is_file = kind.startswith("image/") or kind == "application/octet-stream"
@@ -99,6 +101,7 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
         raise TooLarge(
             f"the request holds {len(upload)} images; at most {settings.max_images} are accepted"
         )
+    caller_of(request).charge_images(len(upload))
     return upload
 
 

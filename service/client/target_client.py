@@ -51,6 +51,7 @@ class Client:
         target: name of the target.
         timeout: time limit per request, in seconds.
         http: HTTP client to use instead of a new one; it is left open.
+        key: key of the service, if it needs one. Over a network, use https: a key is sent in clear.
         retries: how to repeat requests that may safely arrive twice. Default: not at all.
 
     Raises:
@@ -68,11 +69,13 @@ class Client:
         target: str = "default",
         timeout: float = 60.0,
         http: httpx.Client | None = None,
+        key: str | None = None,
         retries: Retries = NO_RETRIES,
     ) -> None:
         self._url = url.rstrip("/")
         self._target = target
         self._retries = retries
+        self._credentials = _credentials(key)
         self._own = http is None
         self._http = http or httpx.Client(timeout=timeout)
 
@@ -200,17 +203,29 @@ class Client:
         return result
 
     def _send(
-        self, method: str, path: str, model: type[M], repeat: bool = False, **content: object
+        self,
+        method: str,
+        path: str,
+        model: type[M],
+        repeat: bool = False,
+        headers: dict[str, str] | None = None,
+        **content: object,
     ) -> M:
         url = f"{self._url}/targets/{quote(self._target, safe='')}{path}"
-        return self._parse(self._request(method, url, repeat, **content), model)
+        return self._parse(self._request(method, url, repeat, headers, **content), model)
 
     def _request(
-        self, method: str, url: str, repeat: bool = False, **content: object
+        self,
+        method: str,
+        url: str,
+        repeat: bool = False,
+        headers: dict[str, str] | None = None,
+        **content: object,
     ) -> httpx.Response:
+        sent = {**self._credentials, **(headers or {})}
         for attempt in range(1, self._retries.attempts + 1):
             try:
-                response = self._http.request(method, url, **content)  # type: ignore[arg-type]
+                response = self._http.request(method, url, headers=sent, **content)  # type: ignore[arg-type]
             except httpx.InvalidURL as error:
                 raise ClientError(f"{self._url} is not a URL: {error}") from error
             except httpx.HTTPError as error:
@@ -234,6 +249,19 @@ class Client:
             return model.model_validate_json(response.content)
         except ValueError as error:
             raise ClientError(f"{self._url} does not answer like this service") from error
+
+
+def _credentials(key: str | None) -> dict[str, str]:
+    """Headers that carry a key.
+
+    Raises:
+        ClientError: if it cannot be sent.
+    """
+    if not key:
+        return {}
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ClientError("the key holds characters that no key of a service has")
+    return {"Authorization": f"Bearer {key}"}
 
 
 def _error(response: httpx.Response) -> ClientError | None:

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def connect(url: str, target: str, *, persistent: bool = False) -> "Iterator[Client]":
+def connect(
+    url: str, target: str, key: str | None, *, persistent: bool = False
+) -> "Iterator[Client]":
     """A client of the service.
 
     Args:
         url: URL of the service.
         target: name of the target.
+        key: key of the service, if it needs one.
         persistent: whether to send requests again, after a pause, if the service is busy or unavailable.
 
     Raises:
@@ -27,7 +30,7 @@ def connect(url: str, target: str, *, persistent: bool = False) -> "Iterator[Cli
     from service.client import NO_RETRIES, Client, ClientError, Retries
 
     retries = Retries(announce=_announce) if persistent else NO_RETRIES
-    with one_line(ClientError), Client(url, target=target, retries=retries) as client:
+    with one_line(ClientError), Client(url, target=target, key=key, retries=retries) as client:
         yield client
 
 

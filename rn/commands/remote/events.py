@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rn.commands.remote.connection import connect
-from rn.options.common import LOCAL, AsJson, Limit, TargetName, Url
+from rn.options.common import LOCAL, AsJson, Key, Limit, TargetName, Url
 
 if TYPE_CHECKING:
     from service.schemas import EventInfo
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def events(
     url: Url = LOCAL,
     target: TargetName = "default",
+    key: Key = None,
     limit: Limit = 100,
     before: Annotated[
         int | None, typer.Option(min=0, help="List only events before this one.")
@@ -26,7 +27,7 @@ def events(
     """List what happened to a target."""
     from rn.terminal import Column, show_table
 
-    with connect(url, target) as client:
+    with connect(url, target, key) as client:
         page = client.events(limit=limit, before=before, after=after)
     if as_json:
         typer.echo(page.model_dump_json(indent=2))

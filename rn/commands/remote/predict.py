@@ -11,7 +11,7 @@ import typer
 from rn.commands.remote.connection import connect
 from rn.commands.remote.sending import SOME_SKIPPED, Sending, find_files
 from rn.failing import CommandError, fail
-from rn.options.common import LOCAL, AsJson, TargetName, Url
+from rn.options.common import LOCAL, AsJson, Key, TargetName, Url
 
 if TYPE_CHECKING:
     from service.client import Client
@@ -30,6 +30,7 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="Image files, and folders of images.")],
     url: Url = LOCAL,
     target: TargetName = "default",
+    key: Key = None,
     version: Annotated[
         int | None, typer.Option(min=0, help="Version to predict with. Default: the served one.")
     ] = None,
@@ -57,7 +58,7 @@ def predict(
     predicted: list[Predicted] = []
     failed: CommandError | None = None
     try:
-        with connect(url, target, persistent=True) as client:
+        with connect(url, target, key, persistent=True) as client:
             _predict(client, files, version, listed, sending, predicted)
     except CommandError as error:
         failed = error

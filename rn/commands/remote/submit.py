@@ -11,7 +11,7 @@ import typer
 from rn.commands.remote.connection import connect
 from rn.commands.remote.sending import SOME_SKIPPED, Sending, find_files
 from rn.failing import fail
-from rn.options.common import LOCAL, TargetName, Url
+from rn.options.common import LOCAL, Key, TargetName, Url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ def submit(
     folder: Annotated[Path, typer.Argument(help="Folder of unlabelled images of the target.")],
     url: Url = LOCAL,
     target: TargetName = "default",
+    key: Key = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Maximum images per request.")] = 64,
 ) -> None:
     """Post unlabelled images for a running service to adapt to.
@@ -35,7 +36,7 @@ def submit(
     """
     files, passed_over = _find(folder)
     failed: Exception | None = None
-    with connect(url, target, persistent=True) as client, _progress() as progress:
+    with connect(url, target, key, persistent=True) as client, _progress() as progress:
         from service.client import ClientError
 
         submission = Submission(lambda line: _print(progress, line), batch_size)

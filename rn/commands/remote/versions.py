@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rn.commands.remote.connection import connect
-from rn.options.common import LOCAL, AsJson, Limit, TargetName, Url
+from rn.options.common import LOCAL, AsJson, Key, Limit, TargetName, Url
 
 if TYPE_CHECKING:
     from service.schemas import TargetInfo
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def versions(
     url: Url = LOCAL,
     target: TargetName = "default",
+    key: Key = None,
     limit: Limit = 100,
     before: Annotated[
         int | None, typer.Option(min=0, help="List only versions before this one.")
@@ -21,7 +22,7 @@ def versions(
     as_json: AsJson = False,
 ) -> None:
     """List the versions of a target."""
-    with connect(url, target) as client:
+    with connect(url, target, key) as client:
         info = client.versions(limit=limit, before=before)
     if as_json:
         typer.echo(info.model_dump_json(indent=2))
@@ -38,9 +39,10 @@ def rollback(
     ] = None,
     url: Url = LOCAL,
     target: TargetName = "default",
+    key: Key = None,
 ) -> None:
     """Serve an earlier version of a target again."""
-    with connect(url, target) as client:
+    with connect(url, target, key) as client:
         info = client.rollback(version)
     typer.echo(f"version {info.serving} is served")
 

@@ -44,7 +44,7 @@ def test_head_of_an_operation_that_has_no_get_is_an_error(shared: Service) -> No
 def test_an_absolute_target_is_answered(shared: Service) -> None:
     answer = raw(
         shared,
-        b"GET http://x:1/health/live HTTP/1.1\r\nHost: x:1\r\nConnection: close\r\n\r\n",
+        b"GET http://localhost:1/health/live HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n",
     )
     assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b'{"status":"live"}')
 

@@ -1,0 +1,1 @@
+"""Who may do what: keys and their roles, rate limits, and checks of the headers that browsers send."""

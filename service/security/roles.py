@@ -1,0 +1,68 @@
+"""Roles of keys, and the roles that each route asks for."""
+
+import re
+from collections.abc import Mapping
+from typing import get_args
+
+from service.vocabulary import Role
+
+# The roles of which a caller needs one; None: everybody is let in, with a key or without.
+Access = frozenset[Role] | None
+
+ROLES: tuple[Role, ...] = get_args(Role)
+EVERYBODY: Access = None
+ANY_KEY: Access = frozenset(ROLES)
+
+_PREDICT: Access = frozenset({"predict"})
+_ADAPT: Access = frozenset({"adapt"})
+_OPERATE: Access = frozenset({"operate"})
+_HISTORY: Access = frozenset({"adapt", "operate"})
+_METRICS: Access = frozenset({"metrics", "operate"})
+
+# Every route of the service, without the prefixes of a model and a target. The service does not start with
+# a route that is missing here.
+ROUTES: Mapping[tuple[str, str], Access] = {
+    ("GET", "/health/live"): EVERYBODY,
+    ("GET", "/health/ready"): EVERYBODY,
+    ("POST", "/predict"): _PREDICT,
+    ("POST", "/adapt"): _ADAPT,
+    ("GET", "/versions"): _HISTORY,
+    ("GET", "/versions/{number}"): _HISTORY,
+    ("GET", "/events"): _HISTORY,
+    ("POST", "/versions/{number}/promote"): _OPERATE,
+    ("POST", "/rollback"): _OPERATE,
+    ("POST", "/reset"): _OPERATE,
+    ("POST", "/freeze"): _OPERATE,
+    ("POST", "/unfreeze"): _OPERATE,
+    ("GET", "/metrics"): _METRICS,
+    ("GET", "/"): ANY_KEY,
+    ("GET", "/docs"): ANY_KEY,
+    ("GET", "/redoc"): ANY_KEY,
+    ("GET", "/openapi.json"): ANY_KEY,
+    ("GET", "/static-offline-docs"): ANY_KEY,
+}
+
+# Pages that a browser opens by their address, where it cannot send a key of its own accord: there, a
+# browser may ask for the key as a password. None of them changes anything.
+PAGES = frozenset({"/", "/docs", "/redoc", "/openapi.json", "/static-offline-docs"})
+
+_PREFIX = re.compile(r"^(/models/\{model\})?(/targets/\{target\})?(?=/)")
+
+
+def access_to(method: str, template: str) -> Access:
+    """The roles that a route asks for.
+
+    Args:
+        method: method of the request.
+        template: path of the route as it was declared, such as ``/versions/{number}``.
+
+    Raises:
+        LookupError: if the route is not in the table.
+    """
+    path = _PREFIX.sub("", template)
+    try:
+        return ROUTES[method, path]
+    except KeyError:
+        raise LookupError(
+            f"{method} {template} has no role: add it to service/security/roles.py"
+        ) from None
