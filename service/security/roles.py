@@ -34,6 +34,9 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", "/reset"): _OPERATE,
     ("POST", "/freeze"): _OPERATE,
     ("POST", "/unfreeze"): _OPERATE,
+    ("GET", "/models"): ANY_KEY,
+    ("POST", "/models/{model}/load"): _OPERATE,
+    ("POST", "/models/{model}/unload"): _OPERATE,
     ("GET", "/metrics"): _METRICS,
     ("GET", "/"): ANY_KEY,
     ("GET", "/docs"): ANY_KEY,
@@ -59,10 +62,7 @@ def access_to(method: str, template: str) -> Access:
     Raises:
         LookupError: if the route is not in the table.
     """
-    path = _PREFIX.sub("", template)
-    try:
-        return ROUTES[method, path]
-    except KeyError:
-        raise LookupError(
-            f"{method} {template} has no role: add it to service/security/roles.py"
-        ) from None
+    for path in (template, _PREFIX.sub("", template)):
+        if (method, path) in ROUTES:
+            return ROUTES[method, path]
+    raise LookupError(f"{method} {template} has no role: add it to service/security/roles.py")
