@@ -219,8 +219,8 @@ class Health(BaseModel):
         description="Execution provider that is really used.",
         examples=["CPUExecutionProvider"],
     )
-    engine: str = Field(
-        "",
+    engine: str | None = Field(
+        None,
         description="How images are run, and why so.",
         examples=["2 workers, 1 thread a run, up to 1 image a run: an image takes 25 ms"],
     )
