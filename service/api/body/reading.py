@@ -1,6 +1,7 @@
 """Reads the body of a request, compressed or not, and no more of it than is accepted."""
 
 import asyncio
+import io
 import zlib
 from collections.abc import Callable
 from typing import TypeVar
@@ -43,19 +44,17 @@ async def read_body(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit)
-    received, chunks = 0, []
+    # One block of memory, which grows in place and goes back to the system as a whole.
+    buffer = io.BytesIO()
     async for chunk in request.stream():
-        received += len(chunk)
-        if received > limit:
+        if buffer.tell() + len(chunk) > limit:
             raise _too_large(limit)
-        chunks.append(chunk)
-    body = b"".join(chunks)
-    # Otherwise they would be kept while the body is parsed.
-    chunks.clear()
+        buffer.write(chunk)
+    body = buffer.getvalue()
     if not encoding.endswith("gzip"):
         return body
     grow = reservation_of(request.scope).grow
-    return await asyncio.to_thread(_decompress, body, limit, lambda size: grow(received + size))
+    return await asyncio.to_thread(_decompress, body, limit, lambda size: grow(len(body) + size))
 
 
 async def parse(function: Callable[[], T], size: int) -> T:
@@ -64,8 +63,8 @@ async def parse(function: Callable[[], T], size: int) -> T:
 
 
 def _decompress(body: bytes, limit: int, grow: Callable[[int], None]) -> bytes:
-    pieces: list[bytes] = []
-    size, members = 0, 1
+    content = io.BytesIO()
+    members = 1
     stream = zlib.decompressobj(_GZIP)
     try:
         for start in range(0, len(body), _STEP):
@@ -75,18 +74,18 @@ def _decompress(body: bytes, limit: int, grow: Callable[[int], None]) -> bytes:
                     stream, members = zlib.decompressobj(_GZIP), members + 1
                 piece = stream.decompress(data, _STEP)
                 data = stream.unused_data if stream.eof else stream.unconsumed_tail
-                size += len(piece)
+                size = content.tell() + len(piece)
                 if size > limit:
                     raise _too_large(limit)
                 if members > _MAX_MEMBERS:
                     raise InvalidContent(f"the body has more than {_MAX_MEMBERS} gzip members")
                 grow(size)
-                pieces.append(piece)
+                content.write(piece)
     except zlib.error as error:
         raise InvalidContent("the body is not gzip") from error
     if not stream.eof:
         raise InvalidContent("the body is not gzip, or it ends too soon")
-    return b"".join(pieces)
+    return content.getvalue()
 
 
 def _too_large(limit: int) -> TooLarge:

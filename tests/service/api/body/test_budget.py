@@ -91,6 +91,8 @@ def test_a_held_body_keeps_out_large_ones_and_no_small_ones(tight: Service) -> N
         link = stack.enter_context(connect(tight.url))
         link.sendall(held(9 * MIB))
         assert link.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        metrics = tight.http.get("/metrics").text
+        assert f"\nrn_body_bytes {9 * MIB:.6e}\n" in metrics
         other = stack.enter_context(connect(tight.url))
         other.sendall(held(9 * MIB))
         answer = read_all(other)
