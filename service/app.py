@@ -15,7 +15,7 @@ from service.api.gate import Gate, SecurityHeaders
 from service.api.http_forms import HttpForms
 from service.api.observation import RequestObserver
 from service.api.problems import install_problem_handlers
-from service.api.rest import adapt, events, models, operations, predict, versions
+from service.api.rest import adapt, events, labels, models, operations, predict, versions
 from service.api.route_access import RouteAccess
 from service.lifespan import Resources
 from service.monitoring.logs import log_event
@@ -74,7 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_problem_handlers(app, resources.metrics)
 
     for prefix in PREFIXES:
-        for module in (predict, adapt, versions, events):
+        for module in (predict, adapt, versions, labels, events):
             app.include_router(module.router, prefix=prefix, include_in_schema=not prefix)
     app.include_router(models.router)
     app.include_router(operations.router)

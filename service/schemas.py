@@ -167,6 +167,24 @@ def _whole(value: object) -> object:
 _Whole = BeforeValidator(_whole)
 
 
+class LabelRequest(BaseModel):
+    """The version that gets a label."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True), _Whole] = Field(examples=[3])
+
+
+class Labels(BaseModel):
+    """The labels of a target, and the versions that carry them."""
+
+    target: str = Field(description="Name of the target.", examples=["default"])
+    serving: int = Field(description="Version that is served.", examples=[4])
+    shadow: int | None = Field(
+        description="Version that is ready to run beside it; null if there is none.", examples=[5]
+    )
+
+
 class RollbackRequest(BaseModel):
     """The version to roll back to."""
 

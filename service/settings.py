@@ -227,8 +227,8 @@ class Settings(BaseSettings):
     keep_versions: PositiveInt | None = Field(
         None,
         description="Number of newest published versions, and of newest rejected ones, whose moments are"
-        " kept, in addition to version 0, the served version and its parent; unset: all. Records of"
-        " versions are always kept.",
+        " kept, in addition to version 0, those with a label and the parent of the served one; unset: all."
+        " Records of versions are always kept.",
     )
 
     @model_validator(mode="after")

@@ -16,6 +16,9 @@ EngineKind = Literal["auto", "parallel", "latency", "batch"]
 # Precisions in which a GPU predicts; "tf32": float32 whose products are rounded to 10 bits of mantissa.
 Precision = Literal["fp32", "tf32", "fp16"]
 
+# Labels of versions: the one that answers requests, and one that is ready to run beside it.
+Label = Literal["serving", "shadow"]
+
 # Whether a model of the repository is loaded; "failed": when that was tried last, it could not be.
 ModelState = Literal["ready", "loading", "unloading", "failed", "unloaded"]
 
@@ -46,6 +49,8 @@ EventKind = Literal[
     "promoted",
     "rolled_back",
     "reset",
+    "shadow_set",
+    "shadow_removed",
     "frozen",
     "unfrozen",
 ]

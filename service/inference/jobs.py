@@ -57,12 +57,15 @@ class Work:
         images: number of images, 1 or more.
         decode: returns the pixels ``(stop - start, H, W, C)`` of the images from ``start`` to ``stop``;
             called in a worker thread. What it raises is the answer to this request alone.
+        runnable: the version to use, if it is ready to run; None if it is looked up when the first image is
+            run, where building it would stop other requests.
     """
 
     versions: Versions
     version: int | None
     images: int
     decode: Decode
+    runnable: Runnable | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Job:
         self.reply: Future[Prediction] = Future()
         self.reply.set_running_or_notify_cancel()
         self.taken = 0
-        self.runnable: Runnable | None = None
+        self.runnable = work.runnable
         self.dropped = False
         self._queued_at = queued_at
         self.begun_at = queued_at

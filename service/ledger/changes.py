@@ -189,6 +189,29 @@ class LabelMoved(Change):
 
 
 @dataclass(frozen=True)
+class ShadowMoved(Change):
+    """The label ``shadow`` moved to another version, or was removed.
+
+    Attributes:
+        to: number of the version that has it from now on; None if none has.
+        previous: number of the version that had it before; None if none had.
+    """
+
+    to: int | None
+    previous: int | None
+
+    @property
+    def kind(self) -> EventKind:
+        return "shadow_removed" if self.to is None else "shadow_set"
+
+    def applied_to(self, target: Target) -> Target:
+        return replace(target, shadow=self.to)
+
+    def detail(self) -> dict[str, Any]:
+        return {"version": self.to, "previous": self.previous}
+
+
+@dataclass(frozen=True)
 class Frozen(Change):
     """Adaptation was switched off."""
 

@@ -40,8 +40,8 @@ class Ledger:
     Args:
         url: database URL as SQLAlchemy takes it; an older ledger is migrated.
         keep_versions: number of newest published versions, and of newest rejected ones, whose moments are
-            kept, in addition to version 0, the served version and its parent; None keeps all. Records
-            of versions are always kept.
+            kept, in addition to version 0, those with a label and the parent of the served one; None keeps
+            all. Records of versions are always kept.
 
     Raises:
         LedgerError: if the database cannot be opened, or a later version of this program wrote it.
@@ -169,6 +169,7 @@ def _update_target(session: Session, old: Target, new: Target) -> None:
     values: dict[str, Any] = {
         "revision": new.revision,
         "serving": new.serving,
+        "shadow": new.shadow,
         "frozen": new.frozen,
         "count": new.state.count,
         "pending": new.state.pending,
@@ -204,12 +205,12 @@ def _store_receipt(session: Session, target_id: int, receipt: Receipt) -> None:
 def _drop_snapshots(session: Session, target: Target, keep: int) -> None:
     """Drop the moments of all but the newest published and the newest rejected versions.
 
-    Version 0, the served version and its parent keep theirs. The two kinds are counted apart, so that a
-    row of rejections does not push out the versions that a rollback would return to.
+    Version 0, those with a label and the parent of the served one keep theirs. The two kinds are counted
+    apart, so that a row of rejections does not push out the versions that a rollback would return to.
     """
     numbers = VersionRow.target_id == target.id
     parent = select(VersionRow.parent).where(numbers, VersionRow.number == target.serving)
-    needed = {0, target.serving, session.scalar(parent)} - {None}
+    needed = {0, target.serving, target.shadow, session.scalar(parent)} - {None}
     for status in ("published", "rejected"):
         newest = select(VersionRow.number).where(numbers, VersionRow.status == status)
         newest = newest.order_by(VersionRow.number.desc())

@@ -20,6 +20,7 @@ class Target:
         frozen: whether adaptation is switched off.
         state: moments and counts, pending images included.
         admission: admission snapshot, see :meth:`service.guards.admission.Admission.to_bytes`.
+        shadow: number of the version with the label ``shadow``; None if none has it.
     """
 
     id: int
@@ -29,6 +30,7 @@ class Target:
     frozen: bool
     state: OnlineState
     admission: bytes
+    shadow: int | None = None
 
     def after(self, change: "TargetChange") -> "Target":
         """The target after a change; a pure function of both."""

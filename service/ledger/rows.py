@@ -9,7 +9,16 @@ from service.ledger.tables import EventRow, ReceiptRow, SnapshotRow, TargetRow, 
 def read_target(row: TargetRow) -> Target:
     """The record of a target."""
     state = OnlineState(FlatMoments.from_bytes(row.moments), row.count, row.pending)
-    return Target(row.id, row.name, row.revision, row.serving, row.frozen, state, row.admission)
+    return Target(
+        id=row.id,
+        name=row.name,
+        revision=row.revision,
+        serving=row.serving,
+        frozen=row.frozen,
+        state=state,
+        admission=row.admission,
+        shadow=row.shadow,
+    )
 
 
 def read_version(row: VersionRow, snapshot: SnapshotRow) -> Version:

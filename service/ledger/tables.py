@@ -41,6 +41,7 @@ class TargetRow(Base):
     count: Mapped[float]
     pending: Mapped[int]
     admission: Mapped[bytes]
+    shadow: Mapped[int | None]
 
 
 class VersionRow(Base):

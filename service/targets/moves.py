@@ -1,8 +1,8 @@
-"""Moves of the label ``serving`` by hand: promote, roll back, reset."""
+"""Moves of labels by hand: promote, roll back, reset; set and remove the shadow."""
 
 from service.adaptation.estimator import MomentEstimator
 from service.errors import NothingToRollBack
-from service.ledger.changes import LabelMoved, MoveKind
+from service.ledger.changes import LabelMoved, MoveKind, ShadowMoved
 from service.ledger.records import Version
 from service.targets.candidate import CandidateMaker
 from service.targets.queries import Queries
@@ -11,7 +11,7 @@ from service.targets.served import ServedVersions
 
 
 class LabelMover:
-    """Serves another version, and lets adaptation continue from it.
+    """Moves the labels of a target; that of the served version lets adaptation continue from it.
 
     Later versions stay in the ledger. Idempotency keys are forgotten: what they acknowledged may not be
     part of the state any more, and what is part of it is recognized as a duplicate.
@@ -53,6 +53,23 @@ class LabelMover:
         self._candidates.forget()
         self._served.serve(session)
         return version
+
+    def set_shadow(self, number: int | None) -> None:
+        """Move the label ``shadow`` to a version, as soon as that is ready to run; None removes it.
+
+        Raises:
+            UnknownVersion: if there is no such version.
+            MomentsDropped: if only its record is kept.
+        """
+        previous = self._recorder.target.shadow
+        session = None
+        if number is not None:
+            # Read even if its session is cached: it has to be there when the service starts again.
+            self._queries.version(number)
+            session = self._served.get(number)
+        if number != previous:
+            self._recorder.append(ShadowMoved(number, previous))
+        self._served.shadow = session
 
     def parent_of_served(self) -> int:
         """Number of the parent of the served version.

@@ -75,7 +75,8 @@ class OnlineTarget:
         self.queries = Queries(ledger, self._recorder)
         build = partial(_build, self._builder, self.queries)
         self.served = served = ServedVersions(build(self.record.serving), build, plan)
-        self._recorder.on_conflict = lambda target: served.serve(build(target.serving))
+        _show(served, build, self.record)
+        self._recorder.on_conflict = lambda target: _show(served, build, target)
         options = PublicationOptions(settings.publication_margin, settings.publication_max_shift)
         self._candidates = CandidateMaker(
             ledger, self._builder, self.served, options, settings.reservoir, background
@@ -150,6 +151,15 @@ class OnlineTarget:
         target = self._mover.parent_of_served() if number is None else number
         return self._mover.move(target, "rolled_back")
 
+    def set_shadow(self, number: int | None) -> None:
+        """Keep a version ready to run beside the served one; None for none.
+
+        Raises:
+            UnknownVersion: if there is no such version.
+            MomentsDropped: if only its record is kept.
+        """
+        self._mover.set_shadow(number)
+
     def reset(self) -> Version:
         """Serve the exported version, and forget what was observed since."""
         return self._mover.move(0, "reset")
@@ -161,6 +171,7 @@ class OnlineTarget:
     def close(self) -> None:
         """Let go of the sessions; nothing may be asked of the target any more."""
         self._recorder.on_conflict = lambda _: None
+        self.served.close()
 
     @property
     def _due(self) -> bool:
@@ -233,3 +244,11 @@ def _open_target(ledger: Ledger, name: str, bundle: str, estimator: MomentEstima
 def _build(builder: SessionBuilder, queries: Queries, number: int) -> Session:
     """Build the session of a version."""
     return builder.build(number, queries.version(number).state.moments)
+
+
+def _show(served: ServedVersions, build: Callable[[int], Session], record: Target) -> None:
+    """Let the labels be where the record has them; versions are built first."""
+    serving, shadow = record.serving, record.shadow
+    if serving != served.served.version:
+        served.serve(build(serving))
+    served.shadow = None if shadow is None else served.find(shadow) or build(shadow)

@@ -66,6 +66,10 @@ def describe(event: "EventInfo") -> str:
             return f"version {event.version}: {event.reason}"
         case "promoted" | "rolled_back" | "reset":
             return f"version {event.version} is served instead of version {event.previous}"
+        case "shadow_set":
+            return f"version {event.version} has the label shadow"
+        case "shadow_removed":
+            return f"version {event.previous} has the label shadow no more"
         case "frozen":
             return "adaptation is switched off"
         case "unfrozen":

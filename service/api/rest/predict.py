@@ -12,6 +12,7 @@ from service.api.problems import problem_responses
 from service.api.replies import Within, wait_for
 from service.api.rest.bodies import IMAGES_BODY
 from service.api.uploads import Upload, read_upload
+from service.api.version_names import VersionName
 from service.errors import (
     DeadlinePassed,
     InvalidContent,
@@ -34,6 +35,7 @@ from service.inference.ranking import most_probable
 from service.lifespan import Resources
 from service.models.model import Model
 from service.schemas import TOP_K, PredictResult
+from service.targets.labels import find_session
 
 router = APIRouter(tags=["predict"])
 
@@ -62,8 +64,8 @@ async def predict(
     model: ModelDep,
     target: TargetDep,
     version: Annotated[
-        int | None,
-        Query(ge=0, le=2**31 - 1, description="Version to use; default: the served one."),
+        VersionName | None,
+        Query(description="Number or label of the version to use; default: the served one."),
     ] = None,
     top_k: Annotated[
         Annotated[int, Field(ge=1, le=2**31 - 1)] | Literal["all"],
@@ -74,12 +76,12 @@ async def predict(
     preprocessing, settings = model.bundle.manifest.preprocessing, resources.settings
     with resources.engine.admit() as place:
         async with Within(place):
-            if version is not None:
-                await resources.offload(lambda: target.queries.version(version))
+            session = await find_session(target, version)
             with resources.metrics.stages.read.time():
                 upload = await read_upload(request, preprocessing, settings)
         decode = _decoder(upload, preprocessing, settings.max_pixels)
-        reply = place.submit(Work(target.served, version, len(upload), decode))
+        number = None if session is None else session.version
+        reply = place.submit(Work(target.served, number, len(upload), decode, session))
         prediction = await wait_for(reply, request, place)
     with resources.metrics.stages.answer.time():
         content = _describe(resources, model, target.name, prediction, top_k)

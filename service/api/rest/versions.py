@@ -1,12 +1,11 @@
 """Versions of a target: list, promote, roll back, reset, freeze."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import ValidationError
 
-from service.api.body.reading import content_type, read_body
 from service.api.dependencies import ModelDep, ResourcesDep, TargetDep
+from service.api.json_bodies import describe_body, read_json_body
 from service.api.problems import problem_responses
 from service.api.rest.answers import describe_target, describe_version
 from service.api.rest.paging import Limit
@@ -33,7 +32,6 @@ router = APIRouter(tags=["versions"])
 
 MAX_NUMBER = 2**31 - 1
 # A number, however it is written.
-ROLLBACK_BYTES = 4096
 PAGE = 100
 
 Number = Annotated[int, Path(ge=0, le=MAX_NUMBER, description="Number of the version.")]
@@ -68,12 +66,7 @@ _ROLLBACK_ERRORS = problem_responses(
     LedgerError,
 )
 
-# Read by hand, because FastAPI reads a body of any size into memory.
-_ROLLBACK_BODY: dict[str, Any] = {
-    "requestBody": {
-        "content": {"application/json": {"schema": RollbackRequest.model_json_schema()}}
-    }
-}
+_ROLLBACK_BODY = describe_body(RollbackRequest, required=False)
 
 
 @router.get("/versions", responses=_LIST_ERRORS)
@@ -113,7 +106,7 @@ async def rollback(
 
     Its predictions come back exactly, and so does the state from which adaptation continues.
     """
-    number = _parse_rollback(request, await read_body(request, ROLLBACK_BYTES))
+    number = (await read_json_body(request, RollbackRequest, RollbackRequest())).version
     await model.write(lambda: target.rollback(number))
     return await _describe(resources, target)
 
@@ -137,20 +130,6 @@ async def unfreeze(resources: ResourcesDep, model: ModelDep, target: TargetDep) 
     """Switch adaptation on again."""
     await model.write(lambda: target.freeze(False))
     return await _describe(resources, target)
-
-
-def _parse_rollback(request: Request, body: bytes) -> int | None:
-    if not body:
-        return None
-    kind = content_type(request)
-    if kind != "application/json":
-        raise UnsupportedContent(f"unsupported content type {kind or '(none)'}; send JSON")
-    try:
-        return RollbackRequest.model_validate_json(body).version
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = " ".join(["body", *map(str, first["loc"])])
-        raise InvalidContent(f"{place}: {first['msg']}") from error
 
 
 async def _describe(

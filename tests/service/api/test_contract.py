@@ -16,9 +16,17 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.service.running import Service, serving, settings_for
 
 IMAGES = ("/predict", "/adapt")
+MOVES = ("/labels/serving", "/labels/shadow")
 MODEL_CHANGES = ("/models/{model}/load", "/models/{model}/unload")
 # Whether these succeed depends on the image, or on which versions there are.
-DEPENDS = (*IMAGES, "/rollback", "/versions/{number}", "/versions/{number}/promote", *MODEL_CHANGES)
+DEPENDS = (
+    *IMAGES,
+    "/rollback",
+    "/versions/{number}",
+    "/versions/{number}/promote",
+    *MODEL_CHANGES,
+    *MOVES,
+)
 OPERATIONS = {
     ("POST", "/predict"),
     ("POST", "/adapt"),
@@ -33,6 +41,10 @@ OPERATIONS = {
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/metrics"),
+    ("GET", "/labels"),
+    ("PUT", "/labels/serving"),
+    ("PUT", "/labels/shadow"),
+    ("DELETE", "/labels/shadow"),
     ("GET", "/models"),
     ("POST", "/models/{model}/load"),
     ("POST", "/models/{model}/unload"),

@@ -19,6 +19,7 @@ from service.ledger.changes import (
     Change,
     Frozen,
     LabelMoved,
+    ShadowMoved,
     Unfrozen,
     VersionPublished,
     VersionRejected,
@@ -167,6 +168,8 @@ CHANGES: dict[str, tuple[Change, dict[str, Any], dict[str, Any]]] = {
         {"state": version(1).state, "admission": b"later", "serving": 1},
         {"version": 1, "previous": 5},
     ),
+    "shadow_set": (ShadowMoved(1, None), {"shadow": 1}, {"version": 1, "previous": None}),
+    "shadow_removed": (ShadowMoved(None, 1), {"shadow": None}, {"version": None, "previous": 1}),
     "frozen": (Frozen(), {"frozen": True}, {}),
     "unfrozen": (Unfrozen(), {"frozen": False}, {}),
 }

@@ -214,12 +214,12 @@ def test_processes_that_start_together_agree(old: bool, tmp_path: Path) -> None:
     [
         (
             "CREATE TABLE meta (schema_version INTEGER PRIMARY KEY); INSERT INTO meta VALUES (7)",
-            "has schema version 7; this program uses 2",
+            "has schema version 7; this program uses 3",
         ),
         (
             "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY);"
             "INSERT INTO alembic_version VALUES ('0099')",
-            "has schema 0099, of a later version of this program; this one uses 0002",
+            "has schema 0099, of a later version of this program; this one uses 0003",
         ),
     ],
 )
