@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from service.api.uploads import content_type, read_body
 from service.errors import InvalidContent, UnsupportedContent
+from service.lifespan import Resources
 
 MAX_BYTES = 64 * 2**10
 
@@ -32,7 +33,8 @@ async def read_json_body(request: Request, schema: type[B], default: B | None = 
         UnsupportedContent: if it is not JSON.
         InvalidContent: if it does not fit the schema.
     """
-    body = await read_body(request, MAX_BYTES)
+    resources: Resources = request.app.state.resources
+    body = await read_body(request, min(MAX_BYTES, resources.settings.max_body_bytes))
     if not body and default is not None:
         return default
     kind = content_type(request)
