@@ -17,6 +17,7 @@ from service.api.observation import RequestObserver
 from service.api.problems import install_problem_handlers
 from service.api.rest import adapt, events, labels, models, operations, predict, versions
 from service.api.route_access import RouteAccess
+from service.api.v2 import rest as v2
 from service.lifespan import Resources
 from service.monitoring.logs import log_event
 from service.monitoring.tracing import tracing
@@ -77,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         for module in (predict, adapt, versions, labels, events):
             app.include_router(module.router, prefix=prefix, include_in_schema=not prefix)
     app.include_router(models.router)
+    app.include_router(v2.router)
     app.include_router(operations.router)
 
     add_pages(app)

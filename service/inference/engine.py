@@ -179,6 +179,9 @@ class Engine:
             return
         infer = time.monotonic() - begun
         self._measure(decoded, infer)
+        on_run = decoded[0].job.work.on_run
+        if on_run is not None:
+            on_run(runnable.version)
         start = 0
         for each in decoded:
             stop = start + len(each.pixels)
@@ -232,6 +235,11 @@ class Place:
         self.held = 0
         self._engine = engine
         self._job: Job | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the request arrived."""
+        return time.monotonic() - self.deadline + self.timeout
 
     def __enter__(self) -> Self:
         return self

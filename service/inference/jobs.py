@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -59,6 +59,7 @@ class Work:
             called in a worker thread. What it raises is the answer to this request alone.
         runnable: the version to use, if it is ready to run; None if it is looked up when the first image is
             run, where building it would stop other requests.
+        on_run: called with the version after every run, with the work that came first in its batch.
     """
 
     versions: Versions
@@ -66,6 +67,7 @@ class Work:
     images: int
     decode: Decode
     runnable: Runnable | None = None
+    on_run: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ class Job:
         assert self.runnable is not None
         parts = [self._parts[key] for key in sorted(self._parts)]
         whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        seconds = Seconds(self.begun_at - self._queued_at, self._decode, self._infer)
         with suppress(InvalidStateError):
-            self.reply.set_result(Prediction(self.runnable.version, whole))
-        return Seconds(self.begun_at - self._queued_at, self._decode, self._infer)
+            self.reply.set_result(Prediction(self.runnable.version, whole, *astuple(seconds)))
+        return seconds

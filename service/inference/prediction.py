@@ -13,7 +13,11 @@ class Prediction:
     Attributes:
         version: number of the version.
         probabilities: probability of each class, ``(N, K)``.
+        queue, decode, infer: seconds in each stage.
     """
 
     version: int
     probabilities: NDArray[np.float64]
+    queue: float = 0.0
+    decode: float = 0.0
+    infer: float = 0.0

@@ -29,6 +29,7 @@ from service.targets.outcome import AdaptOutcome
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
 from service.targets.served import ServedVersions
+from service.targets.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class OnlineTarget:
         name: name of the target.
         served: sessions of the served version and of others.
         queries: versions and events of the target.
+        statistics: what it answered since its model was loaded.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class OnlineTarget:
         background: Pieces = AT_ONCE,
     ) -> None:
         self.name = name
+        self.statistics = Statistics()
         self._ledger = ledger
         self._commit_every = settings.commit_every
         self._report = report

@@ -81,8 +81,10 @@ async def predict(
                 upload = await read_upload(request, preprocessing, settings)
         decode = _decoder(upload, preprocessing, settings.max_pixels)
         number = None if session is None else session.version
-        reply = place.submit(Work(target.served, number, len(upload), decode, session))
-        prediction = await wait_for(reply, request, place)
+        counts = target.statistics
+        work = Work(target.served, number, len(upload), decode, session, counts.count_run)
+        prediction = await wait_for(place.submit(work), request, place)
+        counts.count_success(prediction, place.seconds)
     with resources.metrics.stages.answer.time():
         content = _describe(resources, model, target.name, prediction, top_k)
         # Built as the schema says: validating it again would cost as much as predicting a small image.
