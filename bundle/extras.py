@@ -7,6 +7,7 @@ EXTRAS = {
     "alembic": "service",
     "fastapi": "service",
     "fastapi_offline": "service",
+    "grpc": "grpc",
     "httptools": "service",
     "httpx": "service",
     "jinja2": "train",
@@ -33,6 +34,7 @@ EXTRAS = {
     "torch": "train",
     "torchvision": "backbones",
     "transformers": "backbones",
+    "tritonclient": "grpc",
     "uvicorn": "service",
     "uvloop": "service",
     "yaml": "train",
@@ -41,6 +43,7 @@ EXTRAS = {
 # Names of projects that differ from the names that they are imported by.
 _PROJECTS = {
     "pillow_heif": "pillow-heif",
+    "grpc": "grpcio",
     "pythonjsonlogger": "python-json-logger",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -50,15 +50,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         DeviceError: if the requested device cannot be used.
     """
     tracing.start()
-    resources = Resources(settings or Settings())
+    settings = settings or Settings()
+    if settings.grpc_port is not None:
+        # Imported only here, because it needs an extra.
+        from service.api.v2.grpc_server import serving_grpc
+    resources = Resources(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        log_event(logger, logging.INFO, "ready", "ready for requests")
-        yield
-        log_event(logger, logging.INFO, "shutdown", "finishing what is under way")
-        resources.close()
-        tracing.stop()
+        async with AsyncExitStack() as stack:
+            stack.callback(tracing.stop)
+            stack.callback(resources.close)
+            if settings.grpc_port is not None:
+                calls = serving_grpc(resources, settings.grpc_port)
+                resources.grpc_port = await stack.enter_async_context(calls)
+            log_event(logger, logging.INFO, "ready", "ready for requests")
+            yield
+            log_event(logger, logging.INFO, "shutdown", "finishing what is under way")
 
     # The pages that describe the API bring their scripts with them: many services have no internet.
     app = FastAPIOffline(

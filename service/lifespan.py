@@ -31,6 +31,7 @@ class Resources:
         models: the models that are loaded.
         engine: engine of the predictions of all models.
         background: runs what predictions come before.
+        grpc_port: port on which gRPC is answered; None if it is not.
         draining: whether the service is shutting down.
 
     Raises:
@@ -46,6 +47,7 @@ class Resources:
         self.engine = Engine(settings.worker_count, limits, self.metrics)
         self.background = Background(self.engine.wait_until_idle)
         self.models = open_models(settings, self.ledger, self.metrics, self.background)
+        self.grpc_port: int | None = None
         self.draining = False
         self._workers = ThreadPoolExecutor(settings.processors, thread_name_prefix="work")
         # One thread, which waits for the background: at most one request to adapt is decoded at a time.

@@ -182,6 +182,11 @@ class Settings(BaseSettings):
         description="Time in seconds in which requests are still taken after SIGTERM, while readiness"
         " already fails; a load balancer needs it to turn away.",
     )
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        None,
+        description="Port on which the Open Inference Protocol is answered over gRPC, without TLS; unset:"
+        " none. Needs the extra grpc.",
+    )
     drain_seconds: PositiveInt = Field(
         30,
         description="Maximum time to answer what is under way when the service stops, in seconds.",

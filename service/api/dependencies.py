@@ -6,7 +6,7 @@ They are coroutines because a function would cost a thread for every request.
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from service.lifespan import Resources
 from service.models.model import Model
@@ -35,6 +35,21 @@ async def get_model(request: Request, resources: ResourcesDep) -> AsyncIterator[
 
 
 ModelDep = Annotated[Model, Depends(get_model)]
+
+
+async def find_model(
+    resources: ResourcesDep, model: Annotated[str, Path(description="Name of the model.")]
+) -> AsyncIterator[Model]:
+    """The model that the request's path has to name; it stays open for the request.
+
+    Raises:
+        UnknownModel: if no such model is loaded.
+    """
+    with resources.models.find(model).use() as found:
+        yield found
+
+
+ModelByName = Annotated[Model, Depends(find_model)]
 
 
 async def get_target(request: Request, model: ModelDep) -> OnlineTarget:

@@ -3,6 +3,7 @@
 from typing import Annotated, get_args
 
 from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from service.vocabulary import Label
 
@@ -21,7 +22,8 @@ def parse_version(text: object) -> object:
     value = str(text)
     if value.isascii() and value.isdecimal() and len(value) <= 10 and int(value) <= MAX_NUMBER:
         return int(value)
-    raise ValueError(f"send the number of a version or a label ({', '.join(LABELS)})")
+    expected = f"send the number of a version or a label ({', '.join(LABELS)})"
+    raise PydanticCustomError("version", "{expected}", {"expected": expected})
 
 
 VersionName = Annotated[int | Label, BeforeValidator(parse_version)]

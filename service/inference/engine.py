@@ -181,7 +181,7 @@ class Engine:
         self._measure(decoded, infer)
         on_run = decoded[0].job.work.on_run
         if on_run is not None:
-            on_run(runnable.version)
+            on_run(decoded[0].runnable.version)
         start = 0
         for each in decoded:
             stop = start + len(each.pixels)

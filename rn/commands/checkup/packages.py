@@ -14,6 +14,7 @@ _PURPOSES = {
     "backbones": "networks of timm, torchvision and transformers",
     "service": "rn serve, and commands that talk to a service",
     "heif": ".heic images",
+    "grpc": "gRPC, with RN_GRPC_PORT",
     "mlflow": "rn export --layout mlflow",
 }
 # Packages with compiled parts that must fit each other; importing them takes seconds.

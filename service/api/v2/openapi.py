@@ -79,6 +79,8 @@ INDEX_BODY: dict[str, Any] = {
         }
     }
 }
-PARAMETERS_BODY: dict[str, Any] = {
+_NOTHING = {"type": "object", "properties": {"parameters": {"type": "object", "maxProperties": 0}}}
+LOAD_BODY: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": _NOTHING}}}}
+UNLOAD_BODY: dict[str, Any] = {
     "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}
 }

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
-from service.api.dependencies import ModelDep, ResourcesDep
+from service.api.dependencies import ModelByName, ResourcesDep
 from service.api.problems import status_of
 from service.api.replies import wait_for, within
 from service.api.uploads import read_body
@@ -20,7 +20,8 @@ from service.api.v2.openapi import (
     INDEX_BODY,
     INFER_BODY,
     INFER_RESPONSES,
-    PARAMETERS_BODY,
+    LOAD_BODY,
+    UNLOAD_BODY,
 )
 from service.errors import InvalidContent, ServiceError, ShuttingDown
 from service.lifespan import Resources
@@ -86,21 +87,21 @@ async def all_statistics(resources: ResourcesDep) -> dict[str, Any]:
 
 
 @router.get("/models/{model}", responses=ERRORS)
-async def model_metadata(resources: ResourcesDep, model: ModelDep) -> dict[str, Any]:
+async def model_metadata(resources: ResourcesDep, model: ModelByName) -> dict[str, Any]:
     """Describe a model: its versions, inputs and outputs."""
     return await resources.offload(lambda: description.describe_model(model))
 
 
 @router.get("/models/{model}/versions/{version}", responses=ERRORS)
 async def version_metadata(
-    resources: ResourcesDep, model: ModelDep, version: Version
+    resources: ResourcesDep, model: ModelByName, version: Version
 ) -> dict[str, Any]:
     """Describe a version of a model."""
     return await resources.offload(lambda: description.describe_model(model, version))
 
 
 @router.get("/models/{model}/ready", responses=ERRORS)
-async def model_ready(resources: ResourcesDep, model: ModelDep) -> dict[str, Any]:
+async def model_ready(resources: ResourcesDep, model: ModelByName) -> dict[str, Any]:
     """Report whether a model can be asked for predictions."""
     if resources.draining:
         raise ShuttingDown("the service is shutting down")
@@ -109,7 +110,7 @@ async def model_ready(resources: ResourcesDep, model: ModelDep) -> dict[str, Any
 
 @router.get("/models/{model}/versions/{version}/ready", responses=ERRORS)
 async def version_ready(
-    resources: ResourcesDep, model: ModelDep, version: Version
+    resources: ResourcesDep, model: ModelByName, version: Version
 ) -> dict[str, Any]:
     """Report whether a version of a model can be asked for predictions."""
     ready = await resources.offload(lambda: description.is_ready(resources, model.name, version))
@@ -117,14 +118,14 @@ async def version_ready(
 
 
 @router.get("/models/{model}/stats", responses=ERRORS)
-async def model_statistics(model: ModelDep) -> dict[str, Any]:
+async def model_statistics(model: ModelByName) -> dict[str, Any]:
     """Count what the versions of a model answered since it was loaded."""
     return {"model_stats": description.describe_statistics(model)}
 
 
 @router.get("/models/{model}/versions/{version}/stats", responses=ERRORS)
 async def version_statistics(
-    resources: ResourcesDep, model: ModelDep, version: Version
+    resources: ResourcesDep, model: ModelByName, version: Version
 ) -> dict[str, Any]:
     """Count what a version of a model answered since the model was loaded."""
     found = await resources.offload(lambda: description.describe_statistics(model, version))
@@ -140,7 +141,7 @@ async def version_statistics(
 async def infer(
     request: Request,
     resources: ResourcesDep,
-    model: ModelDep,
+    model: ModelByName,
     inference_header_content_length: Annotated[
         int | None, Header(ge=0, description="Bytes of the body that are JSON; unset: all.")
     ] = None,
@@ -158,7 +159,7 @@ async def infer(
 async def infer_with_version(
     request: Request,
     resources: ResourcesDep,
-    model: ModelDep,
+    model: ModelByName,
     version: Version,
     inference_header_content_length: Annotated[
         int | None, Header(ge=0, description="Bytes of the body that are JSON; unset: all.")
@@ -178,18 +179,17 @@ async def repository_index(request: Request, resources: ResourcesDep) -> list[di
     return description.describe_index(await resources.models.statuses(), ready=ready)
 
 
-@router.post("/repository/models/{model}/load", responses=ERRORS, openapi_extra=PARAMETERS_BODY)
+@router.post("/repository/models/{model}/load", responses=ERRORS, openapi_extra=LOAD_BODY)
 async def repository_load(request: Request, resources: ResourcesDep, model: str) -> dict[str, Any]:
     """Load a model, or replace it by its bundle as it is on disk now."""
     content = await read_body(request, MAX_BODY)
-    parameters = parse_json(content).get("parameters") if content else None
-    if parameters:
+    if content and parse_json(content).get("parameters", {}) != {}:
         raise InvalidContent("a model is loaded as it is on disk; parameters are not offered")
     await resources.models.load(model)
     return {}
 
 
-@router.post("/repository/models/{model}/unload", responses=ERRORS, openapi_extra=PARAMETERS_BODY)
+@router.post("/repository/models/{model}/unload", responses=ERRORS, openapi_extra=UNLOAD_BODY)
 async def repository_unload(
     request: Request, resources: ResourcesDep, model: str
 ) -> dict[str, Any]:
