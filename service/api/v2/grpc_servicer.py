@@ -12,7 +12,7 @@ import grpc
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as stubs
 
-from service.api.problems import status_of
+from service.api.problems import status_of, type_of
 from service.api.v2 import description
 from service.api.v2.grpc_messages import message_of, read_request, write_answer
 from service.api.v2.inference import infer
@@ -47,7 +47,7 @@ def _answering(call: Call) -> Call:
             return await call(self, request, context)
         except ServiceError as error:
             status = status_of(type(error))
-            self.resources.metrics.failures.labels(str(status)).inc()
+            self.resources.metrics.count_problem(status, type_of(type(error)))
             await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), error.detail)
 
     return answer

@@ -144,7 +144,7 @@ def count_labels(resources: Resources, model: Model, target: str, prediction: Pr
     """Count the predicted classes in the metrics."""
     classes = model.bundle.manifest.classes
     for index in prediction.probabilities.argmax(axis=1).tolist():
-        resources.metrics.predictions.labels(target, classes[index]).inc()
+        resources.metrics.predictions.inc(model.name, target, classes[index])
 
 
 def _wanted_outputs(request: InferRequest) -> Sequence[WantedOutput]:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
 from service.api.dependencies import ModelByName, ResourcesDep
-from service.api.problems import status_of
+from service.api.problems import status_of, type_of
 from service.api.replies import wait_for, within
 from service.api.uploads import read_body
 from service.api.v2 import description
@@ -225,5 +225,5 @@ async def _infer(
 
 def _failed(request: Request, error: ServiceError) -> JSONResponse:
     status = status_of(type(error))
-    request.app.state.resources.metrics.failures.labels(str(status)).inc()
+    request.app.state.resources.metrics.count_problem(status, type_of(type(error)))
     return JSONResponse({"error": error.detail}, status)
