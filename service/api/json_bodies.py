@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from service.api.uploads import content_type, read_body
+from service.api.body.reading import content_type, read_body
 from service.errors import InvalidContent, UnsupportedContent
 from service.lifespan import Resources
 

@@ -25,6 +25,8 @@ _MESSAGES: dict[EventKind, str] = {
     "promoted": "version {version} promoted; before, version {previous} was served",
     "rolled_back": "rolled back from version {previous} to version {version}",
     "reset": "reset from version {previous} to the exported version",
+    "shadow_set": "version {version} has the label shadow",
+    "shadow_removed": "version {previous} has the label shadow no more",
     "frozen": "adaptation switched off",
     "unfrozen": "adaptation switched on",
 }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from service.api.body.json_body import parse_json as parse_values
 from service.api.v2.messages import InferAnswer, InferRequest, WantedOutput
 from service.api.v2.tensors import (
     Tensor,
@@ -13,7 +14,7 @@ from service.api.v2.tensors import (
     to_bytes,
     to_values,
 )
-from service.errors import InvalidContent, MalformedRequest, TooLarge
+from service.errors import InvalidContent, MalformedRequest
 
 # Parsing a value holds the interpreter for about 50 ns.
 MAX_VALUES = 2**21
@@ -63,12 +64,7 @@ def parse_json(content: bytes) -> dict[str, Any]:
         MalformedRequest: if it is not one.
         TooLarge: if it holds more values than are accepted.
     """
-    if content.count(b",") + content.count(b"[") > MAX_VALUES:
-        raise TooLarge(f"more than {MAX_VALUES:,} values in JSON; send binary tensor data")
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedRequest("the body is not JSON") from error
+    found = parse_values(content, MAX_VALUES)
     if not isinstance(found, dict):
         raise MalformedRequest("the body is not a JSON object")
     return found

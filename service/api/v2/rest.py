@@ -8,10 +8,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
+from service.api.body.reading import parse, read_body
 from service.api.dependencies import ModelByName, ResourcesDep
 from service.api.problems import status_of, type_of
 from service.api.replies import wait_for, within
-from service.api.uploads import read_body
 from service.api.v2 import description
 from service.api.v2.bodies import parse_json, read_request, write_answer
 from service.api.v2.inference import infer as run
@@ -207,7 +207,7 @@ async def _infer(
     with resources.engine.admit() as place:
         async with within(place):
             body = await read_body(request, resources.settings.max_body_bytes)
-        wanted = await resources.offload(lambda: read_request(body, json_length))
+        wanted = await parse(lambda: read_request(body, json_length), len(body))
         answer = await run(
             resources,
             model,
