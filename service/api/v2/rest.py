@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from service.api.body.reading import parse, read_body
 from service.api.dependencies import ModelByName, ResourcesDep
 from service.api.problems import status_of, type_of
-from service.api.replies import wait_for, within
+from service.api.replies import Within, wait_for
 from service.api.v2 import description
 from service.api.v2.bodies import parse_json, read_request, write_answer
 from service.api.v2.inference import infer as run
@@ -205,7 +205,7 @@ async def _infer(
     request: Request, resources: Resources, model: Model, version: str, json_length: int | None
 ) -> Response:
     with resources.engine.admit() as place:
-        async with within(place):
+        async with Within(place):
             body = await read_body(request, resources.settings.max_body_bytes)
         wanted = await parse(lambda: read_request(body, json_length), len(body))
         answer = await run(
