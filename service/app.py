@@ -104,7 +104,7 @@ def _add_middleware(app: FastAPI, resources: Resources) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=sorted(policy.origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key"],
             expose_headers=["Retry-After", "X-Request-Id"],
         )

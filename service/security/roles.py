@@ -13,31 +13,50 @@ ROLES: tuple[Role, ...] = get_args(Role)
 EVERYBODY: Access = None
 ANY_KEY: Access = frozenset(ROLES)
 
-_PREDICT: Access = frozenset({"predict"})
+PREDICT: Access = frozenset({"predict"})
 _ADAPT: Access = frozenset({"adapt"})
-_OPERATE: Access = frozenset({"operate"})
+OPERATE: Access = frozenset({"operate"})
 _HISTORY: Access = frozenset({"adapt", "operate"})
-_METRICS: Access = frozenset({"metrics", "operate"})
+METRICS: Access = frozenset({"metrics", "operate"})
 
 # Every route of the service, without the prefixes of a model and a target. The service does not start with
 # a route that is missing here.
 ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", "/health/live"): EVERYBODY,
     ("GET", "/health/ready"): EVERYBODY,
-    ("POST", "/predict"): _PREDICT,
+    ("POST", "/predict"): PREDICT,
     ("POST", "/adapt"): _ADAPT,
     ("GET", "/versions"): _HISTORY,
     ("GET", "/versions/{number}"): _HISTORY,
     ("GET", "/events"): _HISTORY,
-    ("POST", "/versions/{number}/promote"): _OPERATE,
-    ("POST", "/rollback"): _OPERATE,
-    ("POST", "/reset"): _OPERATE,
-    ("POST", "/freeze"): _OPERATE,
-    ("POST", "/unfreeze"): _OPERATE,
+    ("POST", "/versions/{number}/promote"): OPERATE,
+    ("POST", "/rollback"): OPERATE,
+    ("POST", "/reset"): OPERATE,
+    ("POST", "/freeze"): OPERATE,
+    ("POST", "/unfreeze"): OPERATE,
     ("GET", "/models"): ANY_KEY,
-    ("POST", "/models/{model}/load"): _OPERATE,
-    ("POST", "/models/{model}/unload"): _OPERATE,
-    ("GET", "/metrics"): _METRICS,
+    ("POST", "/models/{model}/load"): OPERATE,
+    ("POST", "/models/{model}/unload"): OPERATE,
+    ("GET", "/labels"): _HISTORY,
+    ("PUT", "/labels/serving"): OPERATE,
+    ("PUT", "/labels/shadow"): OPERATE,
+    ("DELETE", "/labels/shadow"): OPERATE,
+    ("GET", "/v2"): ANY_KEY,
+    ("GET", "/v2/health/live"): EVERYBODY,
+    ("GET", "/v2/health/ready"): EVERYBODY,
+    ("GET", "/v2/models/stats"): METRICS,
+    ("GET", "/v2/models/{model}"): ANY_KEY,
+    ("GET", "/v2/models/{model}/ready"): ANY_KEY,
+    ("GET", "/v2/models/{model}/stats"): METRICS,
+    ("POST", "/v2/models/{model}/infer"): PREDICT,
+    ("GET", "/v2/models/{model}/versions/{version}"): ANY_KEY,
+    ("GET", "/v2/models/{model}/versions/{version}/ready"): ANY_KEY,
+    ("GET", "/v2/models/{model}/versions/{version}/stats"): METRICS,
+    ("POST", "/v2/models/{model}/versions/{version}/infer"): PREDICT,
+    ("POST", "/v2/repository/index"): ANY_KEY,
+    ("POST", "/v2/repository/models/{model}/load"): OPERATE,
+    ("POST", "/v2/repository/models/{model}/unload"): OPERATE,
+    ("GET", "/metrics"): METRICS,
     ("GET", "/"): ANY_KEY,
     ("GET", "/docs"): ANY_KEY,
     ("GET", "/redoc"): ANY_KEY,

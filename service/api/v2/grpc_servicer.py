@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from tritonclient.grpc import service_pb2 as pb
@@ -20,8 +21,10 @@ from service.errors import DeadlinePassed, InvalidContent, ServiceError
 from service.inference.engine import Place
 from service.inference.prediction import Prediction
 from service.lifespan import Resources
+from service.security.authentication import Caller
+from service.security.roles import ANY_KEY, EVERYBODY, METRICS, OPERATE, PREDICT, Access
 
-Call = Callable[["Servicer", Any, Any], Awaitable[Any]]
+Call = Callable[..., Awaitable[Any]]
 
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -38,19 +41,46 @@ _CODES = {
 }
 
 
-def _answering(call: Call) -> Call:
-    """Let errors of the service end a call with their status and their line."""
+def _answering(access: Access) -> Callable[[Call], Call]:
+    """Let those call who have one of the roles, and errors end a call with their status and their line."""
 
-    @functools.wraps(call)
-    async def answer(self: "Servicer", request: Any, context: Any) -> Any:
-        try:
-            return await call(self, request, context)
-        except ServiceError as error:
-            status = status_of(type(error))
-            self.resources.metrics.count_problem(status, type_of(type(error)))
-            await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), error.detail)
+    def decorate(call: Call) -> Call:
+        @functools.wraps(call)
+        async def answer(self: "Servicer", request: Any, context: Any) -> Any:
+            try:
+                caller = _admit(self.resources, access, context)
+                return await call(self, request, context, caller)
+            except ServiceError as error:
+                status = status_of(type(error))
+                self.resources.metrics.count_problem(status, type_of(type(error)))
+                await context.abort(_CODES.get(status, grpc.StatusCode.INTERNAL), error.detail)
 
-    return answer
+        return answer
+
+    return decorate
+
+
+def _admit(resources: Resources, access: Access, context: Any) -> Caller:
+    """The caller, by the key in the metadata, which has the names of the headers over HTTP.
+
+    Raises:
+        ServiceError: if the call is not let in.
+    """
+    metadata = dict(context.invocation_metadata() or ())
+    authenticator = resources.policy.authenticator
+    key = metadata.get("authorization"), metadata.get("x-api-key")
+    address = _address(context.peer())
+    if access is None:
+        return authenticator.recognize(*key, address)
+    caller = authenticator.authenticate(*key, address)
+    caller.require(access)
+    caller.admit()
+    return caller
+
+
+def _address(peer: str) -> str:
+    """The address in what gRPC calls a client, such as ``ipv4:127.0.0.1:50000``."""
+    return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
 
 
 class Servicer(stubs.GRPCInferenceServiceServicer):  # type: ignore[misc]
@@ -63,32 +93,32 @@ class Servicer(stubs.GRPCInferenceServiceServicer):  # type: ignore[misc]
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
 
-    @_answering
-    async def ServerLive(self, _: Any, __: Any) -> Any:
+    @_answering(EVERYBODY)
+    async def ServerLive(self, _: Any, __: Any, _caller: Caller) -> Any:
         """Report that the process answers."""
         return pb.ServerLiveResponse(live=True)
 
-    @_answering
-    async def ServerReady(self, _: Any, __: Any) -> Any:
+    @_answering(EVERYBODY)
+    async def ServerReady(self, _: Any, __: Any, _caller: Caller) -> Any:
         """Report whether requests are accepted."""
         return pb.ServerReadyResponse(ready=not self.resources.draining)
 
-    @_answering
-    async def ModelReady(self, request: Any, _: Any) -> Any:
+    @_answering(ANY_KEY)
+    async def ModelReady(self, request: Any, _: Any, _caller: Caller) -> Any:
         """Report whether a model, or a version of it, can be asked for predictions."""
         ready = await self.resources.offload(
             lambda: description.is_ready(self.resources, request.name, request.version)
         )
         return pb.ModelReadyResponse(ready=ready)
 
-    @_answering
-    async def ServerMetadata(self, _: Any, __: Any) -> Any:
+    @_answering(ANY_KEY)
+    async def ServerMetadata(self, _: Any, __: Any, _caller: Caller) -> Any:
         """Name the server, its version, and the extensions of the protocol that it has."""
         content = description.describe_server(description.GRPC_EXTENSIONS)
         return message_of(pb.ServerMetadataResponse, content)
 
-    @_answering
-    async def ModelMetadata(self, request: Any, _: Any) -> Any:
+    @_answering(ANY_KEY)
+    async def ModelMetadata(self, request: Any, _: Any, _caller: Caller) -> Any:
         """Describe a model: its versions, inputs and outputs."""
         with self.resources.models.find(request.name).use() as model:
             content = await self.resources.offload(
@@ -96,8 +126,8 @@ class Servicer(stubs.GRPCInferenceServiceServicer):  # type: ignore[misc]
             )
         return message_of(pb.ModelMetadataResponse, content)
 
-    @_answering
-    async def ModelInfer(self, request: Any, context: Any) -> Any:
+    @_answering(PREDICT)
+    async def ModelInfer(self, request: Any, context: Any, caller: Caller) -> Any:
         """Predict."""
         resources = self.resources
         with (
@@ -114,12 +144,13 @@ class Servicer(stubs.GRPCInferenceServiceServicer):  # type: ignore[misc]
                 request.model_version,
                 wanted,
                 place,
+                caller,
                 lambda reply: _wait(reply, place),
             )
         return write_answer(answer)
 
-    @_answering
-    async def ModelStatistics(self, request: Any, _: Any) -> Any:
+    @_answering(METRICS)
+    async def ModelStatistics(self, request: Any, _: Any, _caller: Caller) -> Any:
         """Count what models answered since they were loaded."""
         models = self.resources.models
         names = [request.name] if request.name else models.names
@@ -133,23 +164,23 @@ class Servicer(stubs.GRPCInferenceServiceServicer):  # type: ignore[misc]
         )
         return message_of(pb.ModelStatisticsResponse, {"model_stats": content})
 
-    @_answering
-    async def RepositoryIndex(self, request: Any, _: Any) -> Any:
+    @_answering(ANY_KEY)
+    async def RepositoryIndex(self, request: Any, _: Any, _caller: Caller) -> Any:
         """List the models that are loaded, and those that can be."""
         statuses = await self.resources.models.statuses()
         content = description.describe_index(statuses, ready=request.ready)
         return message_of(pb.RepositoryIndexResponse, {"models": content})
 
-    @_answering
-    async def RepositoryModelLoad(self, request: Any, _: Any) -> Any:
+    @_answering(OPERATE)
+    async def RepositoryModelLoad(self, request: Any, _: Any, _caller: Caller) -> Any:
         """Load a model, or replace it by its bundle as it is on disk now."""
         if request.parameters:
             raise InvalidContent("a model is loaded as it is on disk; parameters are not offered")
         await self.resources.models.load(request.model_name)
         return pb.RepositoryModelLoadResponse()
 
-    @_answering
-    async def RepositoryModelUnload(self, request: Any, _: Any) -> Any:
+    @_answering(OPERATE)
+    async def RepositoryModelUnload(self, request: Any, _: Any, _caller: Caller) -> Any:
         """Unload a model, after the requests that use it."""
         await self.resources.models.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()

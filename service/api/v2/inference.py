@@ -19,6 +19,7 @@ from service.inference.prediction import Prediction
 from service.inference.ranking import most_probable
 from service.lifespan import Resources
 from service.models.model import Model
+from service.security.authentication import Caller
 from service.targets.labels import find_session
 from service.targets.target import OnlineTarget
 from service.vocabulary import DEFAULT_TARGET
@@ -36,6 +37,7 @@ async def infer(
     version: str,
     request: InferRequest,
     place: Place,
+    caller: Caller,
     wait: Wait,
 ) -> InferAnswer:
     """Predict.
@@ -46,6 +48,7 @@ async def infer(
         version: number or label of the version; empty for the served one.
         request: what is asked for.
         place: place of the request in the queue.
+        caller: who sent the request; its images are counted.
         wait: waits for a reply as long as the client does.
 
     Raises:
@@ -56,6 +59,7 @@ async def infer(
     try:
         wanted = _wanted_outputs(request)
         upload = read_inputs(request.inputs, model.bundle, resources.settings.max_images)
+        caller.charge_images(len(upload))
         session = await find_session(target, version_named(target, version))
         limit, preprocessing = resources.settings.max_pixels, model.bundle.manifest.preprocessing
 

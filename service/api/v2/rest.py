@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
 from service.api.body.reading import parse, read_body
-from service.api.dependencies import ModelByName, ResourcesDep
+from service.api.dependencies import ModelByName, ResourcesDep, caller_of
 from service.api.problems import status_of, type_of
 from service.api.replies import Within, wait_for
 from service.api.v2 import description
@@ -214,6 +214,7 @@ async def _infer(
             version,
             wanted,
             place,
+            caller_of(request),
             lambda reply: wait_for(reply, request, place),
         )
     content, length = write_answer(answer)

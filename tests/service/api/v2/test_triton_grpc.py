@@ -132,3 +132,45 @@ def test_a_deadline_of_the_client_is_kept(client: Any, running: Service) -> None
         client.infer("a", [pixels_input(noise(1))], client_timeout=1e-6)
     assert caught.value.status() == "StatusCode.DEADLINE_EXCEEDED"
     assert client.infer("a", [pixels_input(noise(1))], client_timeout=100).get_response().id == ""
+
+
+def test_calls_need_the_keys_that_requests_need(bundle_path: Path, tmp_path: Path) -> None:
+    keys = {role: f"rn_{role}_{'x' * 40}" for role in ("predict", "operate")}
+    settings = settings_for(
+        bundle_path, tmp_path, grpc_port=0, predict_key=keys["predict"], operate_key=keys["operate"]
+    )
+    with (
+        serving(settings) as service,
+        triton.InferenceServerClient(f"127.0.0.1:{service.resources.grpc_port}") as client,
+    ):
+
+        def code(call: Any, key: str | None) -> str:
+            headers = None if key is None else {"authorization": f"Bearer {key}"}
+            try:
+                call(headers)
+            except utils.InferenceServerException as error:
+                return str(error.status()).removeprefix("StatusCode.")
+            return "OK"
+
+        def infer(headers: Any) -> None:
+            client.infer("small", [pixels_input(noise(1))], headers=headers)
+
+        def load(headers: Any) -> None:
+            client.load_model("small", headers=headers)
+
+        assert client.is_server_live()
+        found = {
+            (call.__name__, name): code(call, key)
+            for call in (infer, load)
+            for name, key in [*keys.items(), ("none", None), ("wrong", "rn_wrong")]
+        }
+        assert found == {
+            ("infer", "predict"): "OK",
+            ("infer", "operate"): "PERMISSION_DENIED",
+            ("infer", "none"): "UNAUTHENTICATED",
+            ("infer", "wrong"): "UNAUTHENTICATED",
+            ("load", "predict"): "PERMISSION_DENIED",
+            ("load", "operate"): "OK",
+            ("load", "none"): "UNAUTHENTICATED",
+            ("load", "wrong"): "UNAUTHENTICATED",
+        }
