@@ -13,9 +13,9 @@ from tests.service.processes import client, started
 from tests.service.running import Service, serving, settings_for
 from tests.service.server.sockets import connect, problem, read_all, read_answer
 
-LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BEGUN = (
-    b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 9\r\n"
+    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 9\r\n"
     b"Expect: 100-continue\r\n\r\n"
 )
 FEW = 3

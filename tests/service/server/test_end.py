@@ -10,7 +10,7 @@ from tests.service.pictures import NPY, noise, npy
 from tests.service.processes import LONG, Process, client, started
 from tests.service.server.sockets import connect, read_all, read_answer
 
-READY = b"GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n"
+READY = b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Balancer:
@@ -95,7 +95,7 @@ def test_an_interrupt_does_not_wait(bundle_path: Path, tmp_path: Path) -> None:
 def test_what_is_under_way_is_answered(bundle_path: Path, tmp_path: Path) -> None:
     body = npy(noise(1))
     head = (
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\n"
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-npy\r\n"
         b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
     )
     with started(bundle_path, tmp_path) as process, connect(process.url) as link:
@@ -111,7 +111,7 @@ def test_what_is_under_way_is_answered(bundle_path: Path, tmp_path: Path) -> Non
 
 def test_what_does_not_end_is_given_up(bundle_path: Path, tmp_path: Path) -> None:
     head = (
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\n"
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-npy\r\n"
         b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n"
     )
     drain = {"RN_DRAIN_SECONDS": "1"}

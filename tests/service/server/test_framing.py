@@ -6,10 +6,10 @@ from tests.service.pictures import noise, png
 from tests.service.running import Service
 from tests.service.server.sockets import connect, problem, raw, read_all, read_answer
 
-GET = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
-POST = b"POST /reset HTTP/1.1\r\nHost: x\r\n"
+GET = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST /reset HTTP/1.1\r\nHost: localhost\r\n"
 CLOSE = b"Connection: close\r\n\r\n"
-SMUGGLED = b"GET /versions HTTP/1.1\r\nHost: x\r\n\r\n"
+SMUGGLED = b"GET /versions HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 NOT_HTTP = {
     "two ways to end": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -27,10 +27,10 @@ NOT_HTTP = {
     "lines without carriage return": POST.replace(b"\r", b"") + b"\n",
     "a bare carriage return": POST + b"A: b\rContent-Length: 5\r\n\r\nhello",
     "no host": b"GET /health/live HTTP/1.1\r\n\r\n",
-    "two hosts": GET + b"Host: y\r\n\r\n",
+    "two hosts": GET + b"Host: localhost\r\n\r\n",
     "another protocol": b"GET / HTTQ/1.1\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
-    "a path beyond ASCII": "GET /ä HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+    "a path beyond ASCII": "GET /ä HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(),
 }
 
 
@@ -51,7 +51,7 @@ def test_transfer_encodings_other_than_chunked_are_refused(coding: bytes, shared
     "chunk", [b"x\r\n", b"-1\r\n", b"5\r\nhello!", b"1" * 17 + b"\r\n", b"1;\n"]
 )
 def test_chunks_that_are_none(chunk: bytes, shared: Service) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
     found = problem(raw(shared, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + SMUGGLED))
     assert found["status"] == 400
 
@@ -82,7 +82,7 @@ def test_a_body_that_nobody_reads_is_not_taken_for_a_request(shared: Service) ->
 
 def test_an_answer_to_a_body_that_is_refused_arrives(shared: Service) -> None:
     # The client reads only after it has sent everything.
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
     size = 2**26
     answer = raw(shared, head + b"Content-Length: %d\r\n\r\n" % size + bytes(size))
     assert problem(answer)["status"] == 413
@@ -92,7 +92,7 @@ def test_trailers_do_not_become_headers(shared: Service) -> None:
     image = png(noise(1)[0])
     answer = raw(
         shared,
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nConnection: close\r\n"
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nConnection: close\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n"
         b"Content-Type: text/plain\r\n\r\n" % (len(image), image),
     )
@@ -101,7 +101,7 @@ def test_trailers_do_not_become_headers(shared: Service) -> None:
 
 def test_requests_in_a_row_are_answered_in_order(shared: Service) -> None:
     paths = ["/health/live", "/health/ready", "/health/live", "/nowhere"]
-    sent = b"".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in paths)
+    sent = b"".join(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in paths)
     with connect(shared.url) as link:
         link.sendall(sent)
         bodies = [read_answer(link)[1] for _ in paths]
@@ -115,7 +115,7 @@ def test_an_upgrade_that_is_not_offered_is_ignored(protocol: bytes, shared: Serv
     wish = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: %b\r\nHTTP2-Settings: AAMAAABk\r\n"
     with connect(shared.url) as link:
         link.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
             + wish % protocol
             + b"Content-Length: %d\r\n\r\n" % len(image)
             + image
@@ -131,7 +131,7 @@ def test_a_body_is_asked_for_only_when_it_is_wanted(shared: Service) -> None:
     for kind, wanted in ((b"image/png", True), (b"text/plain", False)):
         with connect(shared.url) as link:
             link.sendall(
-                b"POST /predict HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                b"POST /predict HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
                 b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n" % (kind, len(image))
             )
             if wanted:
@@ -145,5 +145,5 @@ def test_a_body_is_asked_for_only_when_it_is_wanted(shared: Service) -> None:
 
 @pytest.mark.parametrize("target", [b"http://x", b"HTTP://x/", b"https://x?a"])
 def test_absolute_targets_without_a_path(target: bytes, shared: Service) -> None:
-    answer = raw(shared, b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n" + CLOSE)
+    answer = raw(shared, b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n" + CLOSE)
     assert answer.startswith(b"HTTP/1.1 307 ")

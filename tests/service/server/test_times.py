@@ -9,8 +9,8 @@ import pytest
 from tests.service.running import Service, serving, settings_for
 from tests.service.server.sockets import LONG, connect, problem, read_all, read_answer, trickle
 
-LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_an_idle_connection_is_closed(hasty: Service) -> None:
 @pytest.mark.parametrize("before", [b"", LIVE])
 def test_headers_that_do_not_end(before: bytes, hasty: Service) -> None:
     with connect(hasty.url) as link:
-        link.sendall(before + b"GET /health/live HTTP/1.1\r\nHost: x\r\nA: ")
+        link.sendall(before + b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nA: ")
         if before:
             read_answer(link)
         found = problem(trickle(link))
@@ -68,7 +68,7 @@ def test_a_body_that_trickles(hasty: Service) -> None:
 
 def test_answers_that_are_not_read(hasty: Service) -> None:
     with connect(hasty.url) as link:
-        link.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 3000)
+        link.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3000)
         # Not reading, which would let the service go on.
         ended = select.poll()
         ended.register(link, 0)

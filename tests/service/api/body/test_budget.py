@@ -14,7 +14,7 @@ from tests.service.running import Service, serving, settings_for
 from tests.service.server.sockets import connect, problem, read_all, read_answer
 
 MIB = 2**20
-HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
 
 
 @pytest.fixture
