@@ -19,6 +19,7 @@ from service.api.rest import adapt, events, labels, models, operations, predict,
 from service.api.route_access import RouteAccess
 from service.api.v2 import rest as v2
 from service.lifespan import Resources
+from service.models.reloading import reloading_on_hangup
 from service.monitoring.logs import log_event
 from service.monitoring.tracing import tracing
 from service.settings import Settings
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with AsyncExitStack() as stack:
             stack.callback(tracing.stop)
             stack.callback(resources.close)
+            stack.enter_context(reloading_on_hangup(resources.models))
             if settings.grpc_port is not None:
                 calls = serving_grpc(resources, settings.grpc_port)
                 resources.grpc_port = await stack.enter_async_context(calls)

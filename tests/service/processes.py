@@ -53,6 +53,10 @@ class Process:
         (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         os.kill(int(child), number)
 
+    def hang_up(self) -> None:
+        """Ask the process to read its files again; returns at once."""
+        self._popen.send_signal(signal.SIGHUP)
+
     def wait_for(self, text: str) -> None:
         """Wait until a line with this text was written."""
         with self._changed:
