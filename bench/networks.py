@@ -1,22 +1,37 @@
 """Networks to measure: timm models with random weights and random statistics."""
 
+import importlib.util
+from contextlib import suppress
+from pathlib import Path
+
 import torch
 from torch import nn
 
 
 def make_network(name: str, classes: int) -> nn.Module:
     """A timm model with random weights, from float ``(N, 3, H, W)`` to logits ``(N, classes)``."""
-    # Without a binary for this torch, torchvision can be imported only if these are declared.
+    library = _load_operators()
+    import timm
+
+    del library  # what it declares lasts as long as it does
+    network: nn.Module = timm.create_model(name, num_classes=classes)
+    return network
+
+
+def _load_operators() -> torch.library.Library:
+    """Load the operators of torchvision; without a binary for this torch, declare what its import needs."""
+    found = importlib.util.find_spec("torchvision")
+    for folder in (found.submodule_search_locations if found else None) or ():
+        for binary in Path(folder).glob("_C*.so"):
+            with suppress(OSError):
+                torch.ops.load_library(binary)  # type: ignore[no-untyped-call]
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for operator in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, operator):
             library.define(  # type: ignore[no-untyped-call]
                 f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
             )
-    import timm
-
-    network: nn.Module = timm.create_model(name, num_classes=classes)
-    return network
+    return library
 
 
 @torch.no_grad()
