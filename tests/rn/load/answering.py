@@ -48,7 +48,7 @@ def answering(answer: Answer) -> Iterator[Server]:
                 await writer.drain()
                 if content == CLOSING:
                     break
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
