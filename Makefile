@@ -42,9 +42,10 @@ docs: $(VENV)/installed ## Write the pages and the picture that are generated fr
 	$(BIN)/python -m scripts.settings_page
 	$(BIN)/python -m bench.picture
 
-bench: $(VENV)/installed $(EXAMPLE)/manifest.json ## Measure the example: training, and online adaptation.
+bench: $(VENV)/installed $(EXAMPLE)/manifest.json ## Measure the example: training, online adaptation, and serving.
 	$(BIN)/python -m bench.digits
 	$(BIN)/python -m bench.online
+	$(BIN)/rn bench $(EXAMPLE)
 
 clean: ## Remove everything that was installed, trained, exported or recorded.
 	rm -rf $(VENV) build *.egg-info runs bundles var

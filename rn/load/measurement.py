@@ -40,6 +40,7 @@ class Measurement:
         latencies: seconds from the moment a request was due until its answer, of all requests with an
             answer of any status, and of those without one until they were given up.
         statuses: status of each request, in the order of ``latencies``.
+        due: when each request was due, in seconds from the beginning of the window; empty if unknown.
         offered: requests per second that were due; None where each client waits for its answer.
         clients: connections that were used at most.
         generator: processors that the load generator itself used.
@@ -53,6 +54,7 @@ class Measurement:
     images: int
     latencies: NDArray[np.float64]
     statuses: NDArray[np.int16]
+    due: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     offered: float | None = None
     clients: int = 1
     generator: Usage = field(default_factory=lambda: Usage(0.0))

@@ -136,6 +136,7 @@ class Run:
             self.load.images,
             latencies[inside],
             np.array(self.statuses, np.int16)[inside],
+            due=np.array(self.due)[inside] - begin,
             offered=offered,
             clients=clients,
             generator=generator,
