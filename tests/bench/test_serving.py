@@ -69,7 +69,7 @@ def row(number: int, system: str, rate: float) -> dict[str, Any]:
         "server_memory_bytes": 5 * 10**7,
     }
     names = ("1 clients", "16 clients", "70% load", "90% load")
-    loads = {name: load for name in names}
+    loads = dict.fromkeys(names, load)
     return {"round": number, "workload": "net jpeg", "system": system, "loads": loads}
 
 

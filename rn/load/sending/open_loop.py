@@ -69,7 +69,11 @@ class OpenLoop:
         run.watch.begin()
         await run.pause(end - time.perf_counter())
         run.watch.end()
-        end = min(end, time.perf_counter())
+        if run.stop.is_set():
+            end = min(end, time.perf_counter())
+        else:
+            # Timers end up to a millisecond early.
+            self._send_until(end)
         self._next = len(self._arrivals)
         await self._finish()
         inside = [due for due in run.due if begin <= due <= end]
@@ -84,11 +88,15 @@ class OpenLoop:
 
     def _tick(self) -> None:
         """Send what is due, and come back when the next request is."""
-        now = time.perf_counter() + EARLY_SECONDS
+        self._send_until(time.perf_counter() + EARLY_SECONDS)
+        if self._next < len(self._arrivals):
+            due = self._start + self._arrivals[self._next]
+            asyncio.get_running_loop().call_later(max(0.0, due - time.perf_counter()), self._tick)
+
+    def _send_until(self, moment: float) -> None:
         while self._next < len(self._arrivals):
             due = self._start + self._arrivals[self._next]
-            if due > now:
-                asyncio.get_running_loop().call_later(due - time.perf_counter(), self._tick)
+            if due > moment:
                 return
             self._next += 1
             self._dispatch(due)

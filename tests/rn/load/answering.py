@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from rn.load.sending.request import Address
@@ -32,9 +32,13 @@ def answering(answer: Answer) -> Iterator[Server]:
     """Serve on a free port."""
     loop = asyncio.new_event_loop()
     server = Server(Address("127.0.0.1", 0))
+    handlers: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.add(task)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -52,6 +56,8 @@ def answering(answer: Answer) -> Iterator[Server]:
             pass
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def listen() -> asyncio.Server:
         return await asyncio.start_server(handle, "127.0.0.1", 0)
@@ -63,10 +69,13 @@ def answering(answer: Answer) -> Iterator[Server]:
 
     async def stop() -> None:
         listening.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Connections that are just being accepted get their handlers first.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in handlers & others:
+                task.cancel()
+            # Each is cancelled once, and then closes its connection undisturbed.
+            handlers.clear()
+            await asyncio.wait(others, timeout=0.01)
 
     try:
         yield server
