@@ -33,12 +33,14 @@ def answering(answer: Answer) -> Iterator[Server]:
     loop = asyncio.new_event_loop()
     server = Server(Address("127.0.0.1", 0))
     handlers: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
         task = asyncio.current_task()
         assert task is not None
         handlers.add(task)
+        writers.append(writer)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -56,8 +58,6 @@ def answering(answer: Answer) -> Iterator[Server]:
             pass
         finally:
             writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
 
     async def listen() -> asyncio.Server:
         return await asyncio.start_server(handle, "127.0.0.1", 0)
@@ -76,6 +76,10 @@ def answering(answer: Answer) -> Iterator[Server]:
             # Each is cancelled once, and then closes its connection undisturbed.
             handlers.clear()
             await asyncio.wait(others, timeout=0.01)
+        for writer in writers:
+            writer.transport.abort()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     try:
         yield server
