@@ -178,6 +178,11 @@ class Client:
         """Switch adaptation on again."""
         return self._send("POST", "/unfreeze", TargetInfo)
 
+    @property
+    def url(self) -> str:
+        """URL of the service."""
+        return self._url
+
     def health(self) -> Health:
         """Report whether the service is ready, and what it runs on."""
         return self._parse(self._request("GET", f"{self._url}/health/ready"), Health)

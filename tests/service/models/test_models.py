@@ -3,6 +3,7 @@
 import gc
 import socket
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -71,8 +72,9 @@ def half_sent(service: Service, path: str, body: bytes) -> Iterator[Future[bytes
 
 
 def wait_for_state(service: Service, model: str, state: str) -> None:
+    deadline = time.monotonic() + LONG
     while states(service)[model] != state:
-        pass
+        assert time.monotonic() < deadline
 
 
 def wait_until_used(service: Service, model: str) -> None:
