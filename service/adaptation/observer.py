@@ -1,8 +1,7 @@
 """Observes target batches: their moments at every site, and input features for admission."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime as ort
@@ -13,8 +12,9 @@ from bundle.preprocessing import Pixels
 from service.adaptation.state import OnlineState
 from service.guards.admission import Features
 from service.inference.background import AT_ONCE, Pieces
-from service.inference.cuda import BUILDING, RUNNING
+from service.inference.gpu.runner import BUILDING
 from service.inference.device import device_session
+from service.inference.gpu.thread import DEVICE_THREAD
 from service.settings import Settings
 
 # Images whose moments are measured together: at every site they are normalized by each other's, too, so
@@ -49,9 +49,6 @@ class Observer:
         self._bundle = bundle
         self._device = settings.device
         self._background = background
-        self._turn: AbstractContextManager[Any] = nullcontext()
-        if settings.device == "cuda":
-            self._turn = RUNNING
         self._made: ort.InferenceSession | None = None
 
     def observe(self, images: Sequence[Pixels], state: OnlineState) -> Observation:
@@ -67,8 +64,11 @@ class Observer:
             "variance": state.moments.variance.astype(np.float32),
         }
         session = self._session
-        with self._turn:
-            mean, variance, features = session.run(_OUTPUTS, inputs)
+        if self._device == "cuda":
+            outputs = DEVICE_THREAD.run(lambda: session.run(_OUTPUTS, inputs))
+        else:
+            outputs = session.run(_OUTPUTS, inputs)
+        mean, variance, features = outputs
         moments = FlatMoments(mean.astype(np.float64), variance.astype(np.float64))
         return Observation(moments, features.astype(np.float64))
 

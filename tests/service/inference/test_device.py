@@ -11,7 +11,7 @@ import pytest
 
 from bundle import Bundle, load_bundle
 from bundle.runtime import make_session
-from service.inference.cuda_sessions import CudaRunners, check_device, check_precision
+from service.inference.gpu.sessions import CudaRunners, check_device, check_precision
 from service.inference.device import (
     RECORD_NODES,
     CudaOptions,

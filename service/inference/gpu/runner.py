@@ -9,13 +9,11 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from bundle.preprocessing import Pixels
+from service.inference.gpu.thread import DEVICE_THREAD
 from service.vocabulary import Device
 
 Logits = NDArray[np.float32]
 
-# While a CUDA graph is captured, nothing else may use the device: an allocation or a copy by any thread
-# would break the capture. So everything that runs there takes turns.
-RUNNING = threading.RLock()
 # Held while a session is made and warmed, because making one allocates memory.
 BUILDING = threading.RLock()
 
@@ -54,7 +52,7 @@ class CudaRunner:
     """Runs batches of images through ``predict.onnx`` from buffers that stay where they are.
 
     A batch is padded to the next of a few sizes, so that each size can be captured as a CUDA graph when
-    the runner is made, and is only replayed later. Threads take turns.
+    the runner is made, and is only replayed later. All runs are made by one thread.
 
     Args:
         runtime: session of ``predict.onnx``. Only the runner may refer to it, so that its memory is freed
@@ -80,18 +78,20 @@ class CudaRunner:
         self._sizes = batch_sizes(max_batch)
         # Images are gathered here; what follows them in a padded batch is of no consequence.
         self._staged = np.zeros((max_batch, *image), np.uint8)
-        with RUNNING:
-            self._bound = {
+        self._bound = DEVICE_THREAD.run(
+            lambda: {
                 size: _bind(runtime, (size, *image), classes, device, number if graphs else None)
                 for number, size in enumerate(self._sizes, 1)
             }
+        )
         # The largest first, whose memory the others then share.
         for size in reversed(self._sizes):
             self.logits(self._staged[:size])
 
     def __del__(self) -> None:
-        with RUNNING:
-            self.__dict__.clear()
+        contents = self.__dict__.copy()
+        self.__dict__.clear()
+        DEVICE_THREAD.free(contents)
 
     def logits(self, pixels: Pixels) -> Logits:
         """Logits ``(N, K)`` for images ``(N, H, W, C)``; more than fit into a run take several."""
@@ -100,18 +100,20 @@ class CudaRunner:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _run(self, pixels: Pixels) -> Logits:
+        return DEVICE_THREAD.run(lambda: self._run_there(pixels))
+
+    def _run_there(self, pixels: Pixels) -> Logits:
         count = len(pixels)
         size = padded_size(count, self._sizes)
         bound = self._bound[size]
-        with RUNNING:
-            if count < size:
-                self._staged[:count] = pixels
-                pixels = self._staged[:size]
-            bound.image.update_inplace(pixels)
-            self._runtime.run_with_iobinding(bound.binding, bound.options)
-            bound.binding.synchronize_outputs()
-            # On a CPU this is the buffer itself, which the next run overwrites.
-            logits: Logits = bound.logits.numpy()[:count].copy()
+        if count < size:
+            self._staged[:count] = pixels
+            pixels = self._staged[:size]
+        bound.image.update_inplace(pixels)
+        self._runtime.run_with_iobinding(bound.binding, bound.options)
+        bound.binding.synchronize_outputs()
+        # On a CPU this is the buffer itself, which the next run overwrites.
+        logits: Logits = bound.logits.numpy()[:count].copy()
         return logits
 
 

@@ -1,14 +1,17 @@
 """Buffers, padding and batches of a GPU's runner; everything here runs on the CPU."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from bundle import Bundle, load_bundle
 from bundle.runtime import make_session
-from service.inference.cuda import CudaRunner, batch_sizes, padded_size
+from service.inference.gpu.runner import CudaRunner, batch_sizes, padded_size
 from tests.service.pictures import noise
 
 CLASSES = 3
@@ -86,3 +89,29 @@ def test_threads_take_turns(bundle: Bundle) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+class Watched:
+    """A session that notes which threads run it."""
+
+    def __init__(self, runtime: ort.InferenceSession) -> None:
+        self._runtime = runtime
+        self.threads: set[int] = set()
+
+    def io_binding(self) -> ort.IOBinding:
+        return self._runtime.io_binding()
+
+    def run_with_iobinding(self, *given: Any) -> None:
+        self.threads.add(threading.get_ident())
+        self._runtime.run_with_iobinding(*given)
+
+
+def test_one_thread_makes_all_runs(bundle: Bundle) -> None:
+    # The runtime keeps what it captured for each thread.
+    watched = Watched(make_session(bundle.predict, bundle.predict_arrays, threads=1))
+    shape = bundle.manifest.preprocessing.shape
+    runner = CudaRunner(watched, shape, CLASSES, 4, device="cpu")
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(runner.logits, [noise(images, images) for images in (1, 2, 3, 4)]))
+    assert len(watched.threads) == 1
+    assert threading.get_ident() not in watched.threads

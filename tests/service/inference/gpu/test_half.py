@@ -10,7 +10,7 @@ from bundle import Bundle, load_bundle
 from bundle.moments import FlatMoments
 from bundle.reading.graphs import external_initializers
 from bundle.runtime import Refolder, make_session
-from service.inference.half import HalfGraph, to_half
+from service.inference.gpu.half import HalfGraph, to_half
 from tests.service.pictures import noise
 
 

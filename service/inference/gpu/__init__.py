@@ -1,0 +1,1 @@
+"""Runs predictions on a GPU: bound buffers, CUDA graphs, lower precisions."""
