@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from bench.gpu.measuring import Found, device_bytes, spread, times
 from bundle import Bundle
 from bundle.runtime import make_session
-from service.inference.gpu.runner import CudaRunner
 from service.inference.device import CUDA, CudaOptions, cuda_options, device_session, providers_for
 from service.inference.gpu.half import HalfGraph
+from service.inference.gpu.runner import CudaRunner
 from service.vocabulary import Device, Precision
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)

@@ -12,8 +12,8 @@ from bundle.preprocessing import Pixels
 from service.adaptation.state import OnlineState
 from service.guards.admission import Features
 from service.inference.background import AT_ONCE, Pieces
-from service.inference.gpu.runner import BUILDING
 from service.inference.device import device_session
+from service.inference.gpu.runner import BUILDING
 from service.inference.gpu.thread import DEVICE_THREAD
 from service.settings import Settings
 

@@ -13,8 +13,8 @@ from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
 from bundle.runtime import MakeSession, Refolder, make_session, threads_of
 from bundle.scores import softmax
-from service.inference.gpu.sessions import CudaRunners, check_device
 from service.inference.device import CUDA, check_provider, providers_for
+from service.inference.gpu.sessions import CudaRunners, check_device
 from service.settings import Settings
 
 

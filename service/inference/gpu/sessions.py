@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from bundle.fold import Array
 from bundle.loaded import Bundle
-from service.inference.gpu.runner import BUILDING, CudaRunner
 from service.inference.device import CudaOptions, DeviceError, device_session, nodes_on_cpu
 from service.inference.gpu.half import HalfGraph
+from service.inference.gpu.runner import BUILDING, CudaRunner
 from service.inference.tuning import GPU_BATCH
 from service.settings import Settings
 from service.vocabulary import Device, Precision

@@ -11,7 +11,6 @@ import pytest
 
 from bundle import Bundle, load_bundle
 from bundle.runtime import make_session
-from service.inference.gpu.sessions import CudaRunners, check_device, check_precision
 from service.inference.device import (
     RECORD_NODES,
     CudaOptions,
@@ -21,6 +20,7 @@ from service.inference.device import (
     nodes_on_cpu,
     providers_for,
 )
+from service.inference.gpu.sessions import CudaRunners, check_device, check_precision
 from service.inference.sessions import SessionBuilder
 from tests.service.pictures import noise
 from tests.service.running import settings_for

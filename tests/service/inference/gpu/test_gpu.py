@@ -14,8 +14,8 @@ import pytest
 from bundle import Bundle, load_bundle
 from bundle.moments import FlatMoments
 from bundle.runtime import Refolder, make_session
-from service.inference.gpu.sessions import CudaRunners
 from service.inference.device import CUDA, RECORD_NODES, nodes_on_cpu, providers_for
+from service.inference.gpu.sessions import CudaRunners
 from service.inference.sessions import SessionBuilder
 from service.vocabulary import Precision
 from tests.service.online_targets import target_of
