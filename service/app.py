@@ -17,6 +17,7 @@ from service.api.observation import RequestObserver
 from service.api.problems import install_problem_handlers
 from service.api.rest import adapt, events, labels, models, operations, predict, versions
 from service.api.route_access import RouteAccess
+from service.api.shortcut import Shortcut
 from service.api.v2 import rest as v2
 from service.lifespan import Resources
 from service.models.reloading import reloading_on_hangup
@@ -101,6 +102,8 @@ def _add_middleware(app: FastAPI, resources: Resources) -> None:
     """Wrap the application; what is added last meets a request first."""
     settings, policy = resources.settings, resources.policy
     routes = RouteAccess(app.routes)
+    if not tracing.active:
+        app.add_middleware(Shortcut, resources=resources, route=predict.router.routes[0])
     app.add_middleware(Gate, policy=policy, routes=routes, metrics=resources.metrics)
     if policy.origins:
         app.add_middleware(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
-from secrets import token_hex
+from random import Random
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -37,6 +37,9 @@ class RequestContext:
     client: str | None = None
 
 
+# An identifier has to be unique, not secret; the system's source of secrets costs as much as a route.
+_RANDOM = Random()
+
 # Tasks inherit it, threads do not; see run_in_thread.
 current_request: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)
 
@@ -54,7 +57,7 @@ def identify(headers: Iterable[tuple[bytes, bytes]]) -> RequestContext:
         elif name == TRACEPARENT and (found := _TRACEPARENT.fullmatch(value)):
             context.trace_id, context.traceparent = found[1].decode("ascii"), value
     if not context.request_id:
-        context.request_id = token_hex(16)
+        context.request_id = f"{_RANDOM.getrandbits(128):032x}"
     return context
 
 

@@ -34,6 +34,11 @@ class Tracing:
         self._tracer: Tracer | None = None
 
     @property
+    def active(self) -> bool:
+        """Whether spans are sent."""
+        return self._provider is not None
+
+    @property
     def options(self) -> dict[str, Any]:
         """The argument ``telemetry`` of the application."""
         if self._provider is None:

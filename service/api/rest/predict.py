@@ -36,6 +36,8 @@ from service.lifespan import Resources
 from service.models.model import Model
 from service.schemas import TOP_K, PredictResult
 from service.targets.labels import find_session
+from service.targets.target import OnlineTarget
+from service.vocabulary import Label
 
 router = APIRouter(tags=["predict"])
 
@@ -73,6 +75,18 @@ async def predict(
     ] = TOP_K,
 ) -> Response:
     """Predict the class of one or more images, and name the version that predicted it."""
+    return await answer(request, resources, model, target, version, top_k)
+
+
+async def answer(
+    request: Request,
+    resources: Resources,
+    model: Model,
+    target: OnlineTarget,
+    version: int | Label | None = None,
+    top_k: int | Literal["all"] = TOP_K,
+) -> Response:
+    """Answer a request for predictions; see :func:`predict` for the parameters."""
     preprocessing, settings = model.bundle.manifest.preprocessing, resources.settings
     with resources.engine.admit() as place:
         async with Within(place):
