@@ -43,8 +43,9 @@ def add_pages(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         root = request.scope.get("root_path", "")
+        description = f"{root}{app.openapi_url}"
         page = get_swagger_ui_html(
-            openapi_url=f"{root}{app.openapi_url}",
+            openapi_url=description,
             title=app.title,
             swagger_js_url=f"{root}{FILES}/swagger-ui-bundle.js",
             swagger_css_url=f"{root}{FILES}/swagger-ui.css",
@@ -52,7 +53,12 @@ def add_pages(app: FastAPI) -> None:
             # The key that a person types in is forgotten with the page.
             swagger_ui_parameters={"persistAuthorization": False},
         )
-        return _with_policy(page)
+        # Otherwise the description inherits a key from the page's own address (http://user:KEY@host/docs),
+        # and browsers let no script request an address that holds one.
+        absolute = page.body.decode().replace(
+            f"'{description}'", f"location.origin + '{description}'"
+        )
+        return _with_policy(HTMLResponse(absolute))
 
     @app.get("/redoc", include_in_schema=False)
     async def redoc(request: Request) -> HTMLResponse:

@@ -55,7 +55,8 @@ def requests(service: Service) -> list[tuple[str, str, str]]:
     for context in iter_route_contexts(service.app.routes):
         template = context.path or "/"
         path = template if context.methods else f"{template}/favicon.png"
-        given = {"model": service.resources.models.default.name, "target": "default", "number": "0"}
+        model = service.resources.models.default.name
+        given = {"model": model, "target": "default", "number": "0", "version": "0"}
         for name, value in given.items():
             path = path.replace(f"{{{name}}}", value)
         assert "{" not in path, f"{path}: say here what to put in"
