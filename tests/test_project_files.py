@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from service.security.policy import Policy
+from service.settings import Settings
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -86,6 +89,26 @@ def test_images_hold_every_package() -> None:
     assert sorted(copied) == sorted([*packages, *packages])  # once per image
     (stubs,) = re.findall(r"for package in ([\w ]+);", (ROOT / "Dockerfile").read_text())
     assert set(stubs.split()) == packages
+
+
+@pytest.mark.parametrize("key", ["", "x" * 32])
+@pytest.mark.parametrize("name", ["serve", "serve-gpu"])
+def test_compose_is_open_to_its_own_machine_only(
+    name: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its service starts without keys, and with one as soon as it is set."""
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"][name]
+    assert service["ports"]
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    found = re.findall(r"(RN_\w+)=(\S+)", (ROOT / "Dockerfile").read_text())
+    settings = {**dict(found), **service["environment"], "RN_PREDICT_KEY": key}
+    assert settings["RN_HOST"] == "0.0.0.0"
+    for variable, value in settings.items():
+        default = re.sub(r"\$\{\w+:-(.*)\}", r"\1", value)
+        monkeypatch.setenv(variable, default)
+    policy = Policy.of(Settings())
+    assert policy.authenticator.has_keys == bool(key)
+    assert not policy.loopback_only
 
 
 def test_version_and_licence_are_the_same_everywhere() -> None:

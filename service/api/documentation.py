@@ -10,6 +10,8 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from service.api.problems import problem_responses
+from service.api.route_access import is_of_protocol
+from service.api.v2.openapi import ERROR_CONTENT
 from service.errors import (
     CrossOriginRequest,
     MalformedRequest,
@@ -55,8 +57,10 @@ def add_pages(app: FastAPI) -> None:
         )
         # Otherwise the description inherits a key from the page's own address (http://user:KEY@host/docs),
         # and browsers let no script request an address that holds one.
-        absolute = page.body.decode().replace(
-            f"'{description}'", f"location.origin + '{description}'"
+        absolute = (
+            bytes(page.body)
+            .decode()
+            .replace(f"'{description}'", f"location.origin + '{description}'")
         )
         return _with_policy(HTMLResponse(absolute))
 
@@ -102,6 +106,8 @@ def _add_checks(schema: dict[str, Any], has_keys: bool) -> None:
             needs_key = has_keys and access_to(method.upper(), path) is not EVERYBODY
             kinds = (*_CHECKS, *_KEY_CHECKS) if needs_key else _CHECKS
             for status, response in problem_responses(*kinds).items():
+                if is_of_protocol(path):
+                    response["content"] = ERROR_CONTENT
                 operation["responses"].setdefault(str(status), response)
             if needs_key:
                 operation["security"] = [{name: []} for name in _SCHEMES]

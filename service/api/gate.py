@@ -4,7 +4,7 @@ from starlette._utils import get_route_path
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.problems import REALM, problem_of
+from service.api.problems import REALM, problem_of, protocol_error_of
 from service.api.route_access import RouteAccess, Rule
 from service.errors import MalformedRequest, NotLoopback, ServiceError, Unauthenticated
 from service.monitoring.metrics import Metrics
@@ -101,7 +101,8 @@ class Gate:
                 raise MalformedRequest("the header Host is not the host of the request's target")
 
     def _refuse(self, error: ServiceError, rule: Rule) -> Response:
-        response = problem_of(self._metrics, error)
+        make = protocol_error_of if rule.protocol else problem_of
+        response = make(self._metrics, error)
         if rule.page and isinstance(error, Unauthenticated):
             # Browsers ask for a password and keep it in memory until they are closed.
             response.headers.append("WWW-Authenticate", _PASSWORD)

@@ -140,6 +140,13 @@ def problem_of(metrics: Metrics, error: ServiceError) -> JSONResponse:
     )
 
 
+def protocol_error_of(metrics: Metrics, error: ServiceError) -> JSONResponse:
+    """The same answer in the form of the Open Inference Protocol: ``{"error": "..."}``."""
+    status = status_of(type(error))
+    metrics.count_problem(status, type_of(type(error)))
+    return JSONResponse({"error": error.detail}, status, _headers(error))
+
+
 def install_problem_handlers(app: FastAPI, metrics: Metrics) -> None:
     """Answer every error of the application with a problem, and count it by its status."""
 

@@ -18,15 +18,22 @@ class Rule:
     Attributes:
         access: roles of which the caller needs one.
         page: whether a browser opens it by its address.
+        protocol: whether it belongs to the Open Inference Protocol.
     """
 
     access: Access
     page: bool = False
+    protocol: bool = False
 
 
 # Nothing is found there; only callers with a key learn that.
 _NOWHERE = Rule(ANY_KEY)
 _ANY_NUMBER = -1
+
+
+def is_of_protocol(template: str) -> bool:
+    """Whether a path belongs to the Open Inference Protocol, whose errors have their own form."""
+    return template == "/v2" or template.startswith("/v2/")
 
 
 class RouteAccess:
@@ -49,7 +56,10 @@ class RouteAccess:
             # A mounted application has no methods of its own; those here hold files.
             methods = (context.methods or {"GET"}) - {"HEAD"}
             rules = {
-                method: Rule(access_to(method, template), template in PAGES) for method in methods
+                method: Rule(
+                    access_to(method, template), template in PAGES, is_of_protocol(template)
+                )
+                for method in methods
             }
             pattern: re.Pattern[str] = context.path_regex
             if pattern.groups:

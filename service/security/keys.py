@@ -24,7 +24,8 @@ MIN_LENGTH = 32
 MAX_FILE_BYTES = 2**20
 PREFIX = "rn_"
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Shorter than any key, so that a key that somebody takes for a name is neither accepted nor shown.
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MIN_LENGTH - 1}}}")
 _KEY = re.compile(r"[!-~]*")
 
 _log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class _Entry(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    keys: dict[str, _Entry]
+    keys: dict[str, _Entry] = {}
 
 
 def new_key() -> str:
@@ -96,7 +97,7 @@ def append_entry(path: Path, name: str, entry: str) -> None:
     Raises:
         KeysError: if the file is not a keys file, has a key of this name, or cannot be written.
     """
-    if path.exists() and any(key.name == name for key in keys_of_file(path, UNLIMITED)):
+    if path.exists() and name in _read_entries(path):
         raise KeysError(f"the keys file {path} has a key named {name} already")
     try:
         with open(path, "a", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
@@ -138,6 +139,13 @@ def keys_of_file(path: Path, limits: Limits) -> list[ApiKey]:
     Raises:
         KeysError: if the file cannot be read, can be changed by every user, or is not a keys file.
     """
+    entries = _read_entries(path)
+    if not entries:
+        raise KeysError(f"the keys file {path} holds no keys; `rn key` makes one")
+    return list(_keys(entries, limits, path))
+
+
+def _read_entries(path: Path) -> dict[str, _Entry]:
     try:
         mode = path.stat().st_mode
         with path.open("rb") as file:
@@ -151,20 +159,20 @@ def keys_of_file(path: Path, limits: Limits) -> list[ApiKey]:
     if mode & stat.S_IROTH:
         _log.warning("every user can read the keys file %s: chmod 600 %s", path, path)
     try:
-        entries = _File.model_validate(tomllib.loads(content.decode())).keys
+        return _File.model_validate(tomllib.loads(content.decode())).keys
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise KeysError(f"the keys file {path} is not TOML: {_place(error)}") from error
     except ValidationError as error:
         raise KeysError(f"keys file {path}: {_first(error)}") from error
-    return list(_keys(entries, limits, path))
 
 
 def _keys(entries: dict[str, _Entry], limits: Limits, path: Path) -> Iterator[ApiKey]:
-    if not entries:
-        raise KeysError(f"the keys file {path} holds no keys; `rn key` makes one")
     names: dict[str, str] = {}
     for name, entry in entries.items():
-        _check_name(name)
+        try:
+            _check_name(name)
+        except KeysError as error:
+            raise KeysError(f"keys file {path}: {error}") from error
         if entry.sha256 in names:
             raise KeysError(f"keys file {path}: {names[entry.sha256]} and {name} are the same key")
         names[entry.sha256] = name
@@ -179,8 +187,14 @@ def _keys(entries: dict[str, _Entry], limits: Limits, path: Path) -> Iterator[Ap
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise KeysError(
-            f"a key's name has 1 to 64 letters, digits, hyphens and underscores, unlike {name[:64]!r}"
+            f"the name of a key has 1 to {MIN_LENGTH - 1} letters, digits, hyphens and underscores,"
+            f" unlike {_shown(name)!r}"
         )
+
+
+def _shown(text: str) -> str:
+    """A word of the file, or what stands for one that may be a key by mistake."""
+    return text if len(text) < MIN_LENGTH else "..."
 
 
 def _place(error: Exception) -> str:
@@ -191,11 +205,11 @@ def _place(error: Exception) -> str:
 
 def _first(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = ".".join(_shown(str(part)) for part in first["loc"])
     match first["loc"], first["type"]:
         case (*_, "sha256"), "string_pattern_mismatch":
             return f"{place}: not the SHA-256 of a key, 64 digits 0-9a-f; `rn key` prints it"
-        case (*_, "key"), "extra_forbidden":
+        case ("keys", _, "key"), "extra_forbidden":
             return f"{place}: keys are not kept in clear; give the SHA-256 of the key as sha256"
         case _, "extra_forbidden":
             return f"{place}: unknown field"

@@ -13,7 +13,7 @@ from service.security.hosts import split_authority
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _OWN_SITES = ("same-origin", "none")
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def check_origin(
@@ -52,7 +52,7 @@ def check_origin(
 
 def _is_own(origin: str, authority: str | None, scheme: str) -> bool:
     kind, separator, place = origin.lower().partition("://")
-    if not separator or authority is None or kind not in _DEFAULT_PORTS:
+    if not separator or authority is None or kind not in DEFAULT_PORTS:
         return False
     # A proxy that ends TLS may not say so. The reverse does not happen.
     if kind != scheme and kind != "https":
@@ -61,5 +61,5 @@ def _is_own(origin: str, authority: str | None, scheme: str) -> bool:
         (host, port), (own_host, own_port) = split_authority(place), split_authority(authority)
     except ValueError:
         return False
-    default = _DEFAULT_PORTS[kind]
+    default = DEFAULT_PORTS[kind]
     return host == own_host and (port or default) == (own_port or default)

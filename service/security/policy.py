@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from service.security.authentication import Authenticator
 from service.security.hosts import AllowedHosts, is_loopback, split_authority
 from service.security.keys import ApiKey, KeysError, keys_of_file, keys_of_settings
+from service.security.origins import DEFAULT_PORTS
 from service.security.rate_limits import Limits
 from service.security.roles import ROLES
 from service.settings import Settings
@@ -50,6 +51,8 @@ class Policy:
                 " back: configure keys (RN_PREDICT_KEY and others, or RN_KEYS_FILE; `rn key` makes one), or"
                 " set RN_ALLOW_ANONYMOUS=true"
             )
+        for name in settings.allowed_hosts:
+            _check_host_name(name)
         names = settings.allowed_hosts or (("*",) if keys else (settings.host,))
         return cls(
             Authenticator(keys, limits),
@@ -83,6 +86,19 @@ def _read_keys(settings: Settings, limits: Limits) -> list[ApiKey]:
     return keys
 
 
+def _check_host_name(name: str) -> None:
+    if name == "*":
+        return
+    try:
+        host, port = split_authority(name.removeprefix("*."))
+    except ValueError:
+        host, port = "", ""
+    if not host or port or "*" in host:
+        raise KeysError(
+            f"RN_ALLOWED_HOSTS: {name!r} is not a name such as example.org or *.example.org, without a port"
+        )
+
+
 def _origin(text: str) -> str:
     """An origin as browsers send it.
 
@@ -91,14 +107,14 @@ def _origin(text: str) -> str:
     """
     kind, _, place = text.lower().rstrip("/").partition("://")
     try:
-        split_authority(place)
+        host, port = split_authority(place)
     except ValueError:
         kind = ""
-    if kind not in ("http", "https"):
+    if kind not in DEFAULT_PORTS or "*" in place:
         raise KeysError(
             f"RN_ALLOWED_ORIGINS: {text!r} is not an origin such as https://example.org"
         )
-    return f"{kind}://{place}"
+    return f"{kind}://{host}" + (f":{port}" if port not in ("", DEFAULT_PORTS[kind]) else "")
 
 
 def _summarize(keys: list[ApiKey], loopback_only: bool) -> str:

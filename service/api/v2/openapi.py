@@ -3,11 +3,11 @@
 from typing import Any
 
 _ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
-_JSON_ERROR = {"application/json": {"schema": _ERROR}}
+ERROR_CONTENT = {"application/json": {"schema": _ERROR}}
 _FILE = {"type": "string", "format": "binary"}
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"description": meaning, "content": _JSON_ERROR}
+    status: {"description": meaning, "content": ERROR_CONTENT}
     for status, meaning in {
         400: "The request is incomplete or not well-formed.",
         404: "There is no such model, version or target.",

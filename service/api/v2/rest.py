@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from service.api.body.reading import parse, read_body
 from service.api.dependencies import ModelByName, ResourcesDep, caller_of
-from service.api.problems import status_of, type_of
+from service.api.problems import protocol_error_of
 from service.api.replies import Within, wait_for
 from service.api.v2 import description
 from service.api.v2.bodies import parse_json, read_request, write_answer
@@ -225,6 +225,4 @@ async def _infer(
 
 
 def _failed(request: Request, error: ServiceError) -> JSONResponse:
-    status = status_of(type(error))
-    request.app.state.resources.metrics.count_problem(status, type_of(type(error)))
-    return JSONResponse({"error": error.detail}, status)
+    return protocol_error_of(request.app.state.resources.metrics, error)
