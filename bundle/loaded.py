@@ -49,6 +49,7 @@ class Bundle:
         sample_images: unlabelled target images ``(N, H, W, C)`` uint8; None if the bundle holds none.
         predictor: session of ``predict`` with ``predict_arrays``, if the caller of
             :func:`bundle.reading.loading.load_bundle` asked for it.
+        compensator: session of ``compensate``, for the first :class:`bundle.runtime.Refolder`.
     """
 
     manifest: Manifest
@@ -63,6 +64,7 @@ class Bundle:
     target: FlatMoments
     sample_images: Pixels | None
     predictor: Handover = field(default_factory=Handover, compare=False, repr=False)
+    compensator: Handover = field(default_factory=Handover, compare=False, repr=False)
 
     @property
     def observe_arrays(self) -> dict[str, Array]:

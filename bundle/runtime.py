@@ -67,7 +67,13 @@ class Refolder:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._compensate = make_session(bundle.compensate, {}, threads=1)
+        # Making it takes as long as folding several times.
+        tried = bundle.compensator.take()
+        self._compensate = tried or make_session(bundle.compensate, {}, threads=1)
+
+    def give_back(self) -> None:
+        """Leave the session to the next refolder of the bundle; this one is not used any more."""
+        self._bundle.compensator.give(self._compensate)
 
     def scale_and_shift(self, moments: FlatMoments) -> tuple[Vector, Vector]:
         """Effective scale and shift of every site under these target moments, as flat vectors.

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
@@ -20,6 +21,7 @@ from service.api.route_access import RouteAccess
 from service.api.shortcut import Shortcut
 from service.api.v2 import rest as v2
 from service.lifespan import Resources
+from service.models.default import DefaultModel
 from service.models.reloading import reloading_on_hangup
 from service.monitoring.logs import log_event
 from service.monitoring.tracing import tracing
@@ -38,11 +40,14 @@ one, and the target is `default`.
 PREFIXES = ("", "/targets/{target}", "/models/{model}", "/models/{model}/targets/{target}")
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, reading: "Future[DefaultModel] | None" = None
+) -> FastAPI:
     """Make the application; it is ready to answer when this returns.
 
     Args:
         settings: settings of the service; by default they are read from the environment.
+        reading: the default model of these settings, if it is being read already.
 
     Raises:
         KeysError: if the keys are wrong, or strangers could reach the service without one.
@@ -56,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.grpc_port is not None:
         # Imported only here, because it needs an extra.
         from service.api.v2.grpc_server import serving_grpc
-    resources = Resources(settings)
+    resources = Resources(settings, reading)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -1,13 +1,15 @@
 """Resources that live as long as the application: models, ledger and engine."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from service.inference.background import Background
 from service.inference.engine import Engine
 from service.inference.queue import Limits
 from service.ledger.ledger import Ledger
+from service.memory import release_free_memory
+from service.models.default import DefaultModel, read_ahead
 from service.models.opening import open_models
 from service.monitoring.metrics import Metrics
 from service.monitoring.requests import run_in_thread
@@ -22,6 +24,7 @@ class Resources:
 
     Args:
         settings: settings of the service.
+        reading: the default model, if it is being read already.
 
     Attributes:
         settings: settings of the service.
@@ -38,15 +41,17 @@ class Resources:
         KeysError, BundleError, LedgerError, DeviceError, ModelNotLoaded: if the service cannot be started.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reading: "Future[DefaultModel] | None" = None) -> None:
         self.settings = settings
         self.policy = Policy.of(settings)
+        reading = reading or read_ahead(settings)
         self.metrics = Metrics(settings.metric_classes)
         self.ledger = Ledger(settings.ledger, settings.keep_versions)
         limits = Limits(settings.max_queue, settings.max_wait_seconds, settings.timeout_seconds)
         self.engine = Engine(settings.worker_count, limits, self.metrics)
         self.background = Background(self.engine.wait_until_idle)
-        self.models = open_models(settings, self.ledger, self.metrics, self.background)
+        self.models = open_models(reading, settings, self.ledger, self.metrics, self.background)
+        release_free_memory()
         self.grpc_port: int | None = None
         self.draining = False
         self._workers = ThreadPoolExecutor(settings.processors, thread_name_prefix="work")

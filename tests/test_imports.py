@@ -71,7 +71,7 @@ ORDERS: Mapping[str, Order] = {
         "adaptation",
         "guards inference security",
         "monitoring schemas settings",
-        "errors vocabulary",
+        "errors memory vocabulary",
     ),
     "rn_model.layers": (
         "conversion diagnostics domain_split population_moments",

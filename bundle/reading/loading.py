@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from bundle.runtime import MakeSession
 
 # The large arrays of the three graphs are in other files.
 MAX_GRAPH_BYTES = 256 * 2**20
+# There are two files of arrays, and two checks that take long.
+THREADS = 2
 _GRAPHS = (files.PREDICT, files.OBSERVE, files.COMPENSATE)
 _MOMENTS = {
     "source": (files.SOURCE_MEAN, files.SOURCE_VARIANCE),
@@ -62,13 +65,16 @@ def load_bundle(
     contents = {name: _load_file(path, name, manifest, MAX_GRAPH_BYTES) for name in _GRAPHS}
     models = {name: check_graph(name, contents[name], manifest) for name in _GRAPHS}
     wanted = {name: wanted_arrays(name, models[name]) for name in _GRAPHS}
-    contents |= {
-        name: _load_file(path, name, manifest, limit)
-        for name, limit in _limits(manifest, wanted).items()
-        if name in manifest.files
+    limits = {
+        name: limit for name, limit in _limits(manifest, wanted).items() if name in manifest.files
     }
-    predict = read_arrays(files.PREDICT_WEIGHTS, contents[files.PREDICT_WEIGHTS])
-    base = read_arrays(files.BASE, contents[files.BASE])
+    # Hashing, reading arrays and running graphs leave the interpreter to other threads.
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
+        loads = pool.map(lambda name: _load_file(path, name, manifest, limits[name]), limits)
+        contents |= dict(zip(limits, loads, strict=True))
+        predict, base = pool.map(
+            lambda name: read_arrays(name, contents[name]), (files.PREDICT_WEIGHTS, files.BASE)
+        )
     moments = {
         kind: read_moments(base.arrays, *keys, manifest.channels) for kind, keys in _MOMENTS.items()
     }
@@ -98,11 +104,12 @@ def load_bundle(
             else None
         ),
     )
-    check_fold(bundle)
-    variants = (variant.file for variant in manifest.variants.values())
-    tried = check_runs(
-        bundle, {name: contents[name] for name in variants}, make_predictor or trial_session
-    )
+    variants = {variant.file: contents[variant.file] for variant in manifest.variants.values()}
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
+        fold = pool.submit(check_fold, bundle)
+        runs = pool.submit(check_runs, bundle, variants, make_predictor or trial_session)
+        fold.result()
+        tried = runs.result()
     return bundle if make_predictor is None else replace(bundle, predictor=Handover(tried))
 
 

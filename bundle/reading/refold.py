@@ -21,7 +21,8 @@ def check_fold(bundle: Bundle) -> None:
     """
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            folded = Refolder(bundle).folded(bundle.target)
+            refolder = Refolder(bundle)
+            folded = refolder.folded(bundle.target)
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise BundleError(f"{files.COMPENSATE} cannot be run: {error}") from error
     for name, array in folded.items():
@@ -34,3 +35,4 @@ def check_fold(bundle: Bundle) -> None:
                 f"{files.PREDICT_WEIGHTS} and {files.BASE} do not belong together:"
                 f" {name!r} folds to values that differ by {difference:.1e}"
             )
+    refolder.give_back()

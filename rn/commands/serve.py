@@ -36,12 +36,10 @@ def serve(
     POST images to /predict to label them, and unlabelled images of the target to /adapt. Every setting of
     the service can also be given in the environment, with the prefix RN_.
     """
-    from service.app import create_app
     from service.errors import LedgerError, ModelNotLoaded
     from service.inference.device import DeviceError
     from service.monitoring.logs import configure_logging
     from service.security.keys import KeysError
-    from service.server.listening import AddressError, listen
 
     given = {
         "bundle": bundle,
@@ -54,7 +52,9 @@ def serve(
     settings = load_settings({name: value for name, value in given.items() if value is not None})
     configure_logging(settings.log_format, settings.log_level)
     with one_line(KeysError, BundleError, LedgerError, ModelNotLoaded, DeviceError):
-        app = create_app(settings)
+        app = _create_app(settings)
+    from service.server.listening import AddressError, listen
+
     with one_line(AddressError):
         listener = listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
@@ -72,6 +72,16 @@ def run(app: "FastAPI", listener: socket.socket) -> None:
     exit_cleanly()
     with suppress(KeyboardInterrupt):
         make_server(app).run([listener])
+
+
+def _create_app(settings: "Settings") -> "FastAPI":
+    """Make the application; the default model is read while the rest is imported."""
+    from service.models.default import read_ahead
+
+    reading = read_ahead(settings)
+    from service.app import create_app
+
+    return create_app(settings, reading)
 
 
 def load_settings(given: dict[str, Any]) -> "Settings":

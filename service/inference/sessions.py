@@ -100,7 +100,9 @@ class SessionBuilder:
         tried = bundle.predictor.take()
         on_cpu = self._cuda is None
         if on_cpu and version == 0 and tried is not None and threads_of(tried) == self._threads:
-            return self._ready(version, tried)
+            # It was run when it was tried.
+            self.provider = check_provider(tried, self._settings.device)
+            return Session(version, CpuRunner(tried))
         arrays = bundle.predict_arrays if version == 0 else self._refolder.arrays(moments)
         if self._cuda is not None:
             runner: Runner = self._cuda.make(arrays)

@@ -60,13 +60,14 @@ class Loader:
         bundle = self._repository.read(name)
         if loaded is not None and loaded.bundle.fingerprint == bundle.fingerprint:
             return None
-        return self._make(name, bundle)
+        return self.make(name, bundle)
 
     def load_first(self, name: str) -> Model:
         """Make a model of which none is loaded; see :meth:`load`."""
-        return self._make(name, self._repository.read(name))
+        return self.make(name, self._repository.read(name))
 
-    def _make(self, name: str, bundle: Bundle) -> Model:
+    def make(self, name: str, bundle: Bundle) -> Model:
+        """Make a model of which none is loaded from its bundle; see :meth:`load`."""
         with self._lock:
             owner = self._owners.get(bundle.fingerprint)
             if owner is not None:
