@@ -1,8 +1,8 @@
-"""Limits on requests and images per client, counted in sliding windows of constant size."""
+"""Limits on requests and images per client, counted in sliding windows of bounded size."""
 
 import math
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address
@@ -13,6 +13,7 @@ from service.errors import RateLimited
 T = TypeVar("T")
 
 SECOND, MINUTE, DAY = 1.0, 60.0, 86400.0
+SLOTS = 60
 
 Clock = Callable[[], float]
 
@@ -36,10 +37,9 @@ UNLIMITED = Limits()
 
 
 class SlidingWindow:
-    """Counts in a window that moves with time, from two counters.
+    """Counts in a window that moves with time, in slots of a sixtieth of it.
 
-    The count is that of the current period, plus the share of the previous period that the window still
-    covers.
+    A slot counts until all of it has left the window, so that the limit holds for every window.
 
     Args:
         limit: count at which nothing more is taken.
@@ -48,35 +48,36 @@ class SlidingWindow:
 
     def __init__(self, limit: int, period: float) -> None:
         self._limit = limit
-        self._period = period
-        self._number = 0
-        self._current = 0
-        self._previous = 0
+        self._slot = period / SLOTS
+        self._counts: deque[tuple[int, int]] = deque()  # Number of a slot, and its count.
+        self._total = 0
 
     def wait(self, now: float) -> float:
         """Seconds until something can be taken; 0 if it can be taken now."""
-        elapsed = self._advance(now)
-        room = self._limit - self._current
-        if room > self._previous * (1 - elapsed / self._period):
-            return 0.0
-        if room > 0:
-            return self._period * (1 - room / self._previous) - elapsed
-        # The current period, once it is the previous one, has to leave the window in part.
-        return self._period - elapsed + self._period * (1 - self._limit / self._current)
+        self._forget(now)
+        left, end = self._total, 0.0
+        for number, count in self._counts:
+            if left < self._limit:
+                break
+            left -= count
+            end = (number + SLOTS + 1) * self._slot
+        return max(0.0, end - now)
 
     def take(self, amount: int, now: float) -> None:
         """Count an amount, even beyond the limit."""
-        self._advance(now)
-        self._current += amount
+        current = self._forget(now)
+        if self._counts and self._counts[-1][0] == current:
+            self._counts[-1] = (current, self._counts[-1][1] + amount)
+        else:
+            self._counts.append((current, amount))
+        self._total += amount
 
-    def _advance(self, now: float) -> float:
-        """Begin a new period if the current one is over; returns the seconds since its begin."""
-        number, elapsed = divmod(now, self._period)
-        if number != self._number:
-            self._previous = self._current if number == self._number + 1 else 0
-            self._current = 0
-            self._number = int(number)
-        return elapsed
+    def _forget(self, now: float) -> int:
+        """Forget slots that have left the window; returns the number of the current one."""
+        current = int(now // self._slot)
+        while self._counts and current - self._counts[0][0] > SLOTS:
+            self._total -= self._counts.popleft()[1]
+        return current
 
 
 class Meter:
