@@ -56,7 +56,7 @@ COMMANDS = {
     ),
     "bench": Entry(
         "rn.commands.bench:bench",
-        "Measure how fast a service answers, and how near it is to the limit of this machine.",
+        "Measure how fast a service answers, beside this machine's limit.",
         ("cpu",),
     ),
     "key": Entry("rn.commands.key:key", "Make a key for a service.", ("service",)),

@@ -115,10 +115,6 @@ class ShuttingDown(ServiceError):
     """The service is shutting down."""
 
 
-class ListeningFailed(ServiceError):
-    """A port cannot be listened on."""
-
-
 class LedgerError(ServiceError):
     """The ledger cannot be opened or used."""
 

@@ -1,7 +1,8 @@
 """What all tests share: one hypothesis profile, one thread per process, and bundles exported once."""
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,15 @@ def wide_bundle(keep: Keep) -> Path:
         export_bundle(wide_model(), path, WIDE)
 
     return keep("wide", export)
+
+
+@pytest.fixture(autouse=True)
+def _logging_stays_as_it_was() -> Iterator[None]:
+    """Commands that run in this process configure the log, which the next test listens to."""
+    loggers = [logging.getLogger(name) for name in (None, "service", "rn", "uvicorn")]
+    kept = [(each.handlers[:], each.level, each.propagate) for each in loggers]
+    yield
+    for each, (handlers, level, propagate) in zip(loggers, kept, strict=True):
+        each.handlers[:], each.propagate = handlers, propagate
+        each.setLevel(level)
+    logging.captureWarnings(False)

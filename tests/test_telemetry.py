@@ -68,7 +68,8 @@ class Watched:
         """An environment that asks for telemetry, as far as it can."""
         kept = {name: value for name, value in environment().items() if name not in _QUIET}
         kept = {name: value for name, value in kept.items() if not name.startswith("XDG_")}
-        return {**kept, "HOME": str(self._home), "ORT_DISABLE_TELEMETRY": "0"}
+        asking = {"ORT_DISABLE_TELEMETRY": "0", "PYTHONPATH": str(ROOT)}
+        return {**kept, "HOME": str(self._home), **asking}
 
     def run(self, *command: str, allowed: Sequence[int] = (0,)) -> None:
         """Run a program to its end, and check its status."""

@@ -1,5 +1,6 @@
 """The command ``rn serve``."""
 
+import logging
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -38,7 +39,7 @@ def serve(
     """
     from service.errors import LedgerError, ModelNotLoaded
     from service.inference.device import DeviceError
-    from service.monitoring.logs import configure_logging
+    from service.monitoring.logs import configure_logging, log_event
     from service.security.keys import KeysError
 
     given = {
@@ -57,9 +58,10 @@ def serve(
 
     with one_line(AddressError):
         listener = listen(settings.host, settings.port)
+    summary = app.state.resources.policy.summary
+    log_event(logging.getLogger("rn"), logging.INFO, "access", summary)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    typer.echo(app.state.resources.policy.summary, err=True)
     typer.echo(f"serving {settings.bundle or settings.models} on http://{shown}:{port}", err=True)
     run(app, listener)
 

@@ -19,6 +19,7 @@ from service.settings import Settings
 
 ACCEPTED = "image/*, multipart/form-data, application/json or application/x-npy"
 _OTHER_KINDS = ("multipart/form-data", "application/json", "application/x-npy")
+_EMPTY = "the body is empty; send an image"
 # A few images too many are counted exactly, once they are parsed.
 _VALUES_PER_IMAGE, _MORE_VALUES = 2, 64
 _STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -78,13 +79,15 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
         RateLimited: if the client has used up its images.
     """
     kind = content_type(request)
+    if not kind and request.headers.get("content-length", "0") == "0" and not _is_chunked(request):
+        raise MalformedRequest(_EMPTY)
     is_file = kind.startswith("image/") or kind == "application/octet-stream"
     # Before the body is read, so that a client that asks first need not send it.
     if not is_file and kind not in _OTHER_KINDS:
         raise UnsupportedContent(f"unsupported content type {kind or '(none)'}; send {ACCEPTED}")
     body = await read_body(request, settings.max_body_bytes)
     if not body:
-        raise MalformedRequest("the body is empty; send an image")
+        raise MalformedRequest(_EMPTY)
     most = settings.max_images
     if is_file:
         upload = Upload([body])
@@ -103,6 +106,10 @@ async def read_upload(request: Request, preprocessing: Preprocessing, settings: 
         )
     caller_of(request).charge_images(len(upload))
     return upload
+
+
+def _is_chunked(request: Request) -> bool:
+    return "transfer-encoding" in request.headers
 
 
 def _from_json(body: bytes, max_images: int) -> list[bytes]:

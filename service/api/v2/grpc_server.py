@@ -7,11 +7,14 @@ import grpc
 from tritonclient.grpc import service_pb2_grpc as stubs
 
 from service.api.v2.grpc_servicer import Servicer
-from service.errors import ListeningFailed
 from service.lifespan import Resources
 
 # What a message holds besides its tensors.
 OVERHEAD = 2**16
+
+
+class ListeningFailed(RuntimeError):
+    """A port cannot be listened on."""
 
 
 @asynccontextmanager

@@ -87,6 +87,9 @@ def answering(answer: Answer) -> Iterator[Server]:
         asyncio.run_coroutine_threadsafe(stop(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        # What was aborted last closes its socket in the turns that follow.
+        for _ in range(3):
+            loop.run_until_complete(asyncio.sleep(0))
         loop.close()
 
 

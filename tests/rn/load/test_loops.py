@@ -19,6 +19,10 @@ from tests.rn.load.answering import BUSY, CHUNKED, CLOSING, OK, Server, always, 
 PAYLOADS = [Payload(b"first", "image/jpeg"), Payload(b"second!", "image/png")]
 
 
+# The tests' own server may stop while it accepts a connection, which is then left to the collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 def load_on(server: Server) -> Load:
     return make_load(server.address, "/predict", PAYLOADS)
 
