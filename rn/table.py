@@ -59,7 +59,7 @@ COMMANDS = {
         "Measure how fast a service answers, beside this machine's limit.",
         ("cpu",),
     ),
-    "key": Entry("rn.commands.key:key", "Make a key for a service.", ("service",)),
+    "key": Entry("rn.commands.key:key", "Make a key for a service."),
     "predict": Entry(
         "rn.commands.remote.predict:predict",
         "Label image files with a running service.",

@@ -90,17 +90,19 @@ def create_app(
     app.state.resources = resources
     install_problem_handlers(app, resources.metrics)
 
-    for prefix in PREFIXES:
-        for module in (predict, adapt, versions, labels, events):
-            app.include_router(module.router, prefix=prefix, include_in_schema=not prefix)
-    app.include_router(models.router)
-    app.include_router(v2.router)
-    app.include_router(operations.router)
-
+    _add_routes(app)
     add_pages(app)
     describe_checks(app, resources.policy.authenticator.has_keys)
     _add_middleware(app, resources)
     return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    for prefix in PREFIXES:
+        for module in (predict, adapt, versions, labels, events):
+            app.include_router(module.router, prefix=prefix, include_in_schema=not prefix)
+    for router in (models.router, v2.router, operations.router):
+        app.include_router(router)
 
 
 def _add_middleware(app: FastAPI, resources: Resources) -> None:

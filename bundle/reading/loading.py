@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import onnxruntime as ort
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bundle import files
@@ -65,16 +66,10 @@ def load_bundle(
     contents = {name: _load_file(path, name, manifest, MAX_GRAPH_BYTES) for name in _GRAPHS}
     models = {name: check_graph(name, contents[name], manifest) for name in _GRAPHS}
     wanted = {name: wanted_arrays(name, models[name]) for name in _GRAPHS}
-    limits = {
-        name: limit for name, limit in _limits(manifest, wanted).items() if name in manifest.files
-    }
-    # Hashing, reading arrays and running graphs leave the interpreter to other threads.
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
-        loads = pool.map(lambda name: _load_file(path, name, manifest, limits[name]), limits)
-        contents |= dict(zip(limits, loads, strict=True))
-        predict, base = pool.map(
-            lambda name: read_arrays(name, contents[name]), (files.PREDICT_WEIGHTS, files.BASE)
-        )
+    contents |= _load_others(path, manifest, _limits(manifest, wanted))
+    predict, base = (
+        read_arrays(name, contents[name]) for name in (files.PREDICT_WEIGHTS, files.BASE)
+    )
     moments = {
         kind: read_moments(base.arrays, *keys, manifest.channels) for kind, keys in _MOMENTS.items()
     }
@@ -104,13 +99,31 @@ def load_bundle(
             else None
         ),
     )
-    variants = {variant.file: contents[variant.file] for variant in manifest.variants.values()}
+    tried = _try(bundle, contents, make_predictor or trial_session)
+    return bundle if make_predictor is None else replace(bundle, predictor=Handover(tried))
+
+
+def _load_others(path: Path, manifest: Manifest, limits: Mapping[str, int]) -> dict[str, bytes]:
+    """Contents of the files that are not graphs, hashed side by side."""
+    names = [name for name in limits if name in manifest.files]
+    # Hashing leaves the interpreter to other threads.
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
+        loads = pool.map(lambda name: _load_file(path, name, manifest, limits[name]), names)
+        return dict(zip(names, loads, strict=True))
+
+
+def _try(bundle: Bundle, contents: Mapping[str, bytes], make: MakeSession) -> ort.InferenceSession:
+    """Fold the base moments and run every graph, side by side.
+
+    Returns:
+        The session in which ``predict.onnx`` was tried.
+    """
+    variants = {each.file: contents[each.file] for each in bundle.manifest.variants.values()}
     with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
         fold = pool.submit(check_fold, bundle)
-        runs = pool.submit(check_runs, bundle, variants, make_predictor or trial_session)
+        runs = pool.submit(check_runs, bundle, variants, make)
         fold.result()
-        tried = runs.result()
-    return bundle if make_predictor is None else replace(bundle, predictor=Handover(tried))
+        return runs.result()
 
 
 def _load_file(path: Path, name: str, manifest: Manifest, limit: int) -> bytes:

@@ -67,7 +67,6 @@ ARGUMENTS = {
     "diff": ("one", "other"),
     "sign": ("bundle", "--key", "key.pem"),
     "serve": ("bundle",),
-    "key": ("camera", "--role", "predict"),
     "predict": ("image.png",),
     "submit": (".",),
 }
