@@ -132,8 +132,10 @@ def make_problem(
     return JSONResponse(content.model_dump(), status, headers, media_type=media_type)
 
 
-def problem_of(metrics: Metrics, error: ServiceError) -> JSONResponse:
-    """The answer that reports an error of the service, which is counted."""
+def problem_of(metrics: Metrics, error: ServiceError | ClientDisconnect) -> JSONResponse:
+    """The answer that reports an error of the service, or of its client, which is counted."""
+    if isinstance(error, ClientDisconnect):
+        error = errors.ClientDisconnected("the client disconnected during the upload")
     kind = type(error)
     return make_problem(
         metrics, status_of(kind), error.detail, kind=type_of(kind), headers=_headers(error)
@@ -155,9 +157,8 @@ def install_problem_handlers(app: FastAPI, metrics: Metrics) -> None:
         return problem_of(metrics, error)
 
     @app.exception_handler(ClientDisconnect)
-    async def on_disconnect(_: Request, __: ClientDisconnect) -> JSONResponse:
-        gone = errors.ClientDisconnected("the client disconnected during the upload")
-        return problem_of(metrics, gone)
+    async def on_disconnect(_: Request, error: ClientDisconnect) -> JSONResponse:
+        return problem_of(metrics, error)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(_: Request, error: HTTPException) -> JSONResponse:

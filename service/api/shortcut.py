@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.problems import problem_of
 from service.api.rest.predict import answer
-from service.errors import ClientDisconnected, ServiceError
+from service.errors import ServiceError
 from service.lifespan import Resources
 from service.vocabulary import DEFAULT_TARGET
 
@@ -40,9 +40,6 @@ class Shortcut:
             with resources.models.find(None).use() as model:
                 target = model.targets.find(DEFAULT_TARGET)
                 response = await answer(request, resources, model, target)
-        except ServiceError as error:
+        except (ServiceError, ClientDisconnect) as error:
             response = problem_of(resources.metrics, error)
-        except ClientDisconnect:
-            gone = ClientDisconnected("the client disconnected during the upload")
-            response = problem_of(resources.metrics, gone)
         await response(scope, receive, send)

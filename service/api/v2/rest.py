@@ -53,6 +53,10 @@ class ProtocolRoute(APIRoute):
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=ProtocolRoute)
 
+JsonLength = Annotated[
+    int | None, Header(ge=0, description="Bytes of the body that are JSON; unset: all.")
+]
+
 Version = Annotated[
     str, Path(description="Number or label of the version.", examples=["0"], max_length=20)
 ]
@@ -142,9 +146,7 @@ async def infer(
     request: Request,
     resources: ResourcesDep,
     model: ModelByName,
-    inference_header_content_length: Annotated[
-        int | None, Header(ge=0, description="Bytes of the body that are JSON; unset: all.")
-    ] = None,
+    inference_header_content_length: JsonLength = None,
 ) -> Response:
     """Predict with the served version."""
     return await _infer(request, resources, model, "", inference_header_content_length)
@@ -161,9 +163,7 @@ async def infer_with_version(
     resources: ResourcesDep,
     model: ModelByName,
     version: Version,
-    inference_header_content_length: Annotated[
-        int | None, Header(ge=0, description="Bytes of the body that are JSON; unset: all.")
-    ] = None,
+    inference_header_content_length: JsonLength = None,
 ) -> Response:
     """Predict with a version of a model."""
     return await _infer(request, resources, model, version, inference_header_content_length)
