@@ -7,7 +7,7 @@ class Entry(NamedTuple):
     """One command.
 
     Attributes:
-        function: module and name of the function, such as ``rn.commands.sign:sign``. The module is
+        function: module and name of the function, such as ``rn.commands.bundles.sign:sign``. The module is
             imported when the command is called, and by its ``--help``: at its top it imports typer
             and the standard library only.
         help: one line for ``rn --help``; the first line of the function's docstring.
@@ -39,18 +39,18 @@ COMMANDS = {
         ("train", "cpu"),
     ),
     "inspect": Entry(
-        "rn.commands.inspect:inspect",
+        "rn.commands.bundles.inspect:inspect",
         "Verify a bundle and describe its contents and provenance.",
         ("cpu",),
     ),
     "diff": Entry(
-        "rn.commands.diff:diff",
+        "rn.commands.bundles.diff:diff",
         "Compare two bundles: statistics, weights and manifests.",
         ("cpu",),
         # 1 reports a difference.
         trouble=2,
     ),
-    "sign": Entry("rn.commands.sign:sign", "Sign a bundle with an Ed25519 key.", ("cpu",)),
+    "sign": Entry("rn.commands.bundles.sign:sign", "Sign a bundle with an Ed25519 key.", ("cpu",)),
     "serve": Entry(
         "rn.commands.serve:serve", "Serve a bundle over HTTP, and adapt it online.", ("cpu",)
     ),
@@ -58,6 +58,11 @@ COMMANDS = {
         "rn.commands.bench:bench",
         "Measure how fast a service answers, beside this machine's limit.",
         ("cpu",),
+    ),
+    "demo": Entry(
+        "rn.commands.demo:demo",
+        "Show the example adapting to a new camera, refusing junk, and rolling back.",
+        ("train", "cpu"),
     ),
     "key": Entry("rn.commands.key:key", "Make a key for a service."),
     "predict": Entry(

@@ -47,6 +47,7 @@ ORDERS: Mapping[str, Order] = {
     ),
     "rn": (
         "__main__ commands",
+        "demonstration",
         "load",
         "main options",
         "application termination",

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,13 +15,20 @@ import httpx
 from rn.load.errors import LoadError
 
 READY_SECONDS = 120.0
+NO_SETTINGS: Mapping[str, str] = {}
 _LOOPBACK = ("--host", "127.0.0.1", "--port", "0")
 _ADDRESS = re.compile(r"serving .* on (http://\S+)")
 
 
 @contextmanager
-def local_service(bundle: Path) -> Iterator[tuple[str, int]]:
+def local_service(
+    bundle: Path, settings: Mapping[str, str] = NO_SETTINGS
+) -> Iterator[tuple[str, int]]:
     """Serve a bundle on a free port, with a ledger that is removed afterwards.
+
+    Args:
+        bundle: directory of the bundle.
+        settings: settings of the service by variable, in addition to those of this environment.
 
     Yields:
         The URL and the identifier of the process.
@@ -30,7 +37,8 @@ def local_service(bundle: Path) -> Iterator[tuple[str, int]]:
         LoadError: if the service does not start.
     """
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "RN_LEDGER": f"sqlite:///{Path(folder, 'ledger.sqlite')}"}
+        ledger = f"sqlite:///{Path(folder, 'ledger.sqlite')}"
+        environment = {**os.environ, **settings, "RN_LEDGER": ledger}
         log = Path(folder, "service.log")
         with log.open("wb") as file:
             process = subprocess.Popen(

@@ -27,7 +27,7 @@ def diff(
     """
     from bundle.inspection.difference import compare
     from bundle.reading.loading import load_bundle
-    from rn.commands.bundle_tables import show_difference
+    from rn.commands.bundles.tables import show_difference
 
     if plot is not None and plot.suffix.lower() not in PLOTS:
         fail(f"{plot}: a plot's name must end in one of {', '.join(PLOTS)}")

@@ -28,7 +28,7 @@ def inspect(
     """
     from bundle.inspection.summary import inspect_bundle
     from bundle.signing import read_public_key
-    from rn.commands.bundle_tables import show_inspection
+    from rn.commands.bundles.tables import show_inspection
 
     with one_line(BundleError, OSError):
         key = None if public_key is None else read_public_key(public_key)
