@@ -59,6 +59,11 @@ COMMANDS = {
         "Measure how fast a service answers, beside this machine's limit.",
         ("cpu",),
     ),
+    "replay": Entry(
+        "rn.commands.replay:replay",
+        "Run a recorded stream through the online engine, to see what it would have done.",
+        ("cpu",),
+    ),
     "demo": Entry(
         "rn.commands.demo:demo",
         "Show the example adapting to a new camera, refusing junk, and rolling back.",

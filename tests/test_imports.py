@@ -47,7 +47,7 @@ ORDERS: Mapping[str, Order] = {
     ),
     "rn": (
         "__main__ commands",
-        "demonstration",
+        "demonstration replaying",
         "load",
         "main options",
         "application termination",
