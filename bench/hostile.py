@@ -1,8 +1,8 @@
 """What hostile clients cost the others: ``python -m bench.hostile BUNDLE``.
 
 A few well-behaved clients predict at a steady rate, first alone and then beside each attack of
-``bench.attacks``, which runs in a process of its own. The aim: their 99th percentile at most doubles, and
-none of their requests fails.
+``bench.hostile_clients``, which runs in a process of its own. The aim: their 99th percentile at most
+doubles, and none of their requests fails.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench.attacks import ATTACKS
+from bench.hostile_clients import ATTACKS
 from bench.overload import quiet_loop
 from rn.load.local_service import local_service
 from rn.load.payload import jpeg_payloads
@@ -28,7 +28,7 @@ ALLOWED = 2.0
 
 def beside(name: str, url: str, load: Load, rate: float, seconds: float) -> dict[str, Any]:
     """The steady load beside one attack."""
-    attacker = subprocess.Popen([sys.executable, "-m", "bench.attacks", name, url])
+    attacker = subprocess.Popen([sys.executable, "-m", "bench.hostile_clients", name, url])
     try:
         found = quiet_loop(load, rate, seconds)
     finally:

@@ -1,200 +1,148 @@
-"""Online adaptation against statistics that are estimated offline: ``python -m bench.online``.
+"""Online adaptation against methods from the papers: ``python -m bench.online --data FOLDER``.
 
-A bundle is served; 1,000 unlabelled handwritten digits are posted to /adapt in batches of 1, 7 and 64;
-/predict is measured on the other 797. Three columns give the accuracy in percent: before, after, and
-with statistics estimated offline on the same 1,000 images. Then everything is rolled back.
-
-Scenes: a network trained on the source alone, and the adapted network, both exported with the source's
-statistics, as if no target image had been seen; and the adapted network with its target statistics,
-when the digits suddenly come from a camera with a third of the contrast on a grey background.
+The pretrained CIFAR ResNet-20 meets streams of its test images under corruptions. Two errors, in percent of
+the images that have a class: *now*, of a batch that the method adapts to and then predicts, and *next*,
+of a batch that is predicted as what was learned before it says, which is what ``/predict`` serves. Rivals
+are torch methods (``bench.streams.rivals``); ours is the engine of the service, run in this process.
 """
 
-import argparse
-import copy
-import io
 import json
+import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
+import typer
 from numpy.typing import NDArray
-from PIL import Image
+from torch import nn
 
-from bench.serving import served
+from bench.streams.networks import export_network, load_network, read_pools, to_input
+from bench.streams.orders import JUNK_LABEL, STREAMS, Stream
+from bench.streams.rivals import RIVALS
+from bundle import load_bundle
 from bundle.preprocessing import Pixels
-from export import BundleInfo, export_bundle
-from rn_model import set_branch
-from rn_model.data.tensors import to_input
-from rn_model.digits.images import target_images
-from rn_model.layers.domains import Domain
-from rn_model.layers.population_moments import estimate_moments
-from rn_model.runs.record import Run, load_run
-from service.client import Client
+from rn.replaying.steps import offline_target
+from service.settings import Settings
+from service.targets.target import OnlineTarget
 
-ADAPT_IMAGES = 1000
-HELD_OUT_IMAGES = 797
-BATCH_SIZES = (1, 7, 64)
-PREDICT_BATCH = 200
+Labels = NDArray[np.int64]
+OURS = "ours"
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A served bundle and the images that are posted to it.
+class Answers(NamedTuple):
+    """Classes ``(N,)`` of a batch, adapted to it and as they were predicted before it."""
 
-    Attributes:
-        name: name in the table.
-        run: the trained model.
-        statistics: domain whose statistics the bundle begins with.
-        camera: changes the pixels of the target, ``(N, H, W, C)``.
-    """
-
-    name: str
-    run: Run
-    statistics: Domain
-    camera: Callable[[Pixels], Pixels]
+    now: Labels
+    next: Labels | None
 
 
-@dataclass(frozen=True)
-class Accuracies:
-    """Accuracy in percent before and after online adaptation, and with offline statistics."""
-
-    before: float
-    online: float
-    offline: float
+Method = Callable[[Pixels], Answers]
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description="Online adaptation against offline statistics.")
-    parser.add_argument("--run", type=Path, default=Path("runs/digits"), help="run of `rn adapt`")
-    parser.add_argument("--seeds", type=int, default=3, help="random draws of the 1,000 images")
-    parser.add_argument("--write", type=Path, help="JSON file for the means of all scenes")
-    arguments = parser.parse_args()
-    columns = ("network", "batch", "seed", "before", "online", "offline", "versions", "rolled back")
-    print("{:<16}{:>6}{:>6}{:>8}{:>8}{:>9}{:>10}  {}".format(*columns))
-    adapted = load_run(arguments.run)
-    source_only = load_run(arguments.run / "source_only")
-    found: dict[str, list[Accuracies]] = {}
-    for scene in (
-        Scene("new camera", adapted, "target", low_contrast),
-        Scene("adapted", adapted, "source", lambda pixels: pixels),
-        Scene("source only", source_only, "source", lambda pixels: pixels),
-    ):
-        with exported(scene) as bundle:
-            found[scene.name] = [
-                measure(scene, bundle, batch_size, seed)
-                for batch_size in BATCH_SIZES
-                for seed in range(arguments.seeds)
-            ]
-    gaps = [row.offline - row.online for rows in found.values() for row in rows]
-    print(f"offline minus online: mean {np.mean(gaps):+.1f}, worst {np.max(gaps):+.1f} points")
-    if arguments.write:
-        write(arguments.write, found, arguments.seeds)
+def main(
+    data: Annotated[
+        Path, typer.Option(help="Folder with CIFAR10.npz, its ResNet-20 and MNIST.npz.")
+    ],
+    streams: Annotated[str, typer.Option(help="Names, with semicolons between.")] = "",
+    methods: Annotated[str, typer.Option(help="Names, with commas between.")] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="Random draws.")] = 5,
+    first: Annotated[int, typer.Option(min=0, help="Seed of the first.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="JSON file, read first and continued.")] = None,
+    setting: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of the engine.")] = None,
+) -> None:
+    """Print a row per stream and method."""
+    torch.set_num_threads(1)
+    chosen = [name for name in streams.split(";") if name] or list(STREAMS)
+    wanted = [name for name in methods.split(",") if name] or [*RIVALS, OURS]
+    found: dict[str, Any] = json.loads(out.read_text()) if out is not None and out.exists() else {}
+    network = load_network(data)
+    images, pool = read_pools(data)
+    given = dict(text.split("=", 1) for text in setting or [])
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "bundle"
+        export_network(network, images, bundle)
+        for name in chosen:
+            for seed in range(first, first + seeds):
+                stream = STREAMS[name](pool, np.random.default_rng([seed, *name.encode()]))
+                for method in wanted:
+                    key = f"{name}|{method}|{seed}"
+                    if key in found:
+                        continue
+                    with _open(method, network, bundle, given) as run:
+                        found[key] = measure(stream, run)
+                    if out is not None:
+                        out.write_text(json.dumps(found, indent=1))
+            for method in wanted:
+                print(row(name, method, found), flush=True)
 
 
-def write(path: Path, found: dict[str, list[Accuracies]], draws: int) -> None:
-    """Store the means of every scene, as docs/results.md and the picture in the README give them."""
-    scenes = [
-        {"name": name}
-        | {
-            column: round(float(np.mean([getattr(row, column) for row in rows])), 1)
-            for column in ("before", "online", "offline")
-        }
-        for name, rows in found.items()
-    ]
-    content = {
-        "command": "python -m bench.online",
-        "posted": ADAPT_IMAGES,
-        "measured": HELD_OUT_IMAGES,
-        "draws": draws,
-        "scenes": scenes,
-    }
-    path.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def low_contrast(pixels: Pixels) -> Pixels:
-    """A third of the contrast, on a grey background."""
-    changed: Pixels = (90 + pixels.astype(np.float64) / 3).astype(np.uint8)
-    return changed
+def measure(stream: Stream, method: Method) -> dict[str, Any]:
+    """Errors in percent, over the whole stream and of its last part."""
+    wrong: dict[str, list[NDArray[np.bool_]]] = {"now": [], "next": []}
+    for start in range(0, len(stream.labels), stream.batch_size):
+        part = slice(start, start + stream.batch_size)
+        answers = method(stream.pixels[part])
+        labels = stream.labels[part]
+        for kind, predicted in answers._asdict().items():
+            if predicted is not None:
+                wrong[kind].append(predicted != labels)
+    counted = stream.labels != JUNK_LABEL
+    start = stream.parts[-2][1] if len(stream.parts) > 1 else 0
+    found: dict[str, Any] = {}
+    for kind, parts in wrong.items():
+        if parts:
+            errors = np.concatenate(parts)
+            found[kind] = 100 * float(errors[counted].mean())
+            found[f"last {kind}"] = 100 * float(errors[start:][counted[start:]].mean())
+    return found
 
 
 @contextmanager
-def exported(scene: Scene) -> Iterator[Path]:
-    """Export the scene's bundle into a directory that lasts as long as the block."""
-    run = scene.run
-    images = target_images(run.preprocessing).pixels if scene.statistics == "target" else None
-    info = BundleInfo("digits", run.classes, run.preprocessing, {})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bundle"
-        export_bundle(run.model, path, info, images=images, statistics=scene.statistics)
-        yield path
-
-
-def measure(scene: Scene, bundle: Path, batch_size: int, seed: int) -> Accuracies:
-    """Serve the bundle, adapt it and roll it back once; prints one line of the table."""
-    target = target_images(scene.run.preprocessing)
-    pixels = scene.camera(target.pixels)
-    order = np.random.default_rng(seed).permutation(len(pixels))
-    posted, kept = order[:ADAPT_IMAGES], order[-HELD_OUT_IMAGES:]
-    files = [png(image) for image in pixels]
-    held_out, labels = [files[i] for i in kept], target.labels[kept]
-    offline = accuracy(offline_labels(scene.run, pixels[posted], pixels[kept]), labels)
-    with tempfile.TemporaryDirectory() as folder, served(bundle, Path(folder)) as client:
-        first = predictions(client, held_out)
-        for start in range(0, ADAPT_IMAGES, batch_size):
-            client.adapt([files[i] for i in posted[start : start + batch_size]])
-        adapted = predictions(client, held_out)
-        made = len(client.versions().versions) - 1
-        client.rollback(0)
-        same = np.array_equal(first, predictions(client, held_out))
-    before, online = accuracy(first.argmax(1), labels), accuracy(adapted.argmax(1), labels)
-    print(
-        f"{scene.name:<16}{batch_size:>6}{seed:>6}{before:>8.1f}{online:>8.1f}{offline:>9.1f}"
-        f"{made:>10}  {'exactly' if same else 'NOT EXACTLY'}",
-        flush=True,
+def _open(
+    name: str, network: nn.Module, bundle: Path, given: Mapping[str, str]
+) -> Iterator[Method]:
+    if name != OURS:
+        rival = RIVALS[name](network)
+        yield lambda pixels: Answers(_labels(rival.predict(to_input(pixels)).numpy()), None)
+        return
+    settings = Settings.model_validate(
+        {"bundle": bundle, "adaptation": "auto", "threads": 1, **given}
     )
-    return Accuracies(before, online, offline)
+    logging.getLogger("service").addHandler(logging.NullHandler())
+    with offline_target(load_bundle(bundle), settings) as target:
+        yield lambda pixels: _adapt(target, pixels)
 
 
-def predictions(client: Client, files: Sequence[bytes]) -> NDArray[np.float64]:
-    """Probabilities ``(N, K)`` that the service returns."""
-    rows = [
-        list(prediction.probabilities.values())
-        for start in range(0, len(files), PREDICT_BATCH)
-        for prediction in client.predict(
-            files[start : start + PREDICT_BATCH], top_k="all"
-        ).predictions
-    ]
-    return np.array(rows)
+def _adapt(target: OnlineTarget, pixels: Pixels) -> Answers:
+    before = target.served.served.probabilities(pixels).argmax(axis=1)
+    outcome = target.adapt(list(pixels))
+    assert outcome.logits is not None
+    return Answers(_labels(outcome.logits), before)
 
 
-def offline_labels(run: Run, seen: Pixels, unseen: Pixels) -> NDArray[np.int64]:
-    """Labels that the torch model predicts with statistics estimated on the images ``seen``."""
-    model = copy.deepcopy(run.model)
-    set_branch(model, "target")
-    estimate_moments(model, partial(torch.split, to_input(seen, run.preprocessing), 250), "target")
-    with torch.no_grad():
-        logits = model(to_input(unseen, run.preprocessing))
-    labels: NDArray[np.int64] = logits.argmax(dim=1).numpy()
-    return labels
+def _labels(logits: NDArray[np.float32]) -> Labels:
+    found: Labels = logits.argmax(axis=1)
+    return found
 
 
-def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
-    """Accuracy in percent."""
-    return 100 * float((predicted == labels).mean())
+def row(stream: str, method: str, found: Mapping[str, Mapping[str, float]]) -> str:
+    """One line of the table: means and standard deviations over the draws."""
+    draws = [values for key, values in found.items() if key.startswith(f"{stream}|{method}|")]
+    text = f"{stream:<28}{method:<18}"
+    for kind in ("now", "next", "last now", "last next"):
+        text += _cell([values[kind] for values in draws if kind in values])
+    return text
 
 
-def png(pixels: Pixels) -> bytes:
-    """Encode preprocessed grey pixels ``(H, W, 1)`` as a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0]).save(buffer, "PNG")
-    return buffer.getvalue()
+def _cell(values: Sequence[float]) -> str:
+    if not values:
+        return f"{'':>14}"
+    return f"{np.mean(values):>7.1f} +-{np.std(values):>4.1f}"
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -11,13 +11,31 @@ from bundle.manifest import Manifest
 BATCH = "N"
 HEIGHT = "H"
 WIDTH = "W"
-FEATURES = ("mean", "deviation", "height_difference", "width_difference")
+# Each with the number below which its differences are of no interest.
+FEATURE_FLOORS = {
+    "mean": 1e-3,
+    "deviation": 1e-3,
+    "height_difference": 1e-3,
+    "width_difference": 1e-3,
+    "height_curvature": 1e-3,
+    "width_curvature": 1e-3,
+    "colour": 1e-2,
+    "clipped": 1e-2,
+    "block_edges": 1e-2,
+    "far_difference": 1e-3,
+    "rough_difference": 1e-3,
+}
+FEATURES = tuple(FEATURE_FLOORS)
+# Of bundles before schema version 4.
+FIRST_FEATURES = FEATURES[:4]
 
 PREDICT_INPUTS = ("image",)
 PREDICT_OUTPUTS = ("logits",)
 OBSERVE_INPUTS = ("image", "image_weight", "prior_weight", "mean", "variance")
 OBSERVE_OUTPUTS = ("logits", "batch_mean", "batch_variance", "features")
-COMPENSATE_INPUTS = ("mean", "variance")
+COMPENSATE_INPUTS = ("mean", "variance", "count")
+# Of bundles whose graphs know nothing of the number of images.
+FIRST_COMPENSATE_INPUTS = COMPENSATE_INPUTS[:2]
 COMPENSATE_OUTPUTS = ("scale", "shift")
 
 
@@ -50,7 +68,7 @@ def signatures(manifest: Manifest) -> dict[str, Signature]:
     logits = _type(np.float32, BATCH, len(manifest.classes))
     single, double = _type(np.float32, manifest.channels), _type(np.float64, manifest.channels)
     weights, weight = _type(np.float32, BATCH), _type(np.float32)
-    features = _type(np.float32, BATCH, len(FEATURES))
+    features = _type(np.float32, BATCH, len(feature_names(manifest)))
     types = {
         files.PREDICT: (PREDICT_INPUTS, [image], PREDICT_OUTPUTS, [logits]),
         files.OBSERVE: (
@@ -59,7 +77,7 @@ def signatures(manifest: Manifest) -> dict[str, Signature]:
             OBSERVE_OUTPUTS,
             [logits, single, single, features],
         ),
-        files.COMPENSATE: (COMPENSATE_INPUTS, [double] * 2, COMPENSATE_OUTPUTS, [double] * 2),
+        files.COMPENSATE: (*_compensate_inputs(manifest), COMPENSATE_OUTPUTS, [double] * 2),
     }
     return {
         name: Signature(
@@ -68,6 +86,18 @@ def signatures(manifest: Manifest) -> dict[str, Signature]:
         )
         for name, (inputs, input_types, outputs, output_types) in types.items()
     }
+
+
+def feature_names(manifest: Manifest) -> tuple[str, ...]:
+    """Names of the input features that ``observe.onnx`` of a bundle returns."""
+    return FIRST_FEATURES if manifest.estimator is None else FEATURES
+
+
+def _compensate_inputs(manifest: Manifest) -> tuple[tuple[str, ...], list[TensorType]]:
+    vectors = [_type(np.float64, manifest.channels)] * 2
+    if manifest.estimator is None:
+        return FIRST_COMPENSATE_INPUTS, vectors
+    return COMPENSATE_INPUTS, [*vectors, _type(np.float64)]
 
 
 def _type(dtype: DTypeLike, *shape: int | str) -> TensorType:

@@ -6,13 +6,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from bundle.preprocessing import Preprocessing
 
-SchemaVersion = Literal[2, 3]
-SCHEMA_VERSIONS: tuple[SchemaVersion, ...] = (2, 3)
+SchemaVersion = Literal[2, 3, 4]
+SCHEMA_VERSIONS: tuple[SchemaVersion, ...] = (2, 3, 4)
 SCHEMA_VERSION = SCHEMA_VERSIONS[-1]
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Precision = Literal["float16", "int8"]
+# How the graphs know how much images differ from one another, by which they weigh the base moments: from
+# images at export, or without any by a typical value.
+Estimator = Literal["measured_spread", "assumed_spread"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -21,8 +24,10 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def schema_version(preprocessing: Preprocessing) -> SchemaVersion:
-    """Version of the layout that a bundle is written in: the first one that can express it."""
+def _needed_version(preprocessing: Preprocessing, estimator: Estimator | None) -> SchemaVersion:
+    """The first version of the layout that can express these values."""
+    if estimator is not None:
+        return 4
     return 2 if preprocessing.decoding == "full" else 3
 
 
@@ -117,6 +122,28 @@ class InputProfile(_Model):
         return self
 
 
+class GuardCalibration(_Model):
+    """What the guards of the service know of the domain, and of harmless changes, measured at export.
+
+    Attributes:
+        features: input features of some of the target images, in the order of
+            :data:`bundle.interface.FEATURES`: what the images of this domain look like.
+        scored_images: number of sample images that harmless updates were scored on, evenly spaced among
+            all sample images; 0 if none were made.
+        drops: by how much the nuclear norm of the predictions on them fell under each harmless update,
+            in ascending order.
+        confusion: mean prediction of source images by their class, a row for each; None if there were no
+            labelled source images.
+        source_shares: class shares of the source; None if they are not known.
+    """
+
+    features: tuple[tuple[float, ...], ...]
+    scored_images: Count = 0
+    drops: tuple[float, ...] = ()
+    confusion: tuple[tuple[float, ...], ...] | None = None
+    source_shares: tuple[float, ...] | None = None
+
+
 class PairedScore(_Model):
     """One measure of ``predict.onnx`` (``float32``), and the same measure of a variant."""
 
@@ -159,7 +186,7 @@ class Manifest(_Model):
     """Content of ``manifest.json``.
 
     Attributes:
-        schema_version: version of the layout, see :func:`schema_version`.
+        schema_version: version of the layout.
         name: name of the model.
         classes: labels in the order of the logits.
         preprocessing: how an image file becomes the input of the graphs.
@@ -171,6 +198,10 @@ class Manifest(_Model):
         target: origin and weight of the base target moments.
         input_profile: input features that are normal for target images; None if the bundle was
             exported without images. Its key in the file is ``calibration``.
+        estimator: how the graphs weigh the base moments; None in bundles before schema version 4, whose
+            graphs take moments that include them.
+        guards: what the guards of the service know of the domain; None if the bundle was exported without
+            target images, or before schema version 4.
         parity: differences between the exported graphs and the torch model.
         variants: variants of ``predict.onnx`` in lower precision.
         provenance: origin of the model: code version, data fingerprints, metrics.
@@ -188,6 +219,8 @@ class Manifest(_Model):
     sites: Annotated[tuple[Site, ...], Field(min_length=1)]
     target: TargetStatistics
     input_profile: InputProfile | None = Field(alias="calibration")
+    estimator: Annotated[Estimator | None, Field(exclude_if=lambda found: found is None)] = None
+    guards: Annotated[GuardCalibration | None, Field(exclude_if=lambda found: found is None)] = None
     parity: dict[str, float]
     variants: dict[Precision, Variant] = {}
     provenance: dict[str, JsonValue]
@@ -195,11 +228,14 @@ class Manifest(_Model):
 
     @model_validator(mode="after")
     def _check(self) -> "Manifest":
-        needed = schema_version(self.preprocessing)
+        needed = _needed_version(self.preprocessing, self.estimator)
         if self.schema_version < needed:
-            raise ValueError(
-                f"preprocessing.decoding {self.preprocessing.decoding} needs schema version {needed}"
+            what = (
+                f"preprocessing.decoding {self.preprocessing.decoding}"
+                if self.estimator is None
+                else f"estimator {self.estimator}"
             )
+            raise ValueError(f"{what} needs schema version {needed}")
         offset = 0
         for site in self.sites:
             if site.offset != offset:

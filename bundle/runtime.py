@@ -13,6 +13,10 @@ from bundle.moments import FlatMoments, Vector
 
 CPU: tuple[str, ...] = ("CPUExecutionProvider",)
 
+# As if the moments were those of so many images that noise explains nothing of their distance from the base
+# moments inside the graphs. The base moments themselves then give what was exported, and others do not.
+MANY_IMAGES = 1e12
+
 # Makes a session from a graph and its external initializers by name.
 MakeSession = Callable[[bytes, Mapping[str, NDArray[Any]]], ort.InferenceSession]
 
@@ -75,21 +79,30 @@ class Refolder:
         """Leave the session to the next refolder of the bundle; this one is not used any more."""
         self._bundle.compensator.give(self._compensate)
 
-    def scale_and_shift(self, moments: FlatMoments) -> tuple[Vector, Vector]:
-        """Effective scale and shift of every site under these target moments, as flat vectors.
+    def scale_and_shift(self, moments: FlatMoments, count: float) -> tuple[Vector, Vector]:
+        """Effective scale and shift of every site, as flat vectors.
 
-        Reciprocal Compensation is part of the graph that computes them.
+        The weight of the base moments and Reciprocal Compensation are part of the graph that computes
+        them.
+
+        Args:
+            moments: raw moments of target images.
+            count: number of these images; 0 for the base moments alone, whatever ``moments`` are. The
+                graphs of bundles before schema version 4 take moments that contain the base moments, and
+                know nothing of the number.
         """
-        inputs = {"mean": moments.mean, "variance": moments.variance}
+        inputs: dict[str, Any] = {"mean": moments.mean, "variance": moments.variance}
+        if self._bundle.manifest.estimator is not None:
+            inputs["count"] = np.array(count, np.float64)
         scale, shift = self._compensate.run(["scale", "shift"], inputs)
         return scale, shift
 
-    def arrays(self, moments: FlatMoments) -> dict[str, Array]:
-        """All initializers of ``predict.onnx`` for these target moments."""
-        return {**self._bundle.predict_arrays, **self.folded(moments)}
+    def arrays(self, moments: FlatMoments, count: float) -> dict[str, Array]:
+        """All initializers of ``predict.onnx``; see :meth:`scale_and_shift`."""
+        return {**self._bundle.predict_arrays, **self.folded(moments, count)}
 
-    def folded(self, moments: FlatMoments) -> dict[str, Array]:
+    def folded(self, moments: FlatMoments, count: float) -> dict[str, Array]:
         """Only the initializers that depend on the moments."""
         # A site that is not folded has no unfolded array: only the shape of its arrays in the graph counts.
         base = {**self._bundle.predict_arrays, **self._bundle.base_arrays}
-        return fold_sites(self._bundle.manifest.sites, base, *self.scale_and_shift(moments))
+        return fold_sites(self._bundle.manifest.sites, base, *self.scale_and_shift(moments, count))

@@ -4,13 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
 from bundle import files
 from bundle.fold import Array, fold_sites
-from bundle.interface import COMPENSATE_OUTPUTS, PREDICT_INPUTS, PREDICT_OUTPUTS
+from bundle.interface import (
+    COMPENSATE_INPUTS,
+    COMPENSATE_OUTPUTS,
+    PREDICT_INPUTS,
+    PREDICT_OUTPUTS,
+)
 from bundle.manifest import Site
 from bundle.moments import FlatMoments
 from bundle.runtime import make_session
@@ -25,6 +31,7 @@ from export.network.explicit_network import ExplicitNetwork
 from export.network.pixel_scaling import PixelScaling
 from export.network.sites import NormSite
 from export.network.templates import trace_templates
+from rn_model.layers.shrinkage import Spread
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Assembly:
         table: the normalization sites as the manifest lists them.
         arrays: folded initializers of ``predict.onnx``.
         observe_arrays: initializers of ``observe.onnx``.
+        unfolded: arrays that folding starts from.
         moments: target moments that were folded.
     """
 
@@ -43,6 +51,7 @@ class Assembly:
     table: list[Site]
     arrays: dict[str, Array]
     observe_arrays: dict[str, Array]
+    unfolded: dict[str, Array]
     moments: FlatMoments
 
 
@@ -51,6 +60,7 @@ def assemble(
     sites: list[NormSite],
     scaling: PixelScaling,
     example: Tensor,
+    spreads: Sequence[Spread],
     free_size: bool = False,
 ) -> Assembly:
     """Trace, fold and pack a network.
@@ -60,6 +70,7 @@ def assemble(
         sites: its normalization layers.
         scaling: maps pixels to the input of the network.
         example: pixels ``(N, H, W, C)`` uint8 with ``N`` at least 2.
+        spreads: how much images differ at each site.
         free_size: whether the graphs take images of any height and width.
 
     Raises:
@@ -70,15 +81,16 @@ def assemble(
     predict = _trace_network(model, sites, scaling, larger, free_size)
     templates = trace_templates(sites, example, free_size)
     observe = predict.clone()
-    compose_observe(observe, sites, find_affine_nodes(sites, *_affine_inputs(observe)), templates)
-    compensate = serialize(compose_compensate(sites, templates))
+    nodes = find_affine_nodes(sites, *_affine_inputs(observe))
+    compose_observe(observe, sites, nodes, templates, spreads)
+    compensate = serialize(compose_compensate(sites, templates, spreads))
     table, unfolded = fold_graph(predict, sites, *_affine_inputs(predict))
     if free_size:
         forget_shapes(predict.graph)
         forget_shapes(observe.graph)
 
     moments = _flat([site.layer.running("target") for site in sites])
-    inputs = {"mean": moments.mean, "variance": moments.variance}
+    inputs = dict(zip(COMPENSATE_INPUTS, (*moments, np.array(0.0)), strict=True))
     scale, shift = make_session(compensate, {}).run(list(COMPENSATE_OUTPUTS), inputs)
     arrays = float_initializers(predict)
     arrays.update(fold_sites(table, {**arrays, **unfolded}, scale, shift))
@@ -97,7 +109,7 @@ def assemble(
         files.COMPENSATE: compensate,
         files.BASE: base_file,
     }
-    return Assembly(contents, table, arrays, observe_arrays, moments)
+    return Assembly(contents, table, arrays, observe_arrays, {**arrays, **unfolded}, moments)
 
 
 def _trace_network(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bundle import files
-from bundle.manifest import Manifest, Precision, TargetStatistics, Variant, schema_version
+from bundle.manifest import SCHEMA_VERSION, Manifest, Precision, TargetStatistics, Variant
 from bundle.preprocessing import Pixels
 from bundle.writing.storage import check_path, describe_files, write_bundle
 from export.assembly import Assembly, assemble
@@ -29,14 +29,17 @@ from export.checks.reference import check_reference
 from export.graphs.embedded_arrays import embed, serialize
 from export.graphs.metadata import annotate, properties
 from export.graphs.tracing import OPSET
+from export.guard_calibration import UPDATES, calibrate_guards
 from export.input_profile import input_profile
 from export.network.pixel_scaling import PixelScaling
 from export.network.sites import NormSite, find_sites
 from export.preparation import check_logits, prepare_model
-from export.sample_images import pack_sample_images
+from export.sample_images import choose_samples, pack_sample_images
+from export.spread import estimator_of, measure_spreads
 from export.variants.conversion import NO_VARIANTS, VariantOptions, make_variants
 from export.variants.image_split import ImageSplit, check_split, split_images
 from rn_model.layers.domains import Domain
+from rn_model.layers.shrinkage import Spread
 
 
 class Built(NamedTuple):
@@ -52,17 +55,19 @@ def export_bundle(
     info: BundleInfo,
     *,
     images: Pixels | None = None,
+    spread_images: Pixels | None = None,
     statistics: Domain = "target",
     sample_images: bool = True,
     variants: VariantOptions = NO_VARIANTS,
     free_size: bool = False,
+    calibration_updates: int = UPDATES,
     replace: bool = False,
 ) -> Manifest:
     """Fold the target branch of a converted model and write it as a bundle.
 
     Args:
-        model, info, images, statistics, sample_images, variants, free_size: see
-            :func:`build_bundle`.
+        model, info, images, spread_images, statistics, sample_images, variants, free_size,
+            calibration_updates: see :func:`build_bundle`.
         path: directory to write.
         replace: whether an existing bundle may be replaced.
 
@@ -76,10 +81,12 @@ def export_bundle(
         model,
         info,
         images=images,
+        spread_images=spread_images,
         statistics=statistics,
         sample_images=sample_images,
         variants=variants,
         free_size=free_size,
+        calibration_updates=calibration_updates,
     )
     write_bundle(path, built.manifest, built.contents, replace=replace)
     return built.manifest
@@ -90,10 +97,12 @@ def build_bundle(
     info: BundleInfo,
     *,
     images: Pixels | None = None,
+    spread_images: Pixels | None = None,
     statistics: Domain = "target",
     sample_images: bool = True,
     variants: VariantOptions = NO_VARIANTS,
     free_size: bool = False,
+    calibration_updates: int = UPDATES,
 ) -> Built:
     """Fold the target branch of a converted model into the files of a bundle.
 
@@ -104,11 +113,15 @@ def build_bundle(
         images: unlabelled target images ``(N, H, W, C)`` uint8, already preprocessed. They are used for
             checking the graphs, for the input profile, for int8 calibration and as sample images. If
             None, the graphs are checked on random images.
+        spread_images: other images that the spread at every site is measured on, where ``images`` are
+            none or not of the domain that the statistics describe; of them nothing else enters the
+            bundle. Without either, a typical spread is assumed.
         statistics: domain whose raw moments the target branch starts with; ``source`` for a model that
             has not seen target images yet.
         sample_images: whether to put some of the images into the bundle.
         variants: which variants of ``predict.onnx`` in lower precision to add.
         free_size: whether the graphs take images of any height and width.
+        calibration_updates: number of harmless updates that the service's guard is calibrated with.
 
     Raises:
         ExportError: if the network cannot be exported faithfully.
@@ -123,14 +136,20 @@ def build_bundle(
     check_network_alone(model, scaling, checked)
     network = nn.Sequential(scaling, model).eval()
     larger = larger_logits(network, checked) if free_size else None
-    parts = assemble(model, sites, scaling, example, free_size)
-    parity = _check(parts, network, sites, checked, larger)
+    spreads = measure_spreads(network, sites, images if spread_images is None else spread_images)
+    parts = assemble(model, sites, scaling, example, spreads, free_size)
+    parity = _check(parts, network, sites, spreads, checked, larger)
     normalization = sites[0].layer.normalization
     contents, table = _annotate_and_vary(parts, info, normalization, split, variants)
-    if sample_images and images is not None:
-        contents[files.SAMPLE_IMAGES] = pack_sample_images(images)
+    guards = None
+    if images is not None:
+        samples = choose_samples(images) if sample_images else None
+        guards = calibrate_guards(parts, images, samples, calibration_updates)
+        if samples is not None:
+            contents[files.SAMPLE_IMAGES] = pack_sample_images(samples)
+    estimator = estimator_of(spreads)
     manifest = Manifest(
-        schema_version=schema_version(info.preprocessing),
+        schema_version=SCHEMA_VERSION,
         name=info.name,
         classes=tuple(info.classes),
         preprocessing=info.preprocessing,
@@ -140,6 +159,8 @@ def build_bundle(
         sites=tuple(parts.table),
         target=TargetStatistics(origin=statistics, images=int(sites[0].layer.num_images_target)),
         calibration=None if images is None else input_profile(images),
+        estimator=estimator,
+        guards=guards,
         parity=parity,
         variants=table,
         provenance=dict(info.provenance),
@@ -170,6 +191,7 @@ def _check(
     parts: Assembly,
     network: nn.Module,
     sites: Sequence[NormSite],
+    spreads: Sequence[Spread],
     images: Pixels,
     larger: NDArray[np.float32] | None,
 ) -> dict[str, float]:
@@ -180,7 +202,7 @@ def _check(
     parity = check_predictions(expected, predict, parts.arrays, images)
     parity |= check_graph_alone(expected, predict, parts.arrays, images)
     parity |= check_observations(expected, *observed)
-    parity |= check_batch_moments(network, sites, *observed)
+    parity |= check_batch_moments(network, sites, spreads, *observed)
     parity |= check_reference(network, expected, predict, parts.arrays, images)
     if larger is not None:
         parity |= check_larger(larger, predict, parts.arrays, images)

@@ -54,6 +54,7 @@ def build_run(path: Path, name: str, options: RunOptions) -> Built:
         run.model,
         BundleInfo(name, run.classes, run.preprocessing, provenance),
         images=run.target if options.statistics == "target" else None,
+        spread_images=run.target,
         statistics=options.statistics,
         sample_images=options.sample_images,
         free_size=options.free_size,

@@ -1,4 +1,4 @@
-"""Packs sample images for a bundle."""
+"""Chooses and packs sample images for a bundle."""
 
 import io
 
@@ -11,13 +11,17 @@ from export.checks.images import evenly_spaced
 MAX_SAMPLES = 256
 
 
-def pack_sample_images(images: Pixels) -> bytes:
-    """Content of ``canary.npz``: some of the images, within the limits that readers set.
+def choose_samples(images: Pixels) -> Pixels:
+    """Some of the images ``(N, H, W, C)`` uint8, N at least 1, within the limits that readers set."""
+    return evenly_spaced(images, min(MAX_SAMPLES, MAX_SAMPLE_BYTES // images[0].size))
+
+
+def pack_sample_images(samples: Pixels) -> bytes:
+    """Content of ``canary.npz``.
 
     Args:
-        images: pixels ``(N, H, W, C)`` uint8, N at least 1.
+        samples: pixels ``(N, H, W, C)`` uint8.
     """
-    count = min(MAX_SAMPLES, MAX_SAMPLE_BYTES // images[0].size)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, images=evenly_spaced(images, count))
+    np.savez_compressed(buffer, images=samples)
     return buffer.getvalue()

@@ -16,7 +16,17 @@ from service.api.gate import Gate, SecurityHeaders
 from service.api.http_forms import HttpForms
 from service.api.observation import RequestObserver
 from service.api.problems import install_problem_handlers
-from service.api.rest import adapt, events, labels, models, operations, predict, versions
+from service.api.rest import (
+    adapt,
+    domains,
+    events,
+    evidence,
+    labels,
+    models,
+    operations,
+    predict,
+    versions,
+)
 from service.api.route_access import RouteAccess
 from service.api.shortcut import Shortcut
 from service.api.v2 import rest as v2
@@ -99,7 +109,7 @@ def create_app(
 
 def _add_routes(app: FastAPI) -> None:
     for prefix in PREFIXES:
-        for module in (predict, adapt, versions, labels, events):
+        for module in (predict, adapt, versions, evidence, domains, labels, events):
             app.include_router(module.router, prefix=prefix, include_in_schema=not prefix)
     for router in (models.router, v2.router, operations.router):
         app.include_router(router)

@@ -69,6 +69,22 @@ class MomentsDropped(ServiceError):
     """The record of the version is kept, but its moments are not, so it cannot be run."""
 
 
+class RejectedVersion(ServiceError):
+    """A guard rejected the version, and nobody said why it should be served all the same."""
+
+
+class UnknownBatch(ServiceError):
+    """The target has no batch of this name."""
+
+
+class UnknownDomain(ServiceError):
+    """The target has no domain with this number."""
+
+
+class DomainInUse(ServiceError):
+    """The domain cannot be forgotten."""
+
+
 class NothingToRollBack(ServiceError):
     """The served version has no parent."""
 

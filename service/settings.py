@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bundle.images.decoding import MAX_PIXELS
-from service.vocabulary import Device, EngineKind, LogFormat, LogLevel, Precision
+from service.vocabulary import Device, EngineKind, LogFormat, LogLevel, Mode, Precision
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -211,23 +211,53 @@ class Settings(BaseSettings):
     admission_threshold: Positive = Field(
         8.0, description="Robust z-score of an input feature above which an image is not admitted."
     )
-    change_images: PositiveInt = Field(
-        32, description="Number of held images that agree before they count as a new domain."
+    change_threshold: Positive = Field(
+        8.0,
+        description="Difference of the last images from those before, in standard errors of an input"
+        " feature, above which the domain has changed.",
+    )
+    recall_threshold: Positive = Field(
+        6.0, description="Difference from an earlier domain below which that domain has come back."
+    )
+    change_images: Annotated[int, Field(ge=8, le=64)] = Field(
+        32, description="Number of images that must show a change of the domain."
+    )
+    change_requests: PositiveInt = Field(
+        2, description="Number of requests that these images must come from."
+    )
+    max_domains: PositiveInt = Field(
+        8, description="Number of earlier domains that may come back, pinned ones not counted."
+    )
+    adaptation: Mode = Field(
+        "shadow",
+        description="What becomes of good versions of a new target: auto publishes them, shadow only"
+        " proposes them to a person, off makes none.",
     )
     reservoir: PositiveInt = Field(
-        256,
+        128,
         description="Number of recent admitted images, kept in memory, on which candidates are scored.",
     )
     publication_margin: Annotated[float, Field(ge=0)] = Field(
-        0.05,
+        0.02,
         validation_alias=AliasChoices("RN_PUBLICATION_MARGIN", "RN_GATE_MARGIN"),
-        description="How much worse than the served version a candidate may score.",
+        description="How much worse than the served version a candidate may score on images of another"
+        " domain than the exported one.",
     )
     publication_max_shift: Positive = Field(
         5.0,
         validation_alias=AliasChoices("RN_PUBLICATION_MAX_SHIFT", "RN_GATE_MAX_SHIFT"),
         description="Largest average shift of the target means that one version may make, in standard"
         " deviations.",
+    )
+    publication_recognizable: Annotated[float, Field(ge=0)] = Field(
+        0.6,
+        description="Smallest score of a version on images of a new domain, as a share of the score of the"
+        " exported version on the sample images.",
+    )
+    alpha: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.01,
+        description="Level of the guards: largest probability that a harmless version is refused, or ever"
+        " rolled back.",
     )
     keep_versions: PositiveInt | None = Field(
         None,

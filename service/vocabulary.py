@@ -29,22 +29,35 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 # What a key may be used for.
 Role = Literal["predict", "adapt", "operate", "metrics"]
 
-# How a version was made: exported with the bundle, or made online and then published or rejected.
-Status = Literal["exported", "published", "rejected"]
+# How a version was made: exported with the bundle, or made online and then published, proposed to be
+# promoted by hand, or rejected.
+Status = Literal["exported", "published", "proposed", "rejected"]
 
-# Verdicts of admission on an image.
-Verdict = Literal["admitted", "duplicate", "outlier"]
+# What becomes of good versions: none is made; a person promotes them; they are published.
+Mode = Literal["off", "shadow", "auto"]
 
-# Reasons why an image does not move the statistics; "batch": most of its batch is unlike the past.
-NotAdmittedKind = Literal["duplicate", "outlier", "batch", "unreadable"]
+# Verdicts of admission on an image; "held": it seems to show a change of the domain, for which more is
+# needed.
+Verdict = Literal["admitted", "duplicate", "outlier", "held"]
+
+# Reasons why an image does not move the statistics; "batch": as earlier versions of this program said of
+# images that are held now.
+NotAdmittedKind = Literal["duplicate", "outlier", "held", "batch", "unreadable"]
+
+# What became of a batch: it waits for the next version, is part of one, or was left out of it.
+BatchStatus = Literal["pending", "merged", "set_aside"]
 
 # Kinds of events, one for everything that can happen to a target.
 EventKind = Literal[
     "opened",
     "merged",
     "new_domain",
+    "recalled_domain",
+    "domain_changed",
+    "domain_forgotten",
     "alarm",
     "published",
+    "proposed",
     "rejected",
     "promoted",
     "rolled_back",
@@ -53,4 +66,6 @@ EventKind = Literal[
     "shadow_removed",
     "frozen",
     "unfrozen",
+    "mode",
+    "evidence",
 ]

@@ -27,14 +27,14 @@ def swaps(bundle: Bundle, path: Path, device: Device, precision: Precision, coun
     """Time of each swap by part, and device memory after each."""
     builder = SessionBuilder(bundle, Settings(bundle=path, device=device, precision=precision))
     refolder = Refolder(bundle)
-    session = builder.build(0, bundle.target)
+    session = builder.build(0, bundle.target, 0.0)
     image = images_of(bundle, 1)
     refold, whole, used = list[float](), list[float](), list[int]()
     for number in range(1, count + 1):
         moments = moved(bundle, number)
-        refold += times(lambda m=moments: refolder.arrays(m), 0, least=1, most=1)  # type: ignore[misc]
+        refold += times(lambda m=moments: refolder.arrays(m, 64.0), 0, least=1, most=1)  # type: ignore[misc]
         begun = time.perf_counter()
-        session = builder.build(number, moments)
+        session = builder.build(number, moments, 64.0)
         whole.append(time.perf_counter() - begun)
         session.probabilities(image)
         used.append(device_bytes())
@@ -54,7 +54,7 @@ def observing(bundle: Bundle, path: Path, device: Device, budget: float) -> list
     """Time of observing a batch, relative to predicting it in float32."""
     settings = Settings(bundle=path, device=device)
     observer = Observer(bundle, settings)
-    session = SessionBuilder(bundle, settings).build(0, bundle.target)
+    session = SessionBuilder(bundle, settings).build(0, bundle.target, 0.0)
     state = OnlineState(bundle.target, 64.0, 0)
     rows: list[Found] = []
     for batch in (1, 8, 64):

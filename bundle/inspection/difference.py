@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bundle.loaded import Bundle
 from bundle.manifest import Site
 from bundle.moments import FlatMoments, Vector
-from bundle.runtime import Refolder
+from bundle.runtime import MANY_IMAGES, Refolder
 from bundle.text import flatten
 
 # Added to variances, as normalization layers do: a channel that is never active has variance 0.
@@ -98,7 +98,9 @@ def compare(first: Bundle, second: Bundle) -> Difference:
 
 
 def _sites(first: Bundle, second: Bundle, common: list[tuple[Site, Site]]) -> list[SiteDifference]:
-    affine = [Refolder(bundle).scale_and_shift(bundle.target) for bundle in (first, second)]
+    affine = [
+        Refolder(bundle).scale_and_shift(bundle.target, MANY_IMAGES) for bundle in (first, second)
+    ]
     found = []
     for one, two in common:
         a, b = _part(first.target, one), _part(second.target, two)

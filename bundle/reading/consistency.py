@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bundle import files
 from bundle.errors import BundleError
 from bundle.fold import site_problem
-from bundle.interface import FEATURES, Signature, TensorType, signatures
+from bundle.interface import Signature, TensorType, feature_names, signatures
 from bundle.manifest import Manifest
 from bundle.reading.graphs import check_byte_ranges, check_valid, external_initializers, parse_graph
 
@@ -72,9 +72,10 @@ def check_variants(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
 def check_input_profile(manifest: Manifest) -> None:
     """Check that the input profile covers the features that ``observe.onnx`` returns."""
     profile = manifest.input_profile
-    if profile is not None and profile.features != FEATURES:
+    expected = feature_names(manifest)
+    if profile is not None and profile.features != expected:
         raise BundleError(
-            f"{files.MANIFEST}: the input profile must cover {', '.join(FEATURES)},"
+            f"{files.MANIFEST}: the input profile must cover {', '.join(expected)},"
             f" not {', '.join(profile.features)}"
         )
 

@@ -81,7 +81,7 @@ def _check_version(version: Any) -> None:
         )
     raise BundleError(
         f"{files.MANIFEST} has schema version {version!r}; this program reads"
-        f" {' and '.join(map(str, SCHEMA_VERSIONS))}: {advice}"
+        f" {SCHEMA_VERSIONS[0]} to {SCHEMA_VERSIONS[-1]}: {advice}"
     )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from bundle import files
 from bundle.errors import BundleError
 from bundle.loaded import Bundle
-from bundle.runtime import Refolder
+from bundle.runtime import MANY_IMAGES, Refolder
 
 TOLERANCE = 1e-5
 
@@ -22,7 +22,7 @@ def check_fold(bundle: Bundle) -> None:
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             refolder = Refolder(bundle)
-            folded = refolder.folded(bundle.target)
+            folded = refolder.folded(bundle.target, MANY_IMAGES)
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise BundleError(f"{files.COMPENSATE} cannot be run: {error}") from error
     for name, array in folded.items():

@@ -18,6 +18,7 @@ from export.errors import ExportError
 from export.network.sites import NormSite
 from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
+from rn_model.layers.shrinkage import Spread
 
 TOLERANCE = 1e-4
 BATCH = 256
@@ -89,6 +90,7 @@ def check_observations(
 def check_batch_moments(
     network: nn.Module,
     sites: Sequence[NormSite],
+    spreads: Sequence[Spread],
     graph: bytes,
     arrays: Mapping[str, Array],
     moments: FlatMoments,
@@ -99,6 +101,7 @@ def check_batch_moments(
     Args:
         network: network in evaluation mode that takes uint8 images.
         sites: its normalization layers.
+        spreads: how much images differ at each site.
         graph: content of ``observe.onnx``.
         arrays: its external initializers.
         moments: prior moments, which count for ``PRIOR`` images.
@@ -115,7 +118,8 @@ def check_batch_moments(
     part = images[: int(PRIOR)]
     found = _observe(graph, arrays, moments, part, PRIOR)
     largest = 0.0
-    for site, batch in zip(sites, _torch_moments(network, sites, moments, part), strict=True):
+    expected = _torch_moments(network, sites, spreads, moments, part)
+    for site, batch in zip(sites, expected, strict=True):
         mean, variance = (found[name][site.slice] for name in OBSERVE_OUTPUTS[1:3])
         error = _moment_error(mean, variance, batch, site.layer.eps)
         if not error <= TOLERANCE:
@@ -170,13 +174,18 @@ def _observe(
 
 @torch.no_grad()
 def _torch_moments(
-    network: nn.Module, sites: Sequence[NormSite], moments: FlatMoments, images: Pixels
+    network: nn.Module,
+    sites: Sequence[NormSite],
+    spreads: Sequence[Spread],
+    moments: FlatMoments,
+    images: Pixels,
 ) -> list[Moments]:
     mean, variance = (torch.from_numpy(value).float() for value in moments)
     seen = []
-    for site in sites:
+    for site, spread in zip(sites, spreads, strict=True):
         prior = Moments(mean[site.slice], variance[site.slice])
-        seen.append(Observation("target", torch.ones(len(images)), PRIOR, prior))
+        values = torch.tensor([spread.mean, spread.square])
+        seen.append(Observation("target", torch.ones(len(images)), PRIOR, prior, values))
         site.layer.observation = seen[-1]
     try:
         network(torch.from_numpy(images))

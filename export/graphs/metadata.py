@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import onnx
 
-from bundle.manifest import schema_version
+from bundle.manifest import SCHEMA_VERSION
 from bundle.preprocessing import Preprocessing
 
 DISTRIBUTION = "reciprocal-norm"
@@ -36,7 +36,7 @@ def properties(
         "preprocessing": preprocessing.model_dump_json(),
         "normalization": normalization,
         "fingerprint": hashlib.sha256(weights).hexdigest(),
-        "schema_version": str(schema_version(preprocessing)),
+        "schema_version": str(SCHEMA_VERSION),
         "code_version": version(DISTRIBUTION),
     }
 

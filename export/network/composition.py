@@ -20,23 +20,29 @@ from export.graphs.tracing import OPSET
 from export.network.affine_nodes import AffineNodes
 from export.network.sites import NormSite
 from export.network.templates import Templates, kind, state
+from rn_model.layers.shrinkage import Spread
 
 IR_VERSION = 10
 
 
 def compose_observe(
-    model: ir.Model, sites: Sequence[NormSite], nodes: Sequence[AffineNodes], templates: Templates
+    model: ir.Model,
+    sites: Sequence[NormSite],
+    nodes: Sequence[AffineNodes],
+    templates: Templates,
+    spreads: Sequence[Spread],
 ) -> None:
     """Turn a traced network into ``observe.onnx``, in place.
 
-    Every site normalizes with the merged moments of prior and batch, as the torch layer does under an
-    :class:`rn_model.layers.observation.Observation`.
+    Every site normalizes with the merged moments of prior and batch, shrunk towards its base moments, as
+    the torch layer does under an :class:`rn_model.layers.observation.Observation`.
 
     Args:
         model: graph from image to logits; its last inputs are the scales and shifts of the sites.
         sites: normalization sites of the network.
         nodes: Mul and Add of every site in the graph.
         templates: traced layers that replace them.
+        spreads: how much images differ at each site.
     """
     graph = model.graph
     image = graph.inputs[0]
@@ -49,8 +55,9 @@ def compose_observe(
     )
     priors = zip(split(graph, mean, sizes), split(graph, variance, sizes), strict=True)
     seen: list[list[ir.Value]] = []
-    for site, pair, prior in zip(sites, nodes, priors, strict=True):
-        given = [pair.value, image_weight, prior_weight, *prior, *_state(graph, site, np.float32)]
+    for site, pair, prior, spread in zip(sites, nodes, priors, spreads, strict=True):
+        constants = [_add_spread(graph, site, spread, np.float32), *_state(graph, site, np.float32)]
+        given = [pair.value, image_weight, prior_weight, *prior, *constants]
         piece = templates.observe[kind(site)]
         y, *batch = insert_copy(graph, piece, given, site.name, before=pair.multiply)
         pair.replace_by(y)
@@ -65,20 +72,32 @@ def compose_observe(
     RemoveUnusedNodesPass()(model)
 
 
-def compose_compensate(sites: Sequence[NormSite], templates: Templates) -> ir.Model:
+def compose_compensate(
+    sites: Sequence[NormSite], templates: Templates, spreads: Sequence[Spread]
+) -> ir.Model:
     """Compose ``compensate.onnx``: from raw target moments to scale and shift, flat vectors in float64."""
     sizes = [site.channels for site in sites]
-    inputs = [make_value(name, ir.DataType.DOUBLE, [sum(sizes)]) for name in COMPENSATE_INPUTS]
+    shapes: list[list[int | str]] = [[sum(sizes)], [sum(sizes)], []]
+    inputs = [
+        make_value(name, ir.DataType.DOUBLE, shape)
+        for name, shape in zip(COMPENSATE_INPUTS, shapes, strict=True)
+    ]
     graph = ir.Graph(inputs, [], nodes=[], opset_imports={"": OPSET}, name="compensate")
-    moments = zip(*(split(graph, value, sizes) for value in inputs), strict=True)
+    *vectors, count = inputs
+    moments = zip(*(split(graph, value, sizes) for value in vectors), strict=True)
     found = [
         insert_copy(
             graph,
             templates.compensate[kind(site)],
-            [*own, *_state(graph, site, np.float64)],
+            [
+                *own,
+                count,
+                _add_spread(graph, site, spread, np.float64),
+                *_state(graph, site, np.float64),
+            ],
             site.name,
         )
-        for site, own in zip(sites, moments, strict=True)
+        for site, own, spread in zip(sites, moments, spreads, strict=True)
     ]
     for name, values in zip(COMPENSATE_OUTPUTS, zip(*found, strict=True), strict=True):
         value = concatenate(graph, values, name)
@@ -102,6 +121,11 @@ def _give(
     """Make a value an output of the graph."""
     value.name, value.type, value.shape = name, ir.TensorType(dtype), ir.Shape(shape)
     graph.outputs.append(value)
+
+
+def _add_spread(graph: ir.Graph, site: NormSite, spread: Spread, dtype: Any) -> ir.Value:
+    array = np.array([spread.mean, spread.square], dtype)
+    return add_initializer(graph, f"network.{site.name}.spread", array)
 
 
 def _state(graph: ir.Graph, site: NormSite, dtype: Any) -> list[ir.Value]:

@@ -3,26 +3,54 @@
 import torch
 from torch import Tensor
 
+# Pixels this near to black or white are taken for clipped.
+CLIPPED = 0.02
+# Side of the blocks of a JPEG file, and a distance at which smooth parts of an image still differ.
+BLOCK, FAR = 8, 4
+
 
 def input_features(image: Tensor) -> Tensor:
-    """Simple features ``(N, 4)`` float32 for detecting images that do not belong to the domain.
+    """Simple features ``(N, F)`` float32, by which a change of the domain can be noticed.
 
-    In the order of :data:`bundle.interface.FEATURES`: mean and standard deviation over all pixels, and mean
-    absolute difference of neighbouring pixels along the height and along the width, each in units of
-    the full pixel range.
+    In the order of :data:`bundle.interface.FEATURES`, in units of the full pixel range: mean and standard
+    deviation over all pixels; mean absolute difference of neighbouring pixels along the height and along
+    the width; the same of second differences, which noise and blur change most; mean difference between
+    the largest and the smallest colour; share of pixels that are nearly black or white; differences at
+    the edges of JPEG blocks, relative to all; differences at a distance of four pixels; and root mean
+    square of the differences along the width.
 
     Args:
         image: pixels ``(N, H, W, C)`` uint8.
     """
     x = image.float() / 255
-    flat = x.flatten(1)
-    mean = flat.mean(dim=1, keepdim=True)
-    return torch.cat(
+    grey = x.mean(dim=3)
+    height, width = x[:, 1:] - x[:, :-1], x[:, :, 1:] - x[:, :, :-1]
+    steps = (grey[:, :, 1:] - grey[:, :, :-1]).abs()
+    return torch.stack(
         [
-            mean,
-            (flat - mean).square().mean(dim=1, keepdim=True).sqrt(),
-            (x[:, 1:] - x[:, :-1]).abs().flatten(1).mean(dim=1, keepdim=True),
-            (x[:, :, 1:] - x[:, :, :-1]).abs().flatten(1).mean(dim=1, keepdim=True),
+            _mean(x),
+            _mean((x - _mean(x).view(-1, 1, 1, 1)).square()).sqrt(),
+            _mean(height.abs()),
+            _mean(width.abs()),
+            _mean(_second(grey.transpose(1, 2))),
+            _mean(_second(grey)),
+            _mean(x.amax(dim=3) - x.amin(dim=3)),
+            _mean((torch.minimum(x, 1 - x) < CLIPPED).float()),
+            _mean(steps[:, :, BLOCK - 1 :: BLOCK]) / (_mean(steps) + 1e-3),
+            _mean((grey[:, :, FAR:] - grey[:, :, :-FAR]).abs()),
+            _mean(width.square()).sqrt(),
         ],
         dim=1,
     )
+
+
+def _second(grey: Tensor) -> Tensor:
+    """Absolute second differences along the last dimension."""
+    return (grey[:, :, 2:] - 2 * grey[:, :, 1:-1] + grey[:, :, :-2]).abs()
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Mean over all but the first dimension, ``(N,)``; 0 if the images are too small to have values."""
+    if 0 in values.shape[1:]:
+        return values.new_zeros(1).expand(len(values))
+    return values.flatten(1).mean(dim=1)

@@ -24,6 +24,7 @@ from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.domains import Domain, other_domain
 from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
+from rn_model.layers.shrinkage import shrink
 
 DOMAIN: Domain = "target"
 # The tracer treats sizes of 0 and 1 as fixed.
@@ -39,10 +40,11 @@ class Templates:
     Attributes:
         features: graph from an image to its input features.
         observe: graph by kind of site. Inputs: input of the layer, image weight, prior weight, prior mean
-            and variance, state of the layer. Outputs: output of the layer, batch mean and batch
-            variance. All in float32.
-        compensate: graph by kind of site, from mean, variance and state of the layer to scale and shift.
-            In float64, except in :func:`export.graphs.softmax.narrow_softmax`.
+            and variance, spread of the images, state of the layer. Outputs: output of the layer, batch
+            mean and batch variance. All in float32.
+        compensate: graph by kind of site, from mean, variance, number of images, spread of the images and
+            state of the layer to scale and shift. In float64, except in
+            :func:`export.graphs.softmax.narrow_softmax`.
     """
 
     features: ir.Graph
@@ -72,12 +74,13 @@ class _Observe(nn.Module):
             torch.ones(_SIZE),
             torch.tensor(1.0),
             *torch.ones(2, site.channels),
+            torch.ones(2),
             *state(site.layer).values(),
         ]
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        x, image_weight, prior_weight, mean, variance, *values = inputs
-        seen = Observation(DOMAIN, image_weight, prior_weight, Moments(mean, variance))
+        x, image_weight, prior_weight, mean, variance, spread, *values = inputs
+        seen = Observation(DOMAIN, image_weight, prior_weight, Moments(mean, variance), spread)
         self.layer.observation = seen
         y = functional_call(self.layer, dict(zip(self._names, values, strict=True)), (x,))
         self.layer.observation = None
@@ -90,9 +93,10 @@ class _Map(nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, mean: Tensor, variance: Tensor) -> list[Tensor]:
-        other = self.layer.running(other_domain(DOMAIN))
-        return [*self.layer.affine_map(DOMAIN, Moments(mean, variance), other).fold()]
+    def forward(self, raw: Moments, count: Tensor, spread: Tensor) -> list[Tensor]:
+        base, other = (self.layer.running(d) for d in (DOMAIN, other_domain(DOMAIN)))
+        own = shrink(raw, count, base, spread, self.layer.eps)
+        return [*self.layer.affine_map(DOMAIN, own, other).fold()]
 
 
 class _Compensate(nn.Module):
@@ -101,12 +105,18 @@ class _Compensate(nn.Module):
         self.map = _Map(copy.deepcopy(site.layer).double())
         self._names = [f"layer.{name}" for name in state(site.layer)]
         values = state(self.map.layer).values()
-        self.example = [*torch.ones(2, site.channels, dtype=torch.float64), *values]
+        self.example = [
+            *torch.ones(2, site.channels, dtype=torch.float64),
+            torch.tensor(1.0, dtype=torch.float64),
+            torch.ones(2, dtype=torch.float64),
+            *values,
+        ]
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        mean, variance, *values = inputs
+        mean, variance, count, spread, *values = inputs
         named = dict(zip(self._names, values, strict=True))
-        found: list[Tensor] = functional_call(self.map, named, (mean, variance))
+        given = (Moments(mean, variance), count, spread)
+        found: list[Tensor] = functional_call(self.map, named, given)
         return found
 
 

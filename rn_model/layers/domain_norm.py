@@ -17,6 +17,7 @@ from rn_model.layers.distributed import join_moments
 from rn_model.layers.domains import DOMAINS, Domain, Split, other_domain
 from rn_model.layers.moments import Moments, batch_moments, merge_moments, weighted_moments
 from rn_model.layers.observation import Observation
+from rn_model.layers.shrinkage import shrink
 from rn_model.layers.training_step import (
     Coefficients,
     RawMoments,
@@ -287,6 +288,10 @@ class DomainNorm(nn.Module, ABC):
             observation.image_weight.sum(),
         )
         observation.batch = batch
+        if observation.spread is not None:
+            count = observation.prior_count + observation.image_weight.sum()
+            base = self.running(domain).full_precision()
+            merged = shrink(merged, count, base, observation.spread, self.eps)
         other = self.running(other_domain(domain)).full_precision()
         return self.affine_map(domain, merged, other)(x)
 

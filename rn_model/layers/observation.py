@@ -21,6 +21,9 @@ class Observation:
         image_weight: weight of each image in the batch's moments, ``(N,)``.
         prior_count: number of images that the prior counts as.
         prior: raw moments of the domain so far, ``(C,)``; None for the layer's running moments.
+        spread: how much images differ at this site, ``(2,)``, see :mod:`rn_model.layers.shrinkage`: the
+            merged moments are shrunk towards the layer's running moments before they normalize. None to
+            use them as they are.
         batch: population moments of the layer's input, ``(C,)``; set by the forward pass.
     """
 
@@ -28,4 +31,5 @@ class Observation:
     image_weight: Tensor
     prior_count: Tensor | float
     prior: Moments | None = None
+    spread: Tensor | None = None
     batch: Moments | None = None

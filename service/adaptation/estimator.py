@@ -1,138 +1,284 @@
-"""From posted images to a new online state: admit, observe, merge."""
+"""From posted images to a new online state: admit, observe, merge; and to another domain, if it changed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bundle.loaded import Bundle
+from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
+from bundle.scores import softmax
+from service.adaptation.change import Features, log_features, stack
+from service.adaptation.memory import Arrival, DomainMemory
 from service.adaptation.observer import Observation, Observer
-from service.adaptation.outcome import BatchOutcome, NotAdmitted
+from service.adaptation.outcome import BatchOutcome, Left, NotAdmitted
 from service.adaptation.state import OnlineState
-from service.guards.admission import Admission, AdmissionOptions, Features
+from service.adaptation.tracker import Found, Judgement, Profile, Tracker, TrackerOptions
+from service.guards.class_shares import image_weights
 from service.inference.background import AT_ONCE, Pieces
 from service.settings import Settings
-from service.vocabulary import NotAdmittedKind, Verdict
+from service.vocabulary import NotAdmittedKind
 
 REASONS: dict[NotAdmittedKind, str] = {
     "duplicate": "duplicate of an image that was admitted before",
     "outlier": "unlike the images admitted before",
-    "batch": "most of its batch is unlike the images admitted before",
+    "held": "seems to show a change of the domain; more images, of other requests, have to confirm it",
 }
 
+# Images that make it worth while to answer a batch as one of another domain.
+MIN_CHANGED = 8
+# Standard deviation of the images' weights from which on they are worth a second pass.
+MIN_UNEVENNESS = 0.25
 
-@dataclass(frozen=True)
-class _Admitted:
-    """The images that move the state, and the reasons why the others do not."""
 
-    images: Sequence[Pixels]
-    features: Features
-    not_admitted: list[NotAdmitted]
-    alarm: str | None = None
-    new_domain: bool = False
+class Earlier(NamedTuple):
+    """A domain that may come back: its state, and what is remembered of its images."""
+
+    state: OnlineState
+    memory: bytes
+
+
+@dataclass
+class _Running:
+    """What has become of a batch so far."""
+
+    state: OnlineState
+    admitted: list[Pixels] = field(default_factory=list)
+    merged: OnlineState | None = None
+    not_admitted: list[NotAdmitted] = field(default_factory=list)
+    logits: list[NDArray[np.float32]] = field(default_factory=list)
+    probabilities: list[NDArray[np.float64]] = field(default_factory=list)
+    left: Left | None = None
+    found: Found | None = None
+    arrivals: list[Arrival] = field(default_factory=list)
+    seen: int = 0
 
 
 class MomentEstimator:
-    """Estimates the target moments from batches; remembers what it admitted, and nothing else.
+    """Estimates the moments of the domain from batches; remembers what it admitted, and nothing else.
 
     Args:
-        target: name of the target, for the log.
         bundle: the bundle that is adapted.
         settings: thresholds and counts.
         background: runs what predictions come before.
 
     Attributes:
         first_state: state of version 0.
-        first_admission: admission snapshot of version 0.
+        first_memory: what is remembered of the images that the bundle was exported with.
     """
 
-    def __init__(
-        self, target: str, bundle: Bundle, settings: Settings, background: Pieces = AT_ONCE
-    ) -> None:
-        self._target = target
+    def __init__(self, bundle: Bundle, settings: Settings, background: Pieces = AT_ONCE) -> None:
         self._max_count = settings.max_count
         self._observer = Observer(bundle, settings, background)
         base = bundle.manifest.target
-        self._prior_count = settings.prior_count or base.prior_count
-        # A profile of source images does not say what is normal for target images.
-        self._input_profile = bundle.manifest.input_profile if base.origin == "target" else None
-        options = AdmissionOptions(
-            settings.admission_window, settings.admission_threshold, settings.change_images
+        # The graphs of earlier bundles do not know the base moments: they are contained in the state.
+        known = bundle.manifest.estimator is not None
+        count = 0.0 if known else settings.prior_count or base.prior_count
+        self.first_state = OnlineState(bundle.target, count)
+        options = TrackerOptions(
+            outlier=settings.admission_threshold,
+            change=settings.change_threshold,
+            recall=settings.recall_threshold,
+            images=settings.change_images,
+            requests=settings.change_requests,
         )
-        self._admission = Admission(options, self._input_profile)
-        self.first_state = OnlineState(bundle.target, self._prior_count)
-        self.first_admission = self._admission.to_bytes()
+        # What is normal for source images does not say what is normal for target images.
+        of_target = base.origin == "target"
+        profile = bundle.manifest.input_profile if of_target else None
+        self._tracker = Tracker(
+            options, None if profile is None else Profile(profile.median, profile.spread)
+        )
+        memory = DomainMemory(exported=True)
+        guards = bundle.manifest.guards
+        if of_target and guards is not None:
+            memory.reference.extend(log_features(np.array(guards.features)))
+        self.first_memory = memory.to_bytes()
 
-    def restore(self, admission: bytes) -> None:
-        """Return to an admission snapshot, and forget what was admitted or held since."""
-        self._admission.restore(admission, self._input_profile)
+    def restore(self, memory: DomainMemory) -> None:
+        """Return to what was remembered, and forget what was admitted or held since."""
+        self._tracker.memory = memory
 
-    def admission_snapshot(self) -> bytes:
-        """The present admission snapshot, as :meth:`restore` reads it."""
-        return self._admission.to_bytes()
+    def snapshot(self) -> Callable[[], None]:
+        """Remember what was admitted and held until now; what is returned goes back to it."""
+        return self._tracker.snapshot()
 
-    def merge_batch(self, images: Sequence[Pixels], state: OnlineState) -> BatchOutcome:
-        """Admit the images that belong to the target, and merge them into its state.
+    @property
+    def memory(self) -> bytes:
+        """What is remembered of the domain, with all its batches."""
+        return self._tracker.memory.to_bytes()
+
+    def merge_batch(
+        self,
+        images: Sequence[Pixels],
+        state: OnlineState,
+        request: int = 0,
+        client: str | None = None,
+        earlier: Mapping[int, Earlier] | None = None,
+        new_number: int = 1,
+    ) -> BatchOutcome:
+        """Admit the images that belong to the domain, and merge them into its state.
 
         Args:
             images: one image or more, each ``(H, W, C)`` uint8.
             state: state before the batch.
+            request: number of the request.
+            client: name of the key of the client.
+            earlier: domains that may come back, by number, the likeliest first.
+            new_number: number of the domain that begins if a new one does.
         """
-        observed = self._observer.observe_all(images, state)
-        admitted = self._admit(images, np.concatenate([part.features for part in observed]))
-        merged = self._merge(images, observed, admitted, state)
-        self._admission.remember(admitted.images, admitted.features)
-        return BatchOutcome(
-            received=len(images),
-            images=admitted.images,
-            not_admitted=admitted.not_admitted,
-            state=merged,
-            admission=self._admission.to_bytes(),
-            held=self._admission.held,
-            alarm=admitted.alarm,
-            new_domain=admitted.new_domain,
-        )
+        known = earlier or {}
+        references = {
+            number: stack(list(DomainMemory.from_bytes(domain.memory).reference), 0)
+            for number, domain in known.items()
+        }
+        run = _Running(state)
+        for part in self._observer.parts(images):
+            self._add_part(run, part, request, client, references, known, new_number)
+        return self._outcome(run, len(images))
 
-    def _admit(self, images: Sequence[Pixels], features: Features) -> _Admitted:
-        verdicts = self._admission.judge(images, features)
-        released = self._admission.hold(images, features, verdicts)
-        chosen = [index for index, verdict in enumerate(verdicts) if verdict == "admitted"]
-        outliers = verdicts.count("outlier")
-        alarm = None
-        if released is None and outliers > len(chosen):
-            alarm = f"{outliers} of {len(images)} images are unlike the images admitted before"
-            chosen = []
-        kept = set(chosen)
-        not_admitted = [
-            _not_admitted(index, verdict)
-            for index, verdict in enumerate(verdicts)
-            if index not in kept and not (released is not None and verdict == "outlier")
-        ]
-        admitted_images, admitted_features = [images[i] for i in chosen], features[chosen]
-        if released is not None:
-            admitted_images = [*admitted_images, *released[0]]
-            admitted_features = np.concatenate([admitted_features, released[1]])
-        return _Admitted(
-            admitted_images, admitted_features, not_admitted, alarm, released is not None
+    def _add_part(
+        self,
+        run: _Running,
+        part: Sequence[Pixels],
+        request: int,
+        client: str | None,
+        references: Mapping[int, Features],
+        earlier: Mapping[int, Earlier],
+        new_number: int,
+    ) -> None:
+        observed = self._observer.observe(part, run.state)
+        judgement = self._tracker.judge(
+            part,
+            log_features(observed.features),
+            request,
+            client,
+            references,
+            may_change=run.left is None,
         )
+        run.arrivals += judgement.arrivals
+        if judgement.found is not None:
+            self._enter(run, judgement.found, earlier, new_number)
+            observed = self._observer.observe(part, run.state)
+        else:
+            self._merge(run, part, observed, judgement)
+            held = [a for a in judgement.arrivals if a.verdict != "admitted"]
+            if len(held) >= MIN_CHANGED and len(held) > len(part) / 2:
+                # Nothing is sure yet, but its own answers need not wait.
+                start = self._start(self._tracker.nearest(held, references), earlier, new_number)
+                observed = self._observer.observe(part, start)
+        run.logits.append(observed.logits)
+        run.not_admitted += [
+            NotAdmitted(run.seen + index, verdict, REASONS[verdict])
+            for index, verdict in enumerate(judgement.verdicts)
+            if verdict != "admitted"
+        ]
+        run.seen += len(part)
 
     def _merge(
         self,
-        images: Sequence[Pixels],
-        observed: Sequence[Observation],
-        admitted: _Admitted,
-        state: OnlineState,
+        run: _Running,
+        part: Sequence[Pixels],
+        observed: Observation,
+        judgement: Judgement,
+    ) -> None:
+        """Merge what was admitted of a part."""
+        chosen = [index for index, v in enumerate(judgement.verdicts) if v == "admitted"]
+        if not chosen:
+            return
+        images = [part[index] for index in chosen]
+        self._add(run, images, observed if len(chosen) == len(part) else None)
+
+    def _add(
+        self, run: _Running, images: Sequence[Pixels], observed: Observation | None = None
+    ) -> None:
+        """Merge images, weighted so that frequent classes do not decide alone.
+
+        Args:
+            run: what the images are added to.
+            images: the images.
+            observed: what was observed of just these; None if they are to be observed here.
+        """
+        observed = observed or self._observer.observe(images, run.state)
+        memory = self._tracker.memory
+        probabilities = softmax(observed.logits)
+        memory.count_classes(probabilities)
+        run.probabilities.append(probabilities)
+        weights = image_weights(probabilities, memory.shares)
+        weight = float(len(images))
+        if weights.std() > MIN_UNEVENNESS:
+            # A second pass, because the classes are known only after the first.
+            observed = self._observer.observe(images, run.state, weights)
+            weight = float(weights.sum())
+        moments = rounded(observed.moments)
+        empty = OnlineState(moments, 0.0)
+        run.merged = (run.merged or empty).merge(moments, len(images), float("inf"), weight)
+        run.state = run.state.merge(moments, len(images), self._max_count, weight)
+        run.admitted += images
+
+    def _enter(
+        self, run: _Running, found: Found, earlier: Mapping[int, Earlier], new_number: int
+    ) -> None:
+        """Go to the domain that the images show; what came before in the batch stays where it was."""
+        before = run.state
+        number = found.recalled
+        memory = (
+            DomainMemory() if number is None else DomainMemory.from_bytes(earlier[number].memory)
+        )
+        run.state = self._start(number, earlier, new_number)
+        left = self._tracker.enter(found, memory)
+        run.left, run.found = Left(before, left.to_bytes()), found
+        run.admitted, run.merged, run.probabilities = [], None, []
+        images = [arrival.image for arrival in found.part if arrival.image is not None]
+        for part in self._observer.parts(images):
+            self._add(run, part)
+
+    def _start(
+        self, number: int | None, earlier: Mapping[int, Earlier], new_number: int
     ) -> OnlineState:
-        if admitted.new_domain:
-            # The moments of the past describe another domain; they must not outweigh the new one.
-            state = state.limited(self._prior_count)
-        elif len(observed) == 1 and len(admitted.images) == len(images):
-            return state.merge(observed[0].moments, len(images), self._max_count)
-        return self._observer.merge(admitted.images, state, self._max_count)
+        """The state in which a domain begins, or goes on."""
+        if number is None:
+            return replace(self.first_state, domain=new_number)
+        return earlier[number].state.without_pending()
+
+    def _outcome(self, run: _Running, received: int) -> BatchOutcome:
+        own = DomainMemory()
+        own.window.extend(run.arrivals)
+        for probabilities in run.probabilities:
+            own.count_classes(probabilities)
+        moments = None
+        if run.merged is not None:
+            moments = rounded(run.merged.moments)
+        return BatchOutcome(
+            received=received,
+            images=run.admitted,
+            not_admitted=run.not_admitted,
+            state=run.state,
+            moments=moments,
+            weight=0.0 if run.merged is None else run.merged.count,
+            memory=own.to_bytes(),
+            held=self._tracker.memory.held,
+            alarm=_alarm(run, received),
+            left=run.left,
+            recalled=run.found is not None and run.found.recalled is not None,
+            logits=np.concatenate(run.logits),
+        )
 
 
-def _not_admitted(index: int, verdict: Verdict) -> NotAdmitted:
-    """Why an image did not move the statistics; one that was admitted fell with its batch."""
-    kind: NotAdmittedKind = "batch" if verdict == "admitted" else verdict
-    return NotAdmitted(index, kind, REASONS[kind])
+def _alarm(run: _Running, received: int) -> str | None:
+    if run.found is not None:
+        known = run.found.recalled is not None
+        what = "an earlier domain has come back" if known else "the domain has changed"
+        return f"{what}: the images differ from those before by {run.found.z:.0f} standard errors"
+    strange = sum(image.kind in ("outlier", "held") for image in run.not_admitted)
+    if strange > received / 2:
+        return f"{strange} of {received} images are unlike the images admitted before"
+    return None
+
+
+def rounded(moments: FlatMoments) -> FlatMoments:
+    """The moments as the ledger keeps them, so that a restart finds the same state."""
+    mean, variance = (value.astype(np.float32).astype(np.float64) for value in moments)
+    return FlatMoments(mean, variance)

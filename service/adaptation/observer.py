@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
+from service.adaptation.change import Features
 from service.adaptation.state import OnlineState
-from service.guards.admission import Features
 from service.inference.background import AT_ONCE, Pieces
 from service.inference.device import device_session
 from service.inference.gpu.runner import BUILDING
@@ -21,7 +22,7 @@ from service.settings import Settings
 # smaller parts would follow a new domain more slowly.
 PART = 64
 
-_OUTPUTS = ["batch_mean", "batch_variance", "features"]
+_OUTPUTS = ["batch_mean", "batch_variance", "features", "logits"]
 
 
 class Observation(NamedTuple):
@@ -30,10 +31,12 @@ class Observation(NamedTuple):
     Attributes:
         moments: population moments of the batch at every site.
         features: input features of its images, ``(N, F)``.
+        logits: predictions ``(N, K)`` of the network with the moments of state and batch merged.
     """
 
     moments: FlatMoments
     features: Features
+    logits: NDArray[np.float32]
 
 
 class Observer:
@@ -51,14 +54,28 @@ class Observer:
         self._background = background
         self._made: ort.InferenceSession | None = None
 
-    def observe(self, images: Sequence[Pixels], state: OnlineState) -> Observation:
-        """Observe a batch; every site normalizes with the moments of state and batch merged."""
-        return self._background.run(lambda: self._observe(images, state))
+    def observe(
+        self,
+        images: Sequence[Pixels],
+        state: OnlineState,
+        weights: NDArray[np.float64] | None = None,
+    ) -> Observation:
+        """Observe a batch; every site normalizes with the moments of state and batch merged.
 
-    def _observe(self, images: Sequence[Pixels], state: OnlineState) -> Observation:
+        Args:
+            images: the images, each ``(H, W, C)``.
+            state: state before the batch.
+            weights: weights of the images in the moments, ``(N,)``; None if each has the weight 1.
+        """
+        given = np.ones(len(images)) if weights is None else weights
+        return self._background.run(lambda: self._observe(images, state, given))
+
+    def _observe(
+        self, images: Sequence[Pixels], state: OnlineState, weights: NDArray[np.float64]
+    ) -> Observation:
         inputs = {
             "image": np.stack(images),
-            "image_weight": np.ones(len(images), np.float32),
+            "image_weight": weights.astype(np.float32),
             "prior_weight": np.array(state.count, np.float32),
             "mean": state.moments.mean.astype(np.float32),
             "variance": state.moments.variance.astype(np.float32),
@@ -68,9 +85,9 @@ class Observer:
             outputs = DEVICE_THREAD.run(lambda: session.run(_OUTPUTS, inputs))
         else:
             outputs = session.run(_OUTPUTS, inputs)
-        mean, variance, features = outputs
+        mean, variance, features, logits = outputs
         moments = FlatMoments(mean.astype(np.float64), variance.astype(np.float64))
-        return Observation(moments, features.astype(np.float64))
+        return Observation(moments, features.astype(np.float64), logits)
 
     @property
     def _session(self) -> ort.InferenceSession:
@@ -82,15 +99,6 @@ class Observer:
                 )
         return self._made
 
-    def observe_all(self, images: Sequence[Pixels], state: OnlineState) -> list[Observation]:
-        """Observe any number of images in parts, each part independently of the others."""
-        return [self.observe(part, state) for part in self._parts(images)]
-
-    def merge(self, images: Sequence[Pixels], state: OnlineState, max_count: float) -> OnlineState:
-        """Merge any number of images in parts, each observed under the state that the parts before left."""
-        for part in self._parts(images):
-            state = state.merge(self.observe(part, state).moments, len(part), max_count)
-        return state
-
-    def _parts(self, images: Sequence[Pixels]) -> list[Sequence[Pixels]]:
+    def parts(self, images: Sequence[Pixels]) -> list[Sequence[Pixels]]:
+        """The images in parts that are observed one after another."""
         return [images[start : start + PART] for start in range(0, len(images), PART)]

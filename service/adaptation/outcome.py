@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
 from service.adaptation.state import OnlineState
 from service.vocabulary import NotAdmittedKind
@@ -24,6 +28,19 @@ class NotAdmitted:
 
 
 @dataclass(frozen=True)
+class Left:
+    """A domain that ended within a batch.
+
+    Attributes:
+        state: its last state.
+        memory: what is remembered of its images.
+    """
+
+    state: OnlineState
+    memory: bytes
+
+
+@dataclass(frozen=True)
 class BatchOutcome:
     """The outcome of a batch, and the state that it leaves.
 
@@ -32,22 +49,35 @@ class BatchOutcome:
         images: images that were merged into the state; earlier held ones may be among them.
         not_admitted: images of the batch that were not.
         state: state after the batch.
-        admission: admission snapshot after the batch.
-        held: number of outliers that are held in memory.
-        alarm: why nothing of the batch was admitted, if it was alarming.
-        new_domain: whether held images were admitted as a new domain.
+        moments: raw moments of ``images``, rounded to float32; None if there are none.
+        weight: sum of the weights of ``images`` in these.
+        memory: what is remembered of the batch alone.
+        held: number of images that wait for more evidence of a change, or are foreign.
+        alarm: what is alarming about the batch, if anything is.
+        left: the domain that ended with the batch; None if it goes on.
+        recalled: whether the domain that began is an earlier one.
+        logits: predictions ``(N, K)`` of the adapted network for all images of the batch.
     """
 
     received: int
     images: Sequence[Pixels]
     not_admitted: Sequence[NotAdmitted]
     state: OnlineState
-    admission: bytes
+    moments: FlatMoments | None
+    weight: float
+    memory: bytes
     held: int
     alarm: str | None
-    new_domain: bool
+    left: Left | None
+    recalled: bool
+    logits: NDArray[np.float32]
 
     @property
     def admitted(self) -> int:
         """Number of images that were merged into the state."""
         return len(self.images)
+
+    @property
+    def new_domain(self) -> bool:
+        """Whether a domain began that was never seen before."""
+        return self.left is not None and not self.recalled

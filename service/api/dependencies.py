@@ -8,9 +8,10 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from service.ledger.change import Actor
 from service.lifespan import Resources
 from service.models.model import Model
-from service.security.authentication import Caller
+from service.security.authentication import ANONYMOUS, Caller
 from service.targets.target import OnlineTarget
 from service.vocabulary import DEFAULT_TARGET
 
@@ -76,3 +77,13 @@ async def get_caller(request: Request) -> Caller:
 
 
 CallerDep = Annotated[Caller, Depends(get_caller)]
+
+
+def client_of(caller: Caller) -> str | None:
+    """Name of the caller's key; None where no keys are configured."""
+    return None if caller.name == ANONYMOUS else caller.name
+
+
+def actor_of(caller: Caller, reason: str | None = None) -> Actor:
+    """Who makes a change by hand, and why."""
+    return Actor(client_of(caller), reason)

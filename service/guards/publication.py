@@ -1,15 +1,27 @@
-"""Decides, without labels, whether a candidate version may replace the served one."""
+"""Decides, without labels, whether a candidate version may replace the served one.
 
-from dataclasses import dataclass
+Which guards are asked depends on what is known. In the domain that the bundle was exported for, the sample
+images are the judge: guard A with a level (:mod:`service.guards.conformal`), and the share of predictions
+that change. In another domain, recent images of that domain are: guard B
+(:mod:`service.guards.balanced_score`), and whether the network recognizes anything in them at all.
+"""
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bundle.moments import FlatMoments
 from bundle.scores import label_free_scores
+from service.guards.balanced_score import compare
+from service.guards.conformal import ConformalGuard
+from service.guards.disagreement import disagreement
 
+Probabilities = NDArray[np.float64]
 # Scores of fewer images are too noisy to decide anything.
 MIN_IMAGES = 32
+# A candidate that changes more of the predictions, while no change of the domain is seen, is not published.
+MAX_CHANGED = 0.5
 
 
 @dataclass(frozen=True)
@@ -17,11 +29,16 @@ class PublicationOptions:
     """Bounds of the publication guard.
 
     Attributes:
-        margin: how much worse than the served version a candidate may score.
-        max_shift: largest mean shift of the target means, in standard deviations.
+        alpha: largest allowed probability that guard A refuses a harmless candidate.
+        margin: how much worse than the served version a candidate may score under guard B.
+        recognizable: smallest score of a candidate on images of a new domain, as a share of the score of
+            the exported version on the sample images.
+        max_shift: largest mean shift of the raw moments, in standard deviations.
     """
 
+    alpha: float
     margin: float
+    recognizable: float
     max_shift: float
 
 
@@ -38,48 +55,95 @@ class Decision:
     reason: str | None
 
 
-def decide(
-    options: PublicationOptions,
-    served: NDArray[np.float64],
-    candidate: NDArray[np.float64],
-    before: FlatMoments,
-    after: FlatMoments,
-) -> Decision:
-    """Compare a candidate with the served version.
+@dataclass(frozen=True)
+class Views:
+    """Predictions ``(N, K)`` of three versions on the same images.
 
-    Args:
-        options: bounds.
-        served: probabilities ``(N, K)`` of the served version on recent target images; with few or no
-            images, only the moments are judged.
-        candidate: probabilities ``(N, K)`` of the candidate on the same images.
-        before: raw target moments of the served version.
-        after: raw target moments of the candidate.
+    Attributes:
+        exported, served, candidate: probabilities.
     """
-    shift = mean_shift(before, after)
-    scores = {"shift": shift, "images": float(len(candidate))}
-    problem = after.problem()
-    if problem is None and not np.isfinite(candidate).all():
-        problem = "predictions are not finite"
-    if problem is not None:
-        return Decision({}, problem)
-    if shift > options.max_shift:
-        return Decision(
-            scores,
-            f"the means moved by {shift:.2f} sd, more than the allowed {options.max_shift:.2f}",
+
+    exported: Probabilities
+    served: Probabilities
+    candidate: Probabilities
+
+
+@dataclass(frozen=True)
+class PublicationGuard:
+    """Judges candidates.
+
+    Attributes:
+        options: bounds.
+        conformal: guard A; None if the bundle has nothing to calibrate it with.
+        exported_score: nuclear norm of the exported version on the sample images; None without any.
+    """
+
+    options: PublicationOptions
+    conformal: ConformalGuard | None = None
+    exported_score: float | None = field(default=None)
+
+    def judge_moments(self, before: FlatMoments, after: FlatMoments) -> Decision:
+        """Judge what is seen before anything is run."""
+        problem = after.problem()
+        if problem is not None:
+            return Decision({}, problem)
+        shift, allowed = mean_shift(before, after), self.options.max_shift
+        reason = None
+        if shift > allowed:
+            reason = f"the means moved by {shift:.2f} sd, more than the allowed {allowed:.2f}"
+        return Decision({"shift": shift}, reason)
+
+    def judge_at_home(self, views: Views) -> Decision:
+        """Judge a candidate of the exported domain, on sample images of it."""
+        scores = _differences(views, self.options.alpha)
+        if not np.isfinite(views.candidate).all():
+            return Decision({}, "predictions are not finite")
+        before, after = (
+            label_free_scores(each).nuclear_norm for each in (views.exported, views.candidate)
         )
-    # Any finite candidate is better than a served version that is not finite.
-    if len(candidate) < MIN_IMAGES or not np.isfinite(served).all():
-        return Decision(scores, None)
-    old, new = label_free_scores(served), label_free_scores(candidate)
-    scores["agreement"] = float((served.argmax(axis=1) == candidate.argmax(axis=1)).mean())
-    for name, was, now in zip(old._fields, old, new, strict=True):
-        scores[f"{name}_served"], scores[name] = was, now
-        if now < was - options.margin:
-            return Decision(
-                scores,
-                f"{name} fell from {was:.3f} to {now:.3f}, by more than {options.margin:.3f}",
+        scores |= {"nuclear_norm_exported": before, "nuclear_norm": after}
+        reason = None
+        if self.conformal is not None:
+            scores["alpha"] = self.conformal.alpha
+            reason = self.conformal.reason(before - after)
+        if reason is None and scores["changed"] > MAX_CHANGED:
+            reason = (
+                f"{scores['changed']:.0%} of the predictions on the sample images change, while no"
+                " change of the domain is seen"
             )
-    return Decision(scores, None)
+        return Decision(scores, reason)
+
+    def judge_elsewhere(self, views: Views) -> Decision:
+        """Judge a candidate of another domain, on recent images of it."""
+        scores = _differences(views, self.options.alpha)
+        if not np.isfinite(views.candidate).all():
+            return Decision({}, "predictions are not finite")
+        # Any finite candidate is better than a served version that is not finite.
+        if not np.isfinite(views.served).all():
+            return Decision(scores, None)
+        compared = compare(views.served, views.candidate)
+        scores |= {"balanced_served": compared.served, "balanced": compared.candidate}
+        reason = compared.reason(self.options.margin)
+        if reason is None and self.exported_score is not None:
+            found = label_free_scores(views.candidate).nuclear_norm
+            scores["recognizable"] = found / self.exported_score
+            if scores["recognizable"] < self.options.recognizable:
+                reason = (
+                    "the network recognizes little in these images: its score is"
+                    f" {scores['recognizable']:.0%} of that on the sample images, less than"
+                    f" {self.options.recognizable:.0%}"
+                )
+        return Decision(scores, reason)
+
+
+def _differences(views: Views, alpha: float) -> dict[str, float]:
+    """How often the candidate differs from the served version, and the bound on its harm (guard D)."""
+    found = disagreement(views.served, views.candidate, alpha)
+    return {
+        "images": float(found.images),
+        "changed": found.share,
+        "largest_loss": found.bound,
+    }
 
 
 def mean_shift(before: FlatMoments, after: FlatMoments) -> float:

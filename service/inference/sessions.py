@@ -93,8 +93,14 @@ class SessionBuilder:
         self._cuda = CudaRunners(bundle, settings) if settings.device == "cuda" else None
         self.provider = ""
 
-    def build(self, version: int, moments: FlatMoments) -> Session:
-        """A session that is ready to run; version 0 is exactly what was exported."""
+    def build(self, version: int, moments: FlatMoments, count: float) -> Session:
+        """A session that is ready to run; version 0 is exactly what was exported.
+
+        Args:
+            version: number of the version.
+            moments: raw moments of target images.
+            count: number of these images.
+        """
         bundle = self._bundle
         # Taken in any case, because nobody else would free it. It runs on a processor.
         tried = bundle.predictor.take()
@@ -103,7 +109,7 @@ class SessionBuilder:
             # It was run when it was tried.
             self.provider = check_provider(tried, self._settings.device)
             return Session(version, CpuRunner(tried))
-        arrays = bundle.predict_arrays if version == 0 else self._refolder.arrays(moments)
+        arrays = bundle.predict_arrays if version == 0 else self._refolder.arrays(moments, count)
         if self._cuda is not None:
             runner: Runner = self._cuda.make(arrays)
             self.provider = CUDA

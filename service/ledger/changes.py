@@ -1,54 +1,19 @@
-"""Everything that can happen to a target, one immutable class per kind of change.
+"""What images do to a target, one immutable class per kind of change.
 
-A change says which values of the target it sets (:meth:`Change.applied_to`, a pure function), what else is
-recorded with it, and how its event reads. :meth:`service.ledger.ledger.Ledger.append` writes it in one
-transaction.
+A change says which values of the target it sets (:meth:`service.ledger.change.Change.applied_to`, a pure
+function), what else is recorded with it, and how its event reads.
+:meth:`service.ledger.ledger.Ledger.append` writes it in one transaction. What people do is in
+:mod:`service.ledger.moves`.
 """
 
-from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 from service.adaptation.outcome import BatchOutcome
-from service.adaptation.state import OnlineState
-from service.ledger.records import Receipt, Target, Version
+from service.ledger.change import Change, Settled
+from service.ledger.records import Batch, Domain, Receipt, Target, Version
 from service.vocabulary import EventKind
-
-MoveKind = Literal["promoted", "rolled_back", "reset"]
-
-
-@dataclass(frozen=True)
-class Change(ABC):
-    """Something that happens to a target.
-
-    Attributes:
-        voids_receipts: whether outcomes acknowledged before no longer hold, since the state goes back.
-    """
-
-    voids_receipts: ClassVar[bool] = False
-
-    @property
-    @abstractmethod
-    def kind(self) -> EventKind:
-        """Kind of the event."""
-
-    @abstractmethod
-    def applied_to(self, target: Target) -> Target:
-        """The target with the values that this change sets."""
-
-    def detail(self) -> dict[str, Any]:
-        """Details of the event in addition to its kind, as JSON values."""
-        return {}
-
-    @property
-    def version(self) -> Version | None:
-        """The version to add to the ledger, if the change brings one."""
-        return None
-
-    @property
-    def receipt(self) -> Receipt | None:
-        """The receipt to store, if the change acknowledges a request."""
-        return None
 
 
 @dataclass(frozen=True)
@@ -56,32 +21,82 @@ class BatchMerged(Change):
     """A batch was judged, and what was admitted of it was merged into the state.
 
     Attributes:
-        outcome: what became of its images; with none admitted, the state stays as it is.
+        outcome: what became of its images.
+        merged: what was admitted; None if nothing was.
+        acknowledged: receipt of the request that carried the batch.
+        probation: evidence about the served version after the batch.
+    """
+
+    outcome: BatchOutcome
+    merged: Batch | None
+    acknowledged: Receipt | None = None
+    probation: dict[str, Any] | None = None
+
+    @property
+    def kind(self) -> EventKind:
+        return "alarm" if self.outcome.alarm else "merged"
+
+    def applied_to(self, target: Target) -> Target:
+        new = replace(target, probation=self.probation)
+        if self.merged is not None:
+            new = replace(new, batches=(*target.batches, self.merged))
+        return new
+
+    def detail(self) -> dict[str, Any]:
+        return describe(self.outcome)
+
+    @property
+    def receipt(self) -> Receipt | None:
+        return self.acknowledged
+
+    @property
+    def batch(self) -> Batch | None:
+        return self.merged
+
+
+@dataclass(frozen=True)
+class DomainEntered(Change):
+    """The domain of a target changed; what was admitted of the batch is in the state of the new one.
+
+    Attributes:
+        outcome: what became of the images of the batch.
+        left: the domain before, with its state and memory as they are kept.
+        entered: the domain that begins, or has come back.
+        serving: the version that is served from now on.
         acknowledged: receipt of the request that carried the batch.
     """
 
     outcome: BatchOutcome
+    left: Domain
+    entered: Domain
+    serving: int
     acknowledged: Receipt | None = None
 
     @property
     def kind(self) -> EventKind:
-        if self.outcome.new_domain:
-            return "new_domain"
-        return "alarm" if self.outcome.alarm else "merged"
+        return "new_domain" if self.outcome.new_domain else "recalled_domain"
 
     def applied_to(self, target: Target) -> Target:
-        return replace(target, state=self.outcome.state, admission=self.outcome.admission)
+        new = replace(
+            target,
+            folded=self.entered.state,
+            admission=self.entered.memory,
+            batches=(),
+            probation=None,
+            serving=self.serving,
+        )
+        return new.with_domain(self.left).with_domain(self.entered)
 
     def detail(self) -> dict[str, Any]:
-        outcome = self.outcome
         return {
-            "received": outcome.received,
-            "admitted": outcome.admitted,
-            "not_admitted": len(outcome.not_admitted),
-            "held": outcome.held,
-            "pending": outcome.state.pending,
-            "alarm": outcome.alarm,
+            **describe(self.outcome),
+            "domain": self.entered.number,
+            "previous_domain": self.left.number,
+            "version": self.serving,
         }
+
+    def settled(self, target: Target) -> Sequence[Settled]:
+        return [Settled([batch.key for batch in target.batches], "merged", None)]
 
     @property
     def receipt(self) -> Receipt | None:
@@ -101,7 +116,13 @@ class VersionMade(Change):
 
     def detail(self) -> dict[str, Any]:
         record = self.made.record
-        return {"version": record.number, "parent": record.parent, "scores": record.scores}
+        return {
+            "version": record.number,
+            "parent": record.parent,
+            "scores": record.scores,
+            "domain": record.domain,
+            "reason": record.reason,
+        }
 
     @property
     def version(self) -> Version | None:
@@ -111,6 +132,15 @@ class VersionMade(Change):
     def receipt(self) -> Receipt | None:
         return self.acknowledged
 
+    def folded_into(self, target: Target) -> Target:
+        """The target whose pending batches are contained in the version."""
+        new = replace(target, folded=self.made.state, admission=self.made.admission, batches=())
+        domain = target.domain(self.made.record.domain)
+        if domain is None:
+            return new
+        kept = replace(domain, state=self.made.state, memory=self.made.admission)
+        return new.with_domain(kept)
+
 
 @dataclass(frozen=True)
 class VersionPublished(VersionMade):
@@ -119,33 +149,68 @@ class VersionPublished(VersionMade):
     Attributes:
         made: the version.
         acknowledged: receipt of the request that completed the version.
+        left_out: names of batches that spoiled it, and are in no version.
+        probation: evidence about it, none yet.
     """
 
     made: Version
     acknowledged: Receipt | None = None
+    left_out: Sequence[str] = ()
+    probation: dict[str, Any] | None = None
 
     @property
     def kind(self) -> EventKind:
         return "published"
 
     def applied_to(self, target: Target) -> Target:
-        return replace(target, state=self.made.state, serving=self.made.number)
+        new = self.folded_into(target)
+        number = self.made.number
+        domain = new.domain(self.made.record.domain)
+        if domain is not None:
+            new = new.with_domain(replace(domain, version=number))
+        return replace(new, serving=number, probation=self.probation)
+
+    def settled(self, target: Target) -> Sequence[Settled]:
+        return settle(target, self.left_out, self.made.number)
+
+
+@dataclass(frozen=True)
+class VersionProposed(VersionMade):
+    """The pending images became a version, which carries the label ``shadow`` until a person promotes it.
+
+    Attributes:
+        made: the version.
+        acknowledged: receipt of the request that completed the version.
+        left_out: names of batches that spoiled it, and are in no version.
+    """
+
+    made: Version
+    acknowledged: Receipt | None = None
+    left_out: Sequence[str] = ()
+
+    @property
+    def kind(self) -> EventKind:
+        return "proposed"
+
+    def applied_to(self, target: Target) -> Target:
+        return replace(self.folded_into(target), shadow=self.made.number)
+
+    def settled(self, target: Target) -> Sequence[Settled]:
+        return settle(target, self.left_out, self.made.number)
 
 
 @dataclass(frozen=True)
 class VersionRejected(VersionMade):
-    """The publication guard rejected a version; the target returns to the state of the served one.
+    """A guard rejected a version; batches that spoiled it are set aside, the others stay pending.
 
     Attributes:
         made: the rejected version; it is kept for inspection.
-        state: state of the served version.
-        admission: admission snapshot of the served version.
+        set_aside: names of the batches that are in no version from now on.
         acknowledged: receipt of the request that completed the version.
     """
 
     made: Version
-    state: OnlineState
-    admission: bytes
+    set_aside: Sequence[str] = ()
     acknowledged: Receipt | None = None
 
     @property
@@ -153,83 +218,29 @@ class VersionRejected(VersionMade):
         return "rejected"
 
     def applied_to(self, target: Target) -> Target:
-        return replace(target, state=self.state, admission=self.admission)
+        left = tuple(batch for batch in target.batches if batch.key not in set(self.set_aside))
+        return replace(target, batches=left)
 
     def detail(self) -> dict[str, Any]:
-        return {**super().detail(), "reason": self.made.record.reason}
+        return {**super().detail(), "set_aside": len(self.set_aside)}
+
+    def settled(self, target: Target) -> Sequence[Settled]:
+        return [Settled(list(self.set_aside), "set_aside", self.made.number)]
 
 
-@dataclass(frozen=True)
-class LabelMoved(Change):
-    """By hand, the label ``serving`` moved to another version, from which adaptation continues.
-
-    Attributes:
-        to: the version that is served from now on.
-        previous: number of the version that was served before.
-        move: how: promoted, rolled back, or reset to the exported version.
-    """
-
-    voids_receipts: ClassVar[bool] = True
-
-    to: Version
-    previous: int
-    move: MoveKind = "promoted"
-
-    @property
-    def kind(self) -> EventKind:
-        return self.move
-
-    def applied_to(self, target: Target) -> Target:
-        return replace(
-            target, serving=self.to.number, state=self.to.state, admission=self.to.admission
-        )
-
-    def detail(self) -> dict[str, Any]:
-        return {"version": self.to.number, "previous": self.previous}
+def describe(outcome: BatchOutcome) -> dict[str, Any]:
+    """Details of the event of a batch."""
+    return {
+        "received": outcome.received,
+        "admitted": outcome.admitted,
+        "not_admitted": len(outcome.not_admitted),
+        "held": outcome.held,
+        "pending": outcome.state.pending,
+        "alarm": outcome.alarm,
+    }
 
 
-@dataclass(frozen=True)
-class ShadowMoved(Change):
-    """The label ``shadow`` moved to another version, or was removed.
-
-    Attributes:
-        to: number of the version that has it from now on; None if none has.
-        previous: number of the version that had it before; None if none had.
-    """
-
-    to: int | None
-    previous: int | None
-
-    @property
-    def kind(self) -> EventKind:
-        return "shadow_removed" if self.to is None else "shadow_set"
-
-    def applied_to(self, target: Target) -> Target:
-        return replace(target, shadow=self.to)
-
-    def detail(self) -> dict[str, Any]:
-        return {"version": self.to, "previous": self.previous}
-
-
-@dataclass(frozen=True)
-class Frozen(Change):
-    """Adaptation was switched off."""
-
-    @property
-    def kind(self) -> EventKind:
-        return "frozen"
-
-    def applied_to(self, target: Target) -> Target:
-        return replace(target, frozen=True)
-
-
-@dataclass(frozen=True)
-class Unfrozen(Change):
-    """Adaptation was switched on again."""
-
-    @property
-    def kind(self) -> EventKind:
-        return "unfrozen"
-
-    def applied_to(self, target: Target) -> Target:
-        return replace(target, frozen=False)
+def settle(target: Target, left_out: Sequence[str], version: int) -> list[Settled]:
+    """The pending batches of a target: contained in a version, or left out of it."""
+    merged = [batch.key for batch in target.batches if batch.key not in set(left_out)]
+    return [Settled(merged, "merged", version), Settled(list(left_out), "set_aside", version)]

@@ -4,11 +4,12 @@ Each method is one transaction. A transaction that changes a target also checks 
 it since it was read, so two writers never overwrite each other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, func, select, update
+from sqlalchemy import Delete, Select, delete, exists, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -16,9 +17,11 @@ from bundle.text import describe_error
 from service.adaptation.state import OnlineState
 from service.errors import LedgerConflict, LedgerError
 from service.ledger import rows
-from service.ledger.changes import Change
+from service.ledger.change import Change, Settled
 from service.ledger.database import BEGIN, WRITING, open_database
 from service.ledger.records import (
+    BatchRecord,
+    Domain,
     Event,
     Page,
     Receipt,
@@ -28,7 +31,16 @@ from service.ledger.records import (
     make_version,
     now,
 )
-from service.ledger.tables import EventRow, ReceiptRow, SnapshotRow, TargetRow, VersionRow
+from service.ledger.tables import (
+    BatchRow,
+    DomainRow,
+    EventRow,
+    ReceiptRow,
+    SnapshotRow,
+    TargetRow,
+    VersionRow,
+)
+from service.vocabulary import EventKind, Mode
 
 # A client that repeats a request does so soon; the ledger must not grow for ever.
 RECEIPTS_KEPT = 100_000
@@ -56,27 +68,56 @@ class Ledger:
         """Close all connections."""
         self._engine.dispose()
 
-    def open_target(self, name: str, bundle: str, state: OnlineState, admission: bytes) -> Target:
+    def open_target(
+        self, name: str, bundle: str, state: OnlineState, admission: bytes, mode: Mode = "auto"
+    ) -> Target:
         """Read a target's record, making one if the ledger has none for this bundle.
 
         Args:
             name: name of the target.
             bundle: fingerprint of the bundle that it adapts.
             state: state of version 0, for a new target.
-            admission: admission snapshot of version 0, for a new target.
+            admission: memory of version 0, for a new target.
+            mode: what becomes of good versions, for a new target.
         """
         with self._transaction(write=True) as session:
             query = select(TargetRow).where(TargetRow.name == name, TargetRow.bundle == bundle)
             row = session.scalar(query)
             if row is None:
                 row = TargetRow(name=name, bundle=bundle, revision=0, serving=0, frozen=False)
+                row.mode, row.domain, row.strikes = mode, state.domain, 0
                 row.moments, row.admission = state.moments.to_bytes(), admission
                 row.count, row.pending = state.count, state.pending
                 session.add(row)
                 session.flush()
-                _add_version(session, row.id, make_version(0, state, admission))
+                first = make_version(0, state, admission)
+                _add_version(session, row.id, first)
+                at = first.record.created_at
+                domain = Domain(state.domain, None, False, 0, state, admission, at, at)
+                _store_domains(session, row.id, [domain])
                 session.add(EventRow(target_id=row.id, at=now(), kind="opened", detail={}))
-            return rows.read_target(row)
+            return self._read_target(session, row)
+
+    def read_target(self, target: Target) -> Target:
+        """The record of a target as it is now."""
+        with self._transaction() as session:
+            found = self._read_target(session, session.get_one(TargetRow, target.id))
+            return replace(found, max_count=target.max_count)
+
+    def revision(self, target: Target) -> int:
+        """The revision of a target, which says whether somebody changed it."""
+        with self._transaction() as session:
+            query = select(TargetRow.revision).where(TargetRow.id == target.id)
+            return int(session.scalars(query).one())
+
+    def _read_target(self, session: Session, row: TargetRow) -> Target:
+        domains = select(DomainRow).where(DomainRow.target_id == row.id).order_by(DomainRow.number)
+        batches = select(BatchRow).where(BatchRow.target_id == row.id, BatchRow.status == "pending")
+        return rows.read_target(
+            row,
+            session.scalars(domains),
+            session.scalars(batches.order_by(BatchRow.id)),
+        )
 
     def append(self, target: Target, change: Change) -> Target:
         """Record a change of a target, with its event, version and receipt, or nothing of it.
@@ -94,6 +135,13 @@ class Ledger:
         new = target.after(change)
         with self._transaction(write=True) as session:
             _update_target(session, target, new)
+            _store_domains(session, target.id, _changed_domains(target, new))
+            if change.forgotten is not None:
+                session.execute(_domains(target.id).where(DomainRow.number == change.forgotten))
+            if change.batch is not None:
+                session.add(rows.make_batch_row(target.id, change.batch, now()))
+            for settled in change.settled(target):
+                _settle(session, target.id, settled)
             if change.version is not None:
                 _add_version(session, target.id, change.version)
             if change.voids_receipts:
@@ -145,12 +193,28 @@ class Ledger:
                 rows.read_event(row) for (row,) in _read_page(session, query, EventRow.id, page)
             ]
 
+    def last_event(self, target: Target, kind: EventKind, version: int) -> Event | None:
+        """The last event of a kind that concerns a version; None if there is none."""
+        query = select(EventRow).where(EventRow.target_id == target.id, EventRow.kind == kind)
+        with self._transaction() as session:
+            for row in session.scalars(query.order_by(EventRow.id.desc())):
+                if row.detail.get("version") == version:
+                    return rows.read_event(row)
+        return None
+
     def receipt(self, target: Target, key: str) -> Receipt | None:
         """The outcome that was acknowledged under an idempotency key, or None."""
         with self._transaction() as session:
             query = select(ReceiptRow).where(ReceiptRow.target_id == target.id)
             row = session.scalar(query.where(ReceiptRow.key == key))
             return None if row is None else rows.read_receipt(row)
+
+    def batch(self, target: Target, key: str) -> BatchRecord | None:
+        """What became of a batch, by its name; None if the target has no such batch."""
+        query = select(BatchRow).where(BatchRow.target_id == target.id, BatchRow.key == key)
+        with self._transaction() as session:
+            row = session.scalar(query)
+            return None if row is None else rows.read_batch_record(row)
 
     @contextmanager
     def _transaction(self, *, write: bool = False) -> Iterator[Session]:
@@ -171,18 +235,50 @@ def _update_target(session: Session, old: Target, new: Target) -> None:
         "serving": new.serving,
         "shadow": new.shadow,
         "frozen": new.frozen,
-        "count": new.state.count,
-        "pending": new.state.pending,
+        "mode": new.mode,
+        "domain": new.folded.domain,
+        "probation": new.probation,
+        "strikes": new.strikes,
+        "count": new.folded.count,
+        "pending": new.folded.pending,
     }
     # Large, and many changes leave them as they are.
-    if new.state.moments is not old.state.moments:
-        values["moments"] = new.state.moments.to_bytes()
+    if new.folded.moments is not old.folded.moments:
+        values["moments"] = new.folded.moments.to_bytes()
     if new.admission is not old.admission:
         values["admission"] = new.admission
     unchanged = TargetRow.id == old.id, TargetRow.revision == old.revision
     result = session.execute(update(TargetRow).where(*unchanged).values(**values))
     if result.rowcount != 1:  # type: ignore[attr-defined]
         raise LedgerConflict(f"target {old.name!r} was changed by another process")
+
+
+def _changed_domains(old: Target, new: Target) -> list[Domain]:
+    return [domain for domain in new.domains if old.domain(domain.number) is not domain]
+
+
+def _store_domains(session: Session, target_id: int, domains: Iterable[Domain]) -> None:
+    for domain in domains:
+        same = DomainRow.target_id == target_id, DomainRow.number == domain.number
+        row = session.scalar(select(DomainRow).where(*same))
+        if row is None:
+            row = DomainRow(target_id=target_id, number=domain.number)
+            session.add(row)
+        for name, value in rows.domain_values(domain).items():
+            setattr(row, name, value)
+
+
+def _domains(target_id: int) -> Delete:
+    return delete(DomainRow).where(DomainRow.target_id == target_id)
+
+
+def _settle(session: Session, target_id: int, settled: Settled) -> None:
+    """Write what became of batches; their moments are in a version, or in none."""
+    if not settled.keys:
+        return
+    chosen = BatchRow.target_id == target_id, BatchRow.key.in_(settled.keys)
+    values = {"status": settled.status, "version": settled.version}
+    session.execute(update(BatchRow).where(*chosen).values(moments=None, memory=None, **values))
 
 
 def _add_version(session: Session, target_id: int, version: Version) -> None:
@@ -211,6 +307,8 @@ def _drop_snapshots(session: Session, target: Target, keep: int) -> None:
     numbers = VersionRow.target_id == target.id
     parent = select(VersionRow.parent).where(numbers, VersionRow.number == target.serving)
     needed = {0, target.serving, target.shadow, session.scalar(parent)} - {None}
+    # Any of them may come back.
+    needed |= {domain.version for domain in target.domains}
     for status in ("published", "rejected"):
         newest = select(VersionRow.number).where(numbers, VersionRow.status == status)
         newest = newest.order_by(VersionRow.number.desc())

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 from service.errors import LedgerError
 from service.ledger.tables import Base, MetaRow
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 # The first is that of ledgers that programs without migrations wrote; the last is what this program uses.
 FIRST, HEAD = REVISIONS[0], REVISIONS[-1]
 # The schema version that the last migration leaves.

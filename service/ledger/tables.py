@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from service.vocabulary import EventKind, Status
+from service.vocabulary import BatchStatus, EventKind, Mode, Status
 
 
 class Base(DeclarativeBase):
@@ -16,6 +16,8 @@ class Base(DeclarativeBase):
         dict[str, float]: JSON,
         Status: String,
         EventKind: String,
+        Mode: String,
+        BatchStatus: String,
     }
 
 
@@ -27,7 +29,7 @@ class MetaRow(Base):
 
 
 class TargetRow(Base):
-    """A target, with the online state that its next batch is merged into."""
+    """A target, with the state of its domain at the last version; batches since are rows of their own."""
 
     __tablename__ = "targets"
     __table_args__ = (UniqueConstraint("name", "bundle"),)
@@ -42,6 +44,48 @@ class TargetRow(Base):
     pending: Mapped[int]
     admission: Mapped[bytes]
     shadow: Mapped[int | None]
+    mode: Mapped[Mode]
+    domain: Mapped[int]
+    # Evidence about the served version, see service.guards.probation; null while there is none.
+    probation: Mapped[dict[str, Any] | None]
+    strikes: Mapped[int]
+
+
+class DomainRow(Base):
+    """A domain that a target has been in; of the one that it is in, the target has the state."""
+
+    __tablename__ = "domains"
+    __table_args__ = (UniqueConstraint("target_id", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    target_id: Mapped[int] = mapped_column(ForeignKey("targets.id"))
+    number: Mapped[int]
+    name: Mapped[str | None]
+    pinned: Mapped[bool]
+    version: Mapped[int]
+    moments: Mapped[bytes]
+    count: Mapped[float]
+    memory: Mapped[bytes]
+    created_at: Mapped[str]
+    seen_at: Mapped[str]
+
+
+class BatchRow(Base):
+    """A batch that was merged; its moments are kept until a version contains them."""
+
+    __tablename__ = "batches"
+    __table_args__ = (Index("batches_of_target", "target_id", "status"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    target_id: Mapped[int] = mapped_column(ForeignKey("targets.id"))
+    key: Mapped[str] = mapped_column(unique=True)
+    domain: Mapped[int]
+    client: Mapped[str | None]
+    images: Mapped[int]
+    weight: Mapped[float]
+    moments: Mapped[bytes | None]
+    memory: Mapped[bytes | None]
+    status: Mapped[BatchStatus]
+    version: Mapped[int | None]
+    created_at: Mapped[str]
 
 
 class VersionRow(Base):
@@ -59,6 +103,7 @@ class VersionRow(Base):
     count: Mapped[float]
     fingerprint: Mapped[str]
     scores: Mapped[dict[str, float]]
+    domain: Mapped[int]
 
 
 class SnapshotRow(Base):

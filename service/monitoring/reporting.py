@@ -13,14 +13,21 @@ _LEVELS: dict[EventKind, int] = {
     "merged": logging.DEBUG,
     "alarm": logging.WARNING,
     "new_domain": logging.WARNING,
+    "recalled_domain": logging.WARNING,
     "rejected": logging.WARNING,
+    "rolled_back": logging.WARNING,
+    "frozen": logging.WARNING,
 }
 _MESSAGES: dict[EventKind, str] = {
     "opened": "opened",
     "merged": "{admitted} of {received} images were admitted",
-    "new_domain": "images that were held are a new domain; {admitted} were admitted",
-    "alarm": "batch not admitted: {alarm}",
+    "new_domain": "new domain {domain}: {alarm}; {admitted} images begin it",
+    "recalled_domain": "domain {domain} again: {alarm}; version {version} is served",
+    "domain_changed": "domain {domain} was named or pinned",
+    "domain_forgotten": "domain {domain} forgotten",
+    "alarm": "{alarm}; {admitted} of {received} images were admitted",
     "published": "version {version} published",
+    "proposed": "version {version} proposed; a person may promote it",
     "rejected": "version {version} rejected: {reason}",
     "promoted": "version {version} promoted; before, version {previous} was served",
     "rolled_back": "rolled back from version {previous} to version {version}",
@@ -29,6 +36,8 @@ _MESSAGES: dict[EventKind, str] = {
     "shadow_removed": "version {previous} has the label shadow no more",
     "frozen": "adaptation switched off",
     "unfrozen": "adaptation switched on",
+    "evidence": "{labels} labels on version {version}: {verdict}",
+    "mode": "mode {mode}; before, it was {previous_mode}",
 }
 
 

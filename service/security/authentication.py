@@ -28,6 +28,10 @@ MAX_FAILURES = 30  # per minute and address
 _log = logging.getLogger(__name__)
 
 
+# Name of whoever sends no key.
+ANONYMOUS = "anonymous"
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who sent a request.
@@ -71,7 +75,7 @@ class Caller:
             self.meter.charge_images(amount)
 
 
-STRANGER = Caller("anonymous", frozenset())
+STRANGER = Caller(ANONYMOUS, frozenset())
 
 
 class Authenticator:
@@ -92,7 +96,7 @@ class Authenticator:
         self._callers = tuple(
             (key.digest, Caller(key.name, key.roles, _meter(key.limits, clock))) for key in keys
         )
-        self._everybody = Caller("anonymous", frozenset(ROLES))
+        self._everybody = Caller(ANONYMOUS, frozenset(ROLES))
         self._addresses = (
             None if anonymous == UNLIMITED else ByAddress(lambda: Meter(anonymous, clock))
         )

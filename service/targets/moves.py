@@ -1,13 +1,14 @@
-"""Moves of labels by hand: promote, roll back, reset; set and remove the shadow."""
+"""Moves of labels: promote, roll back, reset; set and remove the shadow."""
 
 from service.adaptation.estimator import MomentEstimator
-from service.errors import NothingToRollBack
-from service.ledger.changes import LabelMoved, MoveKind, ShadowMoved
+from service.errors import NothingToRollBack, RejectedVersion
+from service.ledger.change import NOBODY, Actor
+from service.ledger.moves import LabelMoved, MoveKind, ShadowMoved
 from service.ledger.records import Version
-from service.targets.candidate import CandidateMaker
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
 from service.targets.served import ServedVersions
+from service.targets.watching import Watch
 
 
 class LabelMover:
@@ -21,7 +22,7 @@ class LabelMover:
         queries: reads versions.
         served: sessions of the target.
         estimator: returns to what the version had admitted.
-        candidates: forgets the images that came after the version.
+        watch: stops watching the version that was served.
     """
 
     def __init__(
@@ -30,31 +31,52 @@ class LabelMover:
         queries: Queries,
         served: ServedVersions,
         estimator: MomentEstimator,
-        candidates: CandidateMaker,
+        watch: Watch,
     ) -> None:
         self._recorder = recorder
         self._queries = queries
         self._served = served
         self._estimator = estimator
-        self._candidates = candidates
+        self._watch = watch
 
-    def move(self, number: int, kind: MoveKind) -> Version:
+    def move(
+        self,
+        number: int,
+        kind: MoveKind,
+        actor: Actor = NOBODY,
+        *,
+        force: bool = False,
+        strikes: int = 0,
+    ) -> Version:
         """Serve a version.
+
+        Args:
+            number: number of the version.
+            kind: how the label moves.
+            actor: who moves it, and why.
+            force: whether a version that a guard rejected may be served; the reason is recorded.
+            strikes: number of versions in a row that the guards have rolled back.
 
         Raises:
             UnknownVersion: if there is no such version.
             MomentsDropped: if only its record is kept.
+            RejectedVersion: if a guard rejected it, and it is not forced with a reason.
         """
         version = self._queries.version(number)
+        if version.record.status == "rejected" and not (force and actor.reason):
+            raise RejectedVersion(
+                f"version {number} was rejected: {version.record.reason}; to serve it all the same, send"
+                " force: true and a reason"
+            )
         session = self._served.get(number)
         previous = self._recorder.target.serving
-        self._recorder.append(LabelMoved(version, previous, kind))
-        self._estimator.restore(version.admission)
-        self._candidates.forget()
+        self._recorder.append(LabelMoved(version, previous, kind, actor, strikes))
+        self._watch.stop()
+        self._estimator.restore(self._recorder.target.memory)
         self._served.serve(session)
         return version
 
-    def set_shadow(self, number: int | None) -> None:
+    def set_shadow(self, number: int | None, actor: Actor = NOBODY) -> None:
         """Move the label ``shadow`` to a version, as soon as that is ready to run; None removes it.
 
         Raises:
@@ -68,7 +90,7 @@ class LabelMover:
             self._queries.version(number)
             session = self._served.get(number)
         if number != previous:
-            self._recorder.append(ShadowMoved(number, previous))
+            self._recorder.append(ShadowMoved(number, previous, actor))
         self._served.shadow = session
 
     def parent_of_served(self) -> int:

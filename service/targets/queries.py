@@ -1,8 +1,8 @@
 """Queries about a target: its versions and events."""
 
-from service.errors import MomentsDropped, UnknownVersion
+from service.errors import MomentsDropped, UnknownBatch, UnknownVersion
 from service.ledger.ledger import Ledger
-from service.ledger.records import Event, Page, Version, VersionRecord
+from service.ledger.records import BatchRecord, Event, Page, Version, VersionRecord
 from service.targets.recorder import Recorder
 
 
@@ -51,6 +51,18 @@ class Queries:
                 " GET /versions marks the versions that can be"
             )
         return version
+
+    def batch(self, key: str) -> BatchRecord:
+        """What became of a batch.
+
+        Raises:
+            UnknownBatch: if there is no batch of this name.
+        """
+        record = self._ledger.batch(self._recorder.target, key)
+        if record is None:
+            name = self._recorder.target.name
+            raise UnknownBatch(f"target {name!r} has no batch {key!r}; POST /adapt names it")
+        return record
 
     def events(self, page: Page) -> list[Event]:
         """A page of the events of the target, oldest first."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from service.errors import ConcurrentChange, LedgerConflict
-from service.ledger.changes import Change
+from service.ledger.change import Change
 from service.ledger.ledger import Ledger
 from service.ledger.records import Target
 from service.monitoring.reporting import TargetReport

@@ -1,39 +1,43 @@
-"""Online adaptation of one target: admit, observe, merge, make a candidate, publish it.
+"""Online adaptation of one target: admit, observe, merge, make a candidate, publish it, watch it.
 
 Every method that changes the target runs in one worker thread, one after another. Predictions read one
 reference and never wait for it.
 """
 
-import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from uuid import uuid4
 
 from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
 from service.adaptation.estimator import MomentEstimator
 from service.errors import AdaptationFrozen
-from service.guards.publication import PublicationOptions
 from service.inference.background import AT_ONCE, Pieces
 from service.inference.sessions import Session, SessionBuilder
 from service.inference.tuning import UNMEASURED, Plan
-from service.ledger.changes import BatchMerged, Frozen, Unfrozen, VersionPublished, VersionRejected
+from service.ledger.change import NOBODY, Actor
 from service.ledger.ledger import Ledger
-from service.ledger.records import Receipt, Target, Version, VersionRecord
+from service.ledger.moves import Frozen, ModeChanged, Unfrozen
+from service.ledger.records import Target, Version
 from service.monitoring.reporting import TargetReport
-from service.monitoring.tracing import tracing
 from service.settings import Settings
-from service.targets.candidate import Candidate, CandidateMaker
+from service.targets.adapting import Adapting
+from service.targets.domains import Domains
+from service.targets.drift import DriftReport, report_drift
+from service.targets.evidence import EvidenceKeeper
 from service.targets.idempotency import Idempotency, replay
+from service.targets.jobs import Jobs
+from service.targets.judging import Judge
 from service.targets.moves import LabelMover
 from service.targets.outcome import AdaptOutcome
+from service.targets.publishing import Publisher
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
 from service.targets.served import ServedVersions
 from service.targets.statistics import Statistics
-
-logger = logging.getLogger(__name__)
-
-ReceiptOf = Callable[[VersionRecord], Receipt | None]
+from service.targets.watching import Watch
+from service.vocabulary import Mode
 
 
 class OnlineTarget:
@@ -51,8 +55,11 @@ class OnlineTarget:
     Attributes:
         name: name of the target.
         served: sessions of the served version and of others.
-        queries: versions and events of the target.
+        queries: versions, batches and events of the target.
+        domains: domains of the target.
+        evidence: labels that say which of two versions is better.
         statistics: what it answered since its model was loaded.
+        jobs: batches whose clients do not wait for the outcome.
     """
 
     def __init__(
@@ -67,29 +74,42 @@ class OnlineTarget:
     ) -> None:
         self.name = name
         self.statistics = Statistics()
+        self.jobs = Jobs()
         self._ledger = ledger
-        self._commit_every = settings.commit_every
-        self._report = report
         self._builder = SessionBuilder(bundle, settings, plan.threads)
-        self._estimator = MomentEstimator(name, bundle, settings, background)
+        self._estimator = MomentEstimator(bundle, settings, background)
         # Functions, not methods of this object: it would hold itself, and be freed late.
-        open_target = partial(_open_target, ledger, name, bundle.fingerprint, self._estimator)
-        self._recorder = Recorder(ledger, open_target, self._report)
+        open_target = partial(
+            _open_target, ledger, name, bundle.fingerprint, self._estimator, settings
+        )
+        self._recorder = Recorder(ledger, open_target, report)
         self.queries = Queries(ledger, self._recorder)
+        self.domains = Domains(self._recorder)
         build = partial(_build, self._builder, self.queries)
         self.served = served = ServedVersions(build(self.record.serving), build, plan)
         _show(served, build, self.record)
         self._recorder.on_conflict = lambda target: _show(served, build, target)
-        options = PublicationOptions(settings.publication_margin, settings.publication_max_shift)
-        self._candidates = CandidateMaker(
-            ledger, self._builder, self.served, options, settings.reservoir, background
-        )
-        self._mover = LabelMover(
-            self._recorder, self.queries, self.served, self._estimator, self._candidates
+        judge = Judge(bundle, settings, lambda: served.get(0), background)
+        self._watch = Watch(settings.alpha, judge.scorer)
+        self._mover = LabelMover(self._recorder, self.queries, served, self._estimator, self._watch)
+        parts = (self._recorder, self.queries, served, self._estimator, judge, self._watch)
+        self._publisher = Publisher(*parts, self._builder, ledger, settings, report, background)
+        self._adapting = Adapting(*parts, self._mover, self._publisher, settings, report)
+        self._bundle = bundle
+        classes = bundle.manifest.classes
+        self.evidence = EvidenceKeeper(
+            self._recorder,
+            ledger,
+            self.queries,
+            served,
+            judge,
+            self._mover,
+            classes,
+            settings.alpha,
         )
         self._recorder.report()
-        if self._due and not self.record.frozen:
-            self._make_version()
+        if not self.record.frozen:
+            self._publisher.make_due_version()
 
     @property
     def record(self) -> Target:
@@ -102,13 +122,22 @@ class OnlineTarget:
         return self._builder.provider
 
     def adapt(
-        self, images: Sequence[Pixels], idempotency: Idempotency | None = None
+        self,
+        images: Sequence[Pixels],
+        idempotency: Idempotency | None = None,
+        client: str | None = None,
+        *,
+        dry_run: bool = False,
+        name: str | None = None,
     ) -> AdaptOutcome:
         """Let a batch move the statistics; when this returns, what was admitted is durable.
 
         Args:
             images: one image or more, each ``(H, W, C)`` uint8.
             idempotency: under a key that was used before, the outcome of then is returned again.
+            client: name of the key of the client.
+            dry_run: whether only to say what would become of the batch; nothing is changed.
+            name: name of the batch; by default a new one.
 
         Raises:
             AdaptationFrozen: if adaptation is switched off.
@@ -121,132 +150,87 @@ class OnlineTarget:
             return replayed
         if self.record.frozen:
             raise AdaptationFrozen("adaptation is frozen; POST /unfreeze to resume")
-        with tracing.span("adapt"):
-            outcome = self._merge(images, idempotency)
-        if not self._due:
-            return outcome
+        if self.record.mode == "off":
+            raise AdaptationFrozen("adaptation is off; PUT /mode with shadow or auto to begin")
+        if dry_run:
+            return replace(self._adapting.try_batch(images, client), dry_run=True)
+        return self._adapting.add_batch(images, idempotency, client, name or uuid4().hex)
 
-        def receipt_of(version: VersionRecord) -> Receipt | None:
-            if idempotency is None:
-                return None
-            return idempotency.receipt(outcome.completing(version))
-
-        version = self._make_version(receipt_of)
-        return outcome if version is None else outcome.completing(version)
-
-    def promote(self, number: int) -> Version:
+    def promote(self, number: int, actor: Actor = NOBODY, *, force: bool = False) -> Version:
         """Serve a version, and let adaptation continue from it.
+
+        Args:
+            number: number of the version.
+            actor: who promotes it, and why.
+            force: whether a rejected version may be served; the reason is recorded.
 
         Raises:
             UnknownVersion: if there is no such version.
             MomentsDropped: if only its record is kept.
+            RejectedVersion: if a guard rejected it, and it is not forced with a reason.
         """
-        return self._mover.move(number, "promoted")
+        return self._mover.move(number, "promoted", actor, force=force)
 
-    def rollback(self, number: int | None) -> Version:
+    def rollback(self, number: int | None, actor: Actor = NOBODY) -> Version:
         """Serve an earlier version, by default the parent of the served one.
 
         Raises:
             NothingToRollBack: if the served version has no parent.
             UnknownVersion: if there is no such version.
             MomentsDropped: if only its record is kept.
+            RejectedVersion: if a guard rejected it.
         """
         target = self._mover.parent_of_served() if number is None else number
-        return self._mover.move(target, "rolled_back")
+        return self._mover.move(target, "rolled_back", actor)
 
-    def set_shadow(self, number: int | None) -> None:
+    def set_shadow(self, number: int | None, actor: Actor = NOBODY) -> None:
         """Keep a version ready to run beside the served one; None for none.
 
         Raises:
             UnknownVersion: if there is no such version.
             MomentsDropped: if only its record is kept.
         """
-        self._mover.set_shadow(number)
+        self._mover.set_shadow(number, actor)
 
-    def reset(self) -> Version:
+    def reset(self, actor: Actor = NOBODY) -> Version:
         """Serve the exported version, and forget what was observed since."""
-        return self._mover.move(0, "reset")
+        return self._mover.move(0, "reset", actor)
 
-    def freeze(self, frozen: bool) -> None:
+    def freeze(self, frozen: bool, actor: Actor = NOBODY) -> None:
         """Switch adaptation off, or on again."""
-        self._recorder.append(Frozen() if frozen else Unfrozen())
+        self._recorder.append(Frozen(actor) if frozen else Unfrozen(actor))
+
+    def set_mode(self, mode: Mode, actor: Actor = NOBODY) -> None:
+        """Say what becomes of good versions."""
+        if mode != self.record.mode:
+            self._recorder.append(ModeChanged(mode, self.record.mode, actor))
+
+    def drift(self) -> DriftReport:
+        """How far the last images are from those before, and the domain from the exported one."""
+        record = self.record
+        return report_drift(record, self._bundle, record.memory)
 
     def close(self) -> None:
         """Let go of the sessions; nothing may be asked of the target any more."""
         self._recorder.on_conflict = lambda _: None
         self.served.close()
 
-    @property
-    def _due(self) -> bool:
-        """True if enough images are pending for a new version."""
-        return self.record.state.pending >= self._commit_every
 
-    def _merge(self, images: Sequence[Pixels], idempotency: Idempotency | None) -> AdaptOutcome:
-        """Admit, observe, merge and record a batch."""
-        record = self.record
-        try:
-            batch = self._estimator.merge_batch(images, record.state)
-            outcome = AdaptOutcome.of_batch(batch, record.serving)
-            receipt = None if idempotency is None else idempotency.receipt(outcome)
-            self._recorder.append(BatchMerged(batch, receipt))
-        except Exception:
-            # What was remembered in memory must not run ahead of what is on disk.
-            self._estimator.restore(self.record.admission)
-            raise
-        self._candidates.remember(batch.images)
-        alarm = batch.alarm is not None
-        self._report.count_batch(batch.admitted, len(batch.not_admitted), alarm=alarm)
-        return outcome
-
-    def _make_version(self, receipt_of: ReceiptOf = lambda _: None) -> VersionRecord | None:
-        """Make the pending images a version, and serve it if the publication guard agrees.
-
-        The images are durable already, so a failure here does not concern the batch that completed the
-        version: it is logged, and the next batch tries again.
-
-        Args:
-            receipt_of: makes the receipt that is recorded together with the version.
-
-        Returns:
-            The record of the version; None if it could not be made or recorded.
-        """
-        try:
-            with self._report.version_seconds.time(), tracing.span("commit"):
-                served = self.queries.version(self.record.serving)
-                candidate = self._candidates.make(self.record, served)
-                self._settle(candidate, receipt_of(candidate.version.record))
-        except Exception:
-            logger.exception(
-                "target %s: no version was made; the next batch tries again", self.name
-            )
-            self._report.count_version("failed")
-            return None
-        record = candidate.version.record
-        self._report.count_version(record.status)
-        return record
-
-    def _settle(self, candidate: Candidate, receipt: Receipt | None) -> None:
-        """Record a candidate, and serve it unless it was rejected."""
-        version, served = candidate.version, candidate.served
-        if version.record.status == "published":
-            self._recorder.append(VersionPublished(version, receipt))
-            self.served.serve(candidate.session)
-            return
-        self._recorder.append(VersionRejected(version, served.state, served.admission, receipt))
-        self._estimator.restore(served.admission)
-        self._candidates.forget()
-
-
-def _open_target(ledger: Ledger, name: str, bundle: str, estimator: MomentEstimator) -> Target:
+def _open_target(
+    ledger: Ledger, name: str, bundle: str, estimator: MomentEstimator, settings: Settings
+) -> Target:
     """Read the record of a target, and return to what it had admitted."""
-    target = ledger.open_target(name, bundle, estimator.first_state, estimator.first_admission)
-    estimator.restore(target.admission)
+    first = estimator.first_state, estimator.first_memory
+    target = ledger.open_target(name, bundle, *first, settings.adaptation)
+    target = replace(target, max_count=settings.max_count)
+    estimator.restore(target.memory)
     return target
 
 
 def _build(builder: SessionBuilder, queries: Queries, number: int) -> Session:
     """Build the session of a version."""
-    return builder.build(number, queries.version(number).state.moments)
+    state = queries.version(number).state
+    return builder.build(number, state.moments, state.count)
 
 
 def _show(served: ServedVersions, build: Callable[[int], Session], record: Target) -> None:

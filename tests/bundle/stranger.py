@@ -29,7 +29,7 @@ class Stranger:
         self.fingerprint = hashlib.sha256(text).hexdigest()
         assert (path / "manifest.sha256").read_text() == f"{self.fingerprint}  manifest.json\n"
         self.manifest = json.loads(text)
-        assert self.manifest["schema_version"] in (2, 3)
+        assert self.manifest["schema_version"] in (2, 3, 4)
         assert set(REQUIRED) <= set(self.manifest["files"])
         for name, entry in self.manifest["files"].items():
             content = (path / name).read_bytes()
@@ -38,7 +38,9 @@ class Stranger:
         self.base = load((path / "base.safetensors").read_bytes())
         self.predict_arrays = load((path / "predict.safetensors").read_bytes())
         self.moments = self.base["target.mean"], self.base["target.variance"]
-        self.count = float(self.manifest["target"].get("prior_count", 64))
+        self.knows_base = self.manifest.get("estimator") is not None
+        prior = float(self.manifest["target"].get("prior_count", 64))
+        self.count = 0.0 if self.knows_base else prior
 
     def predict(self, image: Array, arrays: dict[str, Array] | None = None) -> Array:
         """Logits with the given arrays, or with those of the directory."""
@@ -83,7 +85,10 @@ class Stranger:
         """All arrays of predict.onnx under the current moments."""
         mean, variance = self.moments
         session = ort.InferenceSession(self.path / "compensate.onnx")
-        scale, shift = session.run(["scale", "shift"], {"mean": mean, "variance": variance})
+        inputs = {"mean": mean, "variance": variance}
+        if self.knows_base:
+            inputs["count"] = np.array(self.count)
+        scale, shift = session.run(["scale", "shift"], inputs)
         arrays = dict(self.predict_arrays)
         for site in self.manifest["sites"]:
             part = slice(site["offset"], site["offset"] + site["channels"])

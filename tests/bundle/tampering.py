@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 from bundle import BundleError, files, load_bundle
 from bundle.manifest import FileEntry
 from bundle.moments import FlatMoments
-from bundle.runtime import Refolder
+from bundle.runtime import MANY_IMAGES, Refolder
 
 
 def copy_of(bundle: Path, where: Path) -> Path:
@@ -67,7 +67,7 @@ def npz(**arrays: NDArray[Any]) -> bytes:
 
 def refold(path: Path, target: FlatMoments) -> None:
     """Replace the target moments of a bundle, and the arrays that follow from them."""
-    arrays = Refolder(load_bundle(path)).arrays(target)
+    arrays = Refolder(load_bundle(path)).arrays(target, MANY_IMAGES)
     moments = {files.TARGET_MEAN: target.mean, files.TARGET_VARIANCE: target.variance}
     replace_arrays(path, files.BASE, **moments)
     replace_arrays(path, files.PREDICT_WEIGHTS, **arrays)

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from bundle import Manifest
-from bundle.manifest import Site, schema_version
+from bundle.manifest import Site
 
 PREPROCESSING = {"mode": "L", "height": 2, "width": 2, "mean": [0], "std": [1]}
 ONE = {"name": "one", "channels": 2, "offset": 0, "weight": "w", "bias": "b"}
@@ -56,13 +56,22 @@ def test_the_keys_of_the_file_stay() -> None:
     ]
 
 
+def test_an_estimator_needs_a_later_version() -> None:
+    guards = {"features": [[0.5] * 11], "scored_images": 8, "drops": [-0.1, 0.2]}
+    later = {"estimator": "measured_spread", "guards": guards}
+    manifest = Manifest.model_validate(fields(schema_version=4, **later))
+    assert Manifest.model_validate_json(manifest.to_json()) == manifest
+    with pytest.raises(ValidationError, match=r"measured_spread needs schema version 4"):
+        Manifest.model_validate(fields(schema_version=3, **later))
+
+
 def test_scaled_decoding_needs_a_later_version() -> None:
     plain = Manifest.model_validate(fields(preprocessing={**PREPROCESSING, "decoding": "full"}))
-    assert plain.schema_version == schema_version(plain.preprocessing) == 2
+    assert plain.schema_version == 2
     assert plain.to_json() == Manifest.model_validate(fields()).to_json()
     assert "decoding" not in plain.to_values()["preprocessing"]
     scaled = Manifest.model_validate(fields(preprocessing=SCALED, schema_version=3))
-    assert scaled.schema_version == schema_version(scaled.preprocessing) == 3
+    assert scaled.schema_version == 3
     assert scaled.to_values()["preprocessing"]["decoding"] == "scaled"
     assert Manifest.model_validate_json(scaled.to_json()) == scaled
     with pytest.raises(ValidationError, match=r"decoding scaled needs schema version 3"):
@@ -105,7 +114,7 @@ def test_sites_share_the_flat_vectors() -> None:
         {"calibration": {"features": ["mean"], "median": [0.5], "spread": [-0.1]}},
         {"target": {"origin": "target", "images": 2**53}},
         {"target": {"origin": "target", "images": 1, "prior_count": 1e16}},
-        {"schema_version": 4},
+        {"schema_version": 5},
         {"preprocessing": SCALED},
         {"schema_version": 1},
         {"unknown": 1},

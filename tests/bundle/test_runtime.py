@@ -58,7 +58,7 @@ def test_a_session_keeps_its_own_arrays(size: int, contiguous: bool) -> None:
 def test_base_moments_refold_to_the_exported_arrays(small_bundle: Path, wide_bundle: Path) -> None:
     for path in (small_bundle, wide_bundle):
         bundle = load_bundle(path)
-        arrays = Refolder(bundle).arrays(bundle.target)
+        arrays = Refolder(bundle).arrays(bundle.target, 0.0)
         assert arrays.keys() == bundle.predict_arrays.keys()
         for name, array in arrays.items():
             expected = bundle.predict_arrays[name]
@@ -70,10 +70,10 @@ def test_only_the_arrays_of_sites_depend_on_the_moments(wide_bundle: Path) -> No
     bundle = load_bundle(wide_bundle)
     moved = FlatMoments(bundle.target.mean + 1, bundle.target.variance * 2)
     refolder = Refolder(bundle)
-    folded = refolder.folded(moved)
+    folded = refolder.folded(moved, 64.0)
     named = {n for s in bundle.manifest.sites for n in (s.weight, s.bias, s.scale, s.shift) if n}
     assert folded.keys() == named
-    arrays = refolder.arrays(moved)
+    arrays = refolder.arrays(moved, 64.0)
     for name, array in bundle.predict_arrays.items():
         assert np.array_equal(arrays[name], array) == (name not in named)
 

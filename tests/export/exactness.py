@@ -20,6 +20,8 @@ from export.network.pixel_scaling import PixelScaling
 from export.network.sites import NormSite, find_sites
 from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
+from rn_model.layers.shrinkage import ASSUMED
+from tests.shrinking import set_shrunk
 
 PREPROCESSING = Preprocessing(
     mode="RGB", height=32, width=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25)
@@ -77,7 +79,8 @@ class Exported:
         seen = []
         for site in self.sites:
             moments = Moments(*(torch.from_numpy(value[site.slice]) for value in prior))
-            seen.append(Observation("target", torch.from_numpy(weight), PRIOR, moments))
+            spread = torch.tensor([ASSUMED.mean, ASSUMED.square], dtype=torch.float64)
+            seen.append(Observation("target", torch.from_numpy(weight), PRIOR, moments, spread))
             site.layer.observation = seen[-1]
         yield seen
         for site in self.sites:
@@ -88,7 +91,8 @@ def exported(model: nn.Module) -> Exported:
     """Export a converted network in evaluation mode that takes ``(N, 3, 32, 32)``."""
     scaling = PixelScaling(PREPROCESSING)
     example = torch.zeros((2, *PREPROCESSING.shape), dtype=torch.uint8)
-    parts = assemble(model, find_sites(model, scaling(example)), scaling, example)
+    sites = find_sites(model, scaling(example))
+    parts = assemble(model, sites, scaling, example, [ASSUMED] * len(sites))
     exact = copy.deepcopy(model).double()
     return Exported(parts, exact, find_sites(exact, scaling(example).double()))
 
@@ -108,12 +112,14 @@ def check_refolding(found: Exported) -> None:
     """Any moments are compensated and folded as the layers do."""
     moments, images = found.moments(), found.images(3)
     compensate = make_session(found.parts.contents[files.COMPENSATE], {}, threads=1)
-    inputs = {"mean": moments.mean, "variance": moments.variance}
+    inputs = {"mean": moments.mean, "variance": moments.variance, "count": np.array(PRIOR)}
     scale, shift = compensate.run(["scale", "shift"], inputs)
     exact = copy.deepcopy(found.exact)
-    for site in find_sites(exact, torch.zeros(1, 3, 32, 32, dtype=torch.float64)):
-        own = Moments(*(torch.from_numpy(value[site.slice]) for value in moments))
-        site.layer.set_running("target", own, num_images=1)
+    sites = find_sites(exact, torch.zeros(1, 3, 32, 32, dtype=torch.float64))
+    layers = [(site.slice, site.layer) for site in sites]
+    raw = (torch.from_numpy(moment) for moment in moments)
+    set_shrunk(layers, found.parts.contents[files.COMPENSATE], *raw, PRIOR)
+    for site in sites:
         expected = site.layer.scale_and_shift("target")
         np.testing.assert_allclose(scale[site.slice], expected.scale.numpy(), rtol=1e-6)
         np.testing.assert_allclose(shift[site.slice], expected.shift.numpy(), rtol=1e-6, atol=1e-6)

@@ -17,6 +17,7 @@ from rn_model.layers.domain_norm import domain_norms
 from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
 from tests.networks import SMALL, TinyNet, random_images, shake
+from tests.shrinking import set_shrunk, spreads
 
 NAMES: dict[NormalizationName, str] = {
     "bn": "BatchNorm",
@@ -46,7 +47,11 @@ def test_a_bundle_adapts_as_the_layers_do(kind: NormalizationName, tmp_path: Pat
     mean, variance = (torch.from_numpy(value) for value in moments)
 
     layer.observation = Observation(
-        "target", torch.ones(5), 3.0, Moments(mean.float(), variance.float())
+        "target",
+        torch.ones(5),
+        3.0,
+        Moments(mean.float(), variance.float()),
+        spreads(bundle.compensate)[0].float(),
     )
     observe = make_session(bundle.observe, bundle.observe_arrays, threads=1)
     inputs = {
@@ -61,12 +66,12 @@ def test_a_bundle_adapts_as_the_layers_do(kind: NormalizationName, tmp_path: Pat
     np.testing.assert_allclose(observe.run(["logits"], inputs)[0], expected, rtol=1e-4, atol=1e-4)
     layer.observation = None
 
-    layer.set_running("target", Moments(mean, variance), num_images=1)
+    set_shrunk([(slice(None), layer)], bundle.compensate, mean, variance, 3.0)
     scale, shift = layer.scale_and_shift("target")
-    found = Refolder(bundle).scale_and_shift(moments)
+    found = Refolder(bundle).scale_and_shift(moments, 3.0)
     np.testing.assert_allclose(found[0], scale.detach().numpy(), rtol=1e-5)
     np.testing.assert_allclose(found[1], shift.detach().numpy(), rtol=1e-4, atol=1e-5)
-    predict = make_session(bundle.predict, Refolder(bundle).arrays(moments), threads=1)
+    predict = make_session(bundle.predict, Refolder(bundle).arrays(moments, 3.0), threads=1)
     with torch.no_grad():
         expected = network(torch.from_numpy(images)).numpy()
     found_logits = predict.run(["logits"], {"image": images})[0]

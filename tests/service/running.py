@@ -66,8 +66,12 @@ def settings_for(bundle: Path | None, folder: Path, **changes: Any) -> Settings:
         "max_batch": 64,
         "timeout_seconds": 300.0,
         "drain_seconds": 60,
+        "adaptation": "auto",
         "publication_margin": 1.0,
+        "publication_recognizable": 0.0,
         "publication_max_shift": 100.0,
+        # Images of one request are enough for a change, unless a test says otherwise.
+        "change_requests": 1,
     }
     return Settings(**{**given, **changes})
 

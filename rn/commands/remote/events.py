@@ -53,7 +53,20 @@ def events(
 def describe(event: "EventInfo") -> str:
     """Describe an event in words."""
     match event.kind:
-        case "merged" | "new_domain":
+        case "new_domain" | "recalled_domain":
+            begins = "begins" if event.kind == "new_domain" else "has come back"
+            return f"domain {event.domain} {begins}: {event.alarm or 'its images were recognized'}"
+        case "domain_changed":
+            return f"domain {event.domain} was named or pinned"
+        case "domain_forgotten":
+            return f"domain {event.domain} is not recalled any more"
+        case "proposed":
+            return f"version {event.version} may be promoted"
+        case "mode":
+            return f"mode {event.mode} instead of {event.previous_mode}"
+        case "evidence":
+            return f"{event.labels} labels on version {event.version}: {event.verdict}"
+        case "merged":
             return (
                 f"{event.admitted} of {event.received} images admitted, {event.held} held,"
                 f" {event.pending} pending"
@@ -65,7 +78,8 @@ def describe(event: "EventInfo") -> str:
         case "rejected":
             return f"version {event.version}: {event.reason}"
         case "promoted" | "rolled_back" | "reset":
-            return f"version {event.version} is served instead of version {event.previous}"
+            why = f": {event.reason}" if event.reason else ""
+            return f"version {event.version} is served instead of version {event.previous}{why}"
         case "shadow_set":
             return f"version {event.version} has the label shadow"
         case "shadow_removed":

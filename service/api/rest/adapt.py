@@ -3,14 +3,18 @@
 import hashlib
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any, NamedTuple
+from uuid import uuid4
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.responses import JSONResponse
 
 from bundle.preprocessing import Pixels, Preprocessing
-from service.api.dependencies import ModelDep, ResourcesDep, TargetDep
+from bundle.scores import softmax
+from service.api.dependencies import CallerDep, ModelDep, ResourcesDep, TargetDep, client_of
 from service.api.problems import problem_responses
-from service.api.rest.answers import describe_outcome
+from service.api.rest.answers import describe_batch, describe_outcome
 from service.api.rest.bodies import IMAGES_BODY
 from service.api.uploads import Upload, read_upload
 from service.errors import (
@@ -24,13 +28,18 @@ from service.errors import (
     RequestTimeout,
     ServiceError,
     TooLarge,
+    UnknownBatch,
     UnknownModel,
     UnknownTarget,
     UnsupportedContent,
 )
+from service.inference.ranking import most_probable
 from service.lifespan import Resources
-from service.schemas import AdaptResult, ImageNotAdmitted
+from service.models.model import Model
+from service.schemas import TOP_K, AdaptResult, BatchInfo, ImageNotAdmitted, ImagePrediction
 from service.targets.idempotency import Idempotency
+from service.targets.outcome import AdaptOutcome
+from service.targets.target import OnlineTarget
 
 router = APIRouter(tags=["adapt"])
 
@@ -48,14 +57,23 @@ _ERRORS = problem_responses(
     Overloaded,
     LedgerError,
 )
+_BATCH_ERRORS = problem_responses(
+    UnknownModel, UnknownTarget, UnknownBatch, InvalidContent, LedgerError
+)
 
 
-@router.post("/adapt", responses=_ERRORS, openapi_extra=IMAGES_BODY)
+@router.post(
+    "/adapt",
+    responses={**_ERRORS, 202: {"model": BatchInfo, "description": "With `wait=false`."}},
+    openapi_extra=IMAGES_BODY,
+    response_model=AdaptResult,
+)
 async def adapt(
     request: Request,
     resources: ResourcesDep,
     model: ModelDep,
     target: TargetDep,
+    caller: CallerDep,
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -64,7 +82,23 @@ async def adapt(
             description="Repeats of a request with the same key count once.",
         ),
     ] = None,
-) -> AdaptResult:
+    predict: Annotated[
+        bool,
+        Query(
+            description="Whether to answer with the predictions of the network adapted to these images."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, Query(description="Whether only to say what would become of the images.")
+    ] = False,
+    wait: Annotated[
+        bool,
+        Query(
+            description="Whether to wait for the outcome; `false` answers 202 with a name to ask for at"
+            " `GET /batches/{batch}`. Until that says `pending`, nothing is stored."
+        ),
+    ] = True,
+) -> Any:
     """Move the target statistics with a batch of unlabelled images.
 
     Images that cannot be decoded are reported one by one; if none can be decoded, the request fails. What
@@ -72,34 +106,128 @@ async def adapt(
     """
     preprocessing = model.bundle.manifest.preprocessing
     upload = await read_upload(request, preprocessing, resources.settings)
-    decoded = await resources.take_in(lambda: _decode(upload, preprocessing, resources))
-    places = [i for i, image in enumerate(decoded) if not isinstance(image, ServiceError)]
-    images = [image for image in decoded if not isinstance(image, ServiceError)]
-    if not images:
-        raise next(image for image in decoded if isinstance(image, ServiceError))
-    unreadable = [
-        ImageNotAdmitted(index=i, kind="unreadable", reason=image.detail)
-        for i, image in enumerate(decoded)
-        if isinstance(image, ServiceError)
+    posted = _Posted(upload, preprocessing, idempotency_key, client_of(caller), dry_run)
+    if not wait:
+        return _later(resources, model, target, posted)
+    decoded, outcome = await _run(resources, model, target, posted, uuid4().hex)
+    predictions = _predictions(decoded, outcome, model) if predict else None
+    return describe_outcome(target.name, outcome, decoded.places, decoded.unreadable, predictions)
+
+
+class _Posted(NamedTuple):
+    """A request to adapt."""
+
+    upload: Upload
+    preprocessing: Preprocessing
+    key: str | None
+    client: str | None
+    dry_run: bool
+
+
+class _Decoded(NamedTuple):
+    """The images that could be decoded, their places in the request, and what is said of the others."""
+
+    images: list[Pixels]
+    places: list[int]
+    unreadable: list[ImageNotAdmitted]
+
+
+async def _run(
+    resources: Resources, model: Model, target: OnlineTarget, posted: _Posted, name: str
+) -> tuple[_Decoded, AdaptOutcome]:
+    """Decode the images, and let them move the statistics."""
+    decoded = await resources.take_in(lambda: _decode(posted, resources))
+    idempotency = await resources.take_in(lambda: _idempotency(posted.key, decoded.images))
+
+    def change() -> AdaptOutcome:
+        return target.adapt(
+            decoded.images, idempotency, posted.client, dry_run=posted.dry_run, name=name
+        )
+
+    return decoded, await model.adapt(change)
+
+
+def _later(
+    resources: Resources, model: Model, target: OnlineTarget, posted: _Posted
+) -> JSONResponse:
+    """Adapt after the answer, and answer with the name of the batch."""
+    name = uuid4().hex
+
+    async def work() -> None:
+        with model.use():
+            await _run(resources, model, target, posted, name)
+
+    target.jobs.begin(name, work())
+    info = BatchInfo(batch=name, status="processing", client=posted.client)
+    return JSONResponse(info.model_dump(), HTTPStatus.ACCEPTED)
+
+
+@router.get("/batches/{batch}", responses=_BATCH_ERRORS)
+async def get_batch(
+    resources: ResourcesDep,
+    target: TargetDep,
+    batch: Annotated[str, Path(max_length=64, description="Name that `POST /adapt` answered.")],
+) -> BatchInfo:
+    """Say what became of a batch."""
+    job = target.jobs.find(batch)
+    if job is not None and not job.done:
+        return BatchInfo(batch=batch, status="processing")
+    if job is not None and job.error is not None:
+        return BatchInfo(batch=batch, status="failed", reason=job.error)
+    return describe_batch(await resources.offload(lambda: target.queries.batch(batch)))
+
+
+def _predictions(
+    decoded: _Decoded, outcome: AdaptOutcome, model: Model
+) -> list[ImagePrediction | None] | None:
+    """Predictions of the adapted network; None for a repeated request, of which they were not stored."""
+    if outcome.logits is None:
+        return None
+    classes = model.bundle.manifest.classes
+    found: list[ImagePrediction | None] = [None] * (len(decoded.images) + len(decoded.unreadable))
+    for place, row in zip(decoded.places, softmax(outcome.logits), strict=True):
+        best = most_probable(row[None], TOP_K)[0].tolist()
+        found[place] = ImagePrediction(
+            label=classes[best[0]],
+            index=best[0],
+            probability=float(row[best[0]]),
+            probabilities={classes[index]: float(row[index]) for index in best},
+        )
+    return found
+
+
+def _decode(posted: _Posted, resources: Resources) -> _Decoded:
+    """Decode every image; if there is none that can be, say why.
+
+    Raises:
+        ServiceError: why the first image cannot be decoded, if none can.
+    """
+    upload, run = posted.upload, resources.background.run
+    found = [
+        run(partial(_decode_one, upload, index, posted.preprocessing, resources))
+        for index in range(len(upload))
     ]
-    idempotency = await resources.take_in(lambda: _idempotency(idempotency_key, images))
-    outcome = await model.adapt(lambda: target.adapt(images, idempotency))
-    return describe_outcome(target.name, outcome, places, unreadable)
+    images = [image for image in found if not isinstance(image, ServiceError)]
+    if not images:
+        raise next(image for image in found if isinstance(image, ServiceError))
+    return _Decoded(
+        images,
+        [index for index, image in enumerate(found) if not isinstance(image, ServiceError)],
+        [
+            ImageNotAdmitted(index=index, kind="unreadable", reason=image.detail)
+            for index, image in enumerate(found)
+            if isinstance(image, ServiceError)
+        ],
+    )
 
 
-def _decode(
-    upload: Upload, preprocessing: Preprocessing, resources: Resources
-) -> list[Pixels | ServiceError]:
-    """Pixels of every image, or the error that says why there are none."""
-
-    def decode(index: int) -> Pixels | ServiceError:
-        try:
-            return upload.decode(index, preprocessing, resources.settings.max_pixels)
-        except ServiceError as error:
-            return error
-
-    run = resources.background.run
-    return [run(partial(decode, index)) for index in range(len(upload))]
+def _decode_one(
+    upload: Upload, index: int, preprocessing: Preprocessing, resources: Resources
+) -> Pixels | ServiceError:
+    try:
+        return upload.decode(index, preprocessing, resources.settings.max_pixels)
+    except ServiceError as error:
+        return error
 
 
 def _idempotency(key: str | None, images: Sequence[Pixels]) -> Idempotency | None:

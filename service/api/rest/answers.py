@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 
-from service.ledger.records import Event, Page, Target, VersionRecord
+from service.ledger.records import BatchRecord, Domain, Event, Page, Target, VersionRecord
 from service.schemas import (
     AdaptResult,
+    BatchInfo,
+    DomainInfo,
+    Domains,
     EventInfo,
     EventPage,
     ImageNotAdmitted,
+    ImagePrediction,
     TargetInfo,
     VersionInfo,
 )
@@ -27,6 +31,10 @@ def describe_target(
         target=target.name,
         serving=target.serving,
         frozen=target.frozen,
+        mode=target.mode,
+        domain=target.folded.domain,
+        shadow=target.shadow,
+        watched=None if target.probation is None else target.probation["images"],
         pending=target.state.pending,
         versions=[describe_version(version) for version in versions],
         earlier=earlier,
@@ -38,6 +46,7 @@ def describe_outcome(
     outcome: AdaptOutcome,
     places: Sequence[int],
     unreadable: Sequence[ImageNotAdmitted],
+    predictions: list[ImagePrediction | None] | None = None,
 ) -> AdaptResult:
     """The body that answers a request to adapt.
 
@@ -46,6 +55,7 @@ def describe_outcome(
         outcome: what became of the images that could be decoded.
         places: position in the request of each of these images.
         unreadable: images of the request that could not be decoded.
+        predictions: predictions for the images of the request, if they were asked for.
     """
     not_admitted = [
         ImageNotAdmitted(index=places[image.index], kind=image.kind, reason=image.reason)
@@ -58,10 +68,51 @@ def describe_outcome(
         held=outcome.held,
         refused=sorted([*unreadable, *not_admitted], key=lambda image: image.index),
         alarm=outcome.alarm,
+        domain=outcome.domain,
         new_domain=outcome.new_domain,
+        recalled=outcome.recalled,
         pending=outcome.pending,
         serving=outcome.serving,
         committed=None if outcome.made is None else describe_version(outcome.made),
+        rolled_back=outcome.rolled_back,
+        batch=outcome.batch,
+        dry_run=outcome.dry_run,
+        predictions=predictions,
+    )
+
+
+def describe_batch(record: BatchRecord) -> BatchInfo:
+    """The body that describes a batch."""
+    return BatchInfo(
+        batch=record.key,
+        status=record.status,
+        domain=record.domain,
+        images=record.images,
+        version=record.version,
+        client=record.client,
+        created_at=record.created_at,
+    )
+
+
+def describe_domains(target: Target) -> Domains:
+    """The body that describes the domains of a target."""
+    return Domains(
+        target=target.name,
+        current=target.folded.domain,
+        domains=[describe_domain(domain) for domain in target.domains],
+    )
+
+
+def describe_domain(domain: Domain) -> DomainInfo:
+    """The body that describes a domain."""
+    return DomainInfo(
+        number=domain.number,
+        name=domain.name,
+        pinned=domain.pinned,
+        version=domain.version,
+        count=domain.state.count,
+        created_at=domain.created_at,
+        seen_at=domain.seen_at,
     )
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from service.api.dependencies import ModelDep, TargetDep
+from service.api.dependencies import CallerDep, ModelDep, TargetDep, actor_of
 from service.api.json_bodies import describe_body, read_json_body
 from service.api.problems import problem_responses
 from service.errors import (
@@ -11,6 +11,7 @@ from service.errors import (
     LedgerError,
     MomentsDropped,
     QueueFull,
+    RejectedVersion,
     TooLarge,
     UnknownModel,
     UnknownTarget,
@@ -30,6 +31,7 @@ _MOVE_ERRORS = problem_responses(
     UnknownVersion,
     ConcurrentChange,
     MomentsDropped,
+    RejectedVersion,
     TooLarge,
     UnsupportedContent,
     InvalidContent,
@@ -46,28 +48,34 @@ async def get_labels(target: TargetDep) -> Labels:
 
 
 @router.put("/serving", responses=_MOVE_ERRORS, openapi_extra=_BODY)
-async def set_serving(request: Request, model: ModelDep, target: TargetDep) -> Labels:
+async def set_serving(
+    request: Request, model: ModelDep, target: TargetDep, caller: CallerDep
+) -> Labels:
     """Serve a version, and let adaptation continue from it."""
-    number = (await read_json_body(request, LabelRequest)).version
-    await model.write(lambda: target.promote(number))
+    body = await read_json_body(request, LabelRequest)
+    actor = actor_of(caller, body.reason)
+    await model.write(lambda: target.promote(body.version, actor, force=body.force))
     return _describe(target)
 
 
 @router.put("/shadow", responses=_MOVE_ERRORS, openapi_extra=_BODY)
-async def set_shadow(request: Request, model: ModelDep, target: TargetDep) -> Labels:
+async def set_shadow(
+    request: Request, model: ModelDep, target: TargetDep, caller: CallerDep
+) -> Labels:
     """Keep a version ready to run beside the served one, for `/predict?version=shadow`.
 
     The label moves when the version is ready; if it cannot be made ready, the label stays.
     """
-    number = (await read_json_body(request, LabelRequest)).version
-    await model.write(lambda: target.set_shadow(number))
+    body = await read_json_body(request, LabelRequest)
+    actor = actor_of(caller, body.reason)
+    await model.write(lambda: target.set_shadow(body.version, actor))
     return _describe(target)
 
 
 @router.delete("/shadow", responses=_REMOVE_ERRORS)
-async def remove_shadow(model: ModelDep, target: TargetDep) -> Labels:
+async def remove_shadow(model: ModelDep, target: TargetDep, caller: CallerDep) -> Labels:
     """Remove the label `shadow`."""
-    await model.write(lambda: target.set_shadow(None))
+    await model.write(lambda: target.set_shadow(None, actor_of(caller)))
     return _describe(target)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
-from service.api.dependencies import ModelDep, ResourcesDep, TargetDep
+from service.api.dependencies import CallerDep, ModelDep, ResourcesDep, TargetDep, actor_of
 from service.api.json_bodies import describe_body, read_json_body
 from service.api.problems import problem_responses
 from service.api.rest.answers import describe_target, describe_version
@@ -16,6 +16,7 @@ from service.errors import (
     MomentsDropped,
     NothingToRollBack,
     Overloaded,
+    RejectedVersion,
     RequestTimeout,
     TooLarge,
     UnknownModel,
@@ -23,9 +24,18 @@ from service.errors import (
     UnknownVersion,
     UnsupportedContent,
 )
+from service.ledger.change import Actor
 from service.ledger.records import Page
 from service.lifespan import Resources
-from service.schemas import RollbackRequest, TargetInfo, VersionInfo
+from service.schemas import (
+    ModeRequest,
+    PromoteRequest,
+    ReasonRequest,
+    RollbackRequest,
+    TargetInfo,
+    VersionInfo,
+)
+from service.security.authentication import Caller
 from service.targets.target import OnlineTarget
 
 router = APIRouter(tags=["versions"])
@@ -46,11 +56,25 @@ _PROMOTE_ERRORS = problem_responses(
     UnknownVersion,
     ConcurrentChange,
     MomentsDropped,
+    RejectedVersion,
+    RequestTimeout,
+    TooLarge,
+    UnsupportedContent,
     InvalidContent,
+    Overloaded,
     LedgerError,
 )
-# Resetting and freezing take no parameters, and version 0 always exists.
-_WRITE_ERRORS = problem_responses(UnknownModel, UnknownTarget, ConcurrentChange, LedgerError)
+_WRITE_ERRORS = problem_responses(
+    UnknownModel,
+    UnknownTarget,
+    ConcurrentChange,
+    RequestTimeout,
+    TooLarge,
+    UnsupportedContent,
+    InvalidContent,
+    Overloaded,
+    LedgerError,
+)
 _ROLLBACK_ERRORS = problem_responses(
     UnknownModel,
     UnknownTarget,
@@ -58,6 +82,19 @@ _ROLLBACK_ERRORS = problem_responses(
     ConcurrentChange,
     MomentsDropped,
     NothingToRollBack,
+    RejectedVersion,
+    RequestTimeout,
+    TooLarge,
+    UnsupportedContent,
+    InvalidContent,
+    Overloaded,
+    LedgerError,
+)
+
+_MODE_ERRORS = problem_responses(
+    UnknownModel,
+    UnknownTarget,
+    ConcurrentChange,
     RequestTimeout,
     TooLarge,
     UnsupportedContent,
@@ -67,6 +104,9 @@ _ROLLBACK_ERRORS = problem_responses(
 )
 
 _ROLLBACK_BODY = describe_body(RollbackRequest, required=False)
+_PROMOTE_BODY = describe_body(PromoteRequest, required=False)
+_REASON_BODY = describe_body(ReasonRequest, required=False)
+_MODE_BODY = describe_body(ModeRequest, required=True)
 
 
 @router.get("/versions", responses=_LIST_ERRORS)
@@ -89,47 +129,83 @@ async def get_version(resources: ResourcesDep, target: TargetDep, number: Number
     return describe_version(record)
 
 
-@router.post("/versions/{number}/promote", responses=_PROMOTE_ERRORS)
+@router.post("/versions/{number}/promote", responses=_PROMOTE_ERRORS, openapi_extra=_PROMOTE_BODY)
 async def promote(
-    resources: ResourcesDep, model: ModelDep, target: TargetDep, number: Number
+    request: Request,
+    resources: ResourcesDep,
+    model: ModelDep,
+    target: TargetDep,
+    caller: CallerDep,
+    number: Number,
 ) -> TargetInfo:
-    """Serve a version, and let adaptation continue from it."""
-    await model.write(lambda: target.promote(number))
+    """Serve a version, and let adaptation continue from it.
+
+    A version that a guard rejected is served only with `force: true` and a reason.
+    """
+    body = await read_json_body(request, PromoteRequest, PromoteRequest())
+    actor = actor_of(caller, body.reason)
+    await model.write(lambda: target.promote(number, actor, force=body.force))
     return await _describe(resources, target)
 
 
 @router.post("/rollback", responses=_ROLLBACK_ERRORS, openapi_extra=_ROLLBACK_BODY)
 async def rollback(
-    request: Request, resources: ResourcesDep, model: ModelDep, target: TargetDep
+    request: Request, resources: ResourcesDep, model: ModelDep, target: TargetDep, caller: CallerDep
 ) -> TargetInfo:
     """Serve an earlier version again, by default the parent of the served one.
 
     Its predictions come back exactly, and so does the state from which adaptation continues.
     """
-    number = (await read_json_body(request, RollbackRequest, RollbackRequest())).version
-    await model.write(lambda: target.rollback(number))
+    body = await read_json_body(request, RollbackRequest, RollbackRequest())
+    actor = actor_of(caller, body.reason)
+    await model.write(lambda: target.rollback(body.version, actor))
     return await _describe(resources, target)
 
 
-@router.post("/reset", responses=_WRITE_ERRORS)
-async def reset(resources: ResourcesDep, model: ModelDep, target: TargetDep) -> TargetInfo:
+@router.post("/reset", responses=_WRITE_ERRORS, openapi_extra=_REASON_BODY)
+async def reset(
+    request: Request, resources: ResourcesDep, model: ModelDep, target: TargetDep, caller: CallerDep
+) -> TargetInfo:
     """Serve version 0, the exported one, and forget what was observed since."""
-    await model.write(target.reset)
+    actor = await _actor(request, caller)
+    await model.write(lambda: target.reset(actor))
     return await _describe(resources, target)
 
 
-@router.post("/freeze", responses=_WRITE_ERRORS)
-async def freeze(resources: ResourcesDep, model: ModelDep, target: TargetDep) -> TargetInfo:
+@router.post("/freeze", responses=_WRITE_ERRORS, openapi_extra=_REASON_BODY)
+async def freeze(
+    request: Request, resources: ResourcesDep, model: ModelDep, target: TargetDep, caller: CallerDep
+) -> TargetInfo:
     """Switch adaptation off; predictions continue."""
-    await model.write(lambda: target.freeze(True))
+    actor = await _actor(request, caller)
+    await model.write(lambda: target.freeze(True, actor))
     return await _describe(resources, target)
 
 
-@router.post("/unfreeze", responses=_WRITE_ERRORS)
-async def unfreeze(resources: ResourcesDep, model: ModelDep, target: TargetDep) -> TargetInfo:
+@router.post("/unfreeze", responses=_WRITE_ERRORS, openapi_extra=_REASON_BODY)
+async def unfreeze(
+    request: Request, resources: ResourcesDep, model: ModelDep, target: TargetDep, caller: CallerDep
+) -> TargetInfo:
     """Switch adaptation on again."""
-    await model.write(lambda: target.freeze(False))
+    actor = await _actor(request, caller)
+    await model.write(lambda: target.freeze(False, actor))
     return await _describe(resources, target)
+
+
+@router.put("/mode", responses=_MODE_ERRORS, openapi_extra=_MODE_BODY)
+async def set_mode(
+    request: Request, resources: ResourcesDep, model: ModelDep, target: TargetDep, caller: CallerDep
+) -> TargetInfo:
+    """Say what becomes of good versions: `off` makes none, `shadow` proposes, `auto` publishes them."""
+    body = await read_json_body(request, ModeRequest)
+    actor = actor_of(caller, body.reason)
+    await model.write(lambda: target.set_mode(body.mode, actor))
+    return await _describe(resources, target)
+
+
+async def _actor(request: Request, caller: Caller) -> Actor:
+    body = await read_json_body(request, ReasonRequest, ReasonRequest())
+    return actor_of(caller, body.reason)
 
 
 async def _describe(

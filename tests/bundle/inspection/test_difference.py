@@ -8,7 +8,7 @@ from safetensors.numpy import load
 from bundle import files, load_bundle
 from bundle.inspection.difference import EPSILON, compare
 from bundle.moments import FlatMoments
-from bundle.runtime import Refolder
+from bundle.runtime import MANY_IMAGES, Refolder
 from tests.bundle.tampering import refold, write_manifest
 
 
@@ -49,7 +49,7 @@ def test_effective_scale_and_shift_are_those_of_the_compensation(
 ) -> None:
     first, second = load_bundle(small_bundle), load_bundle(moved_bundle)
     (scale_a, shift_a), (scale_b, shift_b) = (
-        Refolder(bundle).scale_and_shift(bundle.target) for bundle in (first, second)
+        Refolder(bundle).scale_and_shift(bundle.target, MANY_IMAGES) for bundle in (first, second)
     )
     site = compare(first, second).sites[1]
     part = first.manifest.sites[1].slice

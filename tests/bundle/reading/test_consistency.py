@@ -46,7 +46,7 @@ def run(bundle: Bundle) -> None:
     """Run a bundle as a service does."""
     shape = bundle.manifest.preprocessing.shape
     image = np.zeros((2, *shape), np.uint8)
-    refolded = Refolder(bundle).arrays(bundle.target)
+    refolded = Refolder(bundle).arrays(bundle.target, 0.0)
     for arrays in (bundle.predict_arrays, refolded):
         (logits,) = make_session(bundle.predict, arrays, threads=1).run(None, {"image": image})
         assert logits.shape == (2, len(bundle.manifest.classes))

@@ -118,7 +118,7 @@ def test_exchanged_files_are_seen(path: Path, one: str, two: str) -> None:
 @pytest.mark.parametrize(
     ("version", "advice"),
     [
-        (4, "update this program to read it"),
+        (5, "update this program to read it"),
         (2**70, "update this program to read it"),
         (1, "export the model again"),
         (0, "export the model again"),
@@ -132,7 +132,7 @@ def test_exchanged_files_are_seen(path: Path, one: str, two: str) -> None:
 def test_other_schema_versions_are_refused(path: Path, version: object, advice: str) -> None:
     message = edited(path, schema_version=version)
     assert message == (
-        f"manifest.json has schema version {version!r}; this program reads 2 and 3: {advice}"
+        f"manifest.json has schema version {version!r}; this program reads 2 to 4: {advice}"
     )
 
 

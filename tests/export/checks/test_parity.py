@@ -19,7 +19,9 @@ from export.checks.parity import (
 from export.network.pixel_scaling import PixelScaling
 from export.network.sites import find_sites
 from rn_model import domain_norms
+from rn_model.layers.shrinkage import Spread
 from tests.networks import SMALL, random_images, small_model
+from tests.shrinking import spreads
 
 IMAGES = random_images(SMALL, BATCH + 3)
 
@@ -90,7 +92,8 @@ def test_observed_moments_must_be_those_of_the_layers(
     exact = network()
     sites = find_sites(exact, torch.from_numpy(IMAGES[:2]))
     observed = (bundle.observe_arrays, bundle.target, IMAGES)
-    found = check_batch_moments(exact, sites, bundle.observe, *observed)
+    found_spreads = [Spread(*map(float, values)) for values in spreads(bundle.compensate)]
+    found = check_batch_moments(exact, sites, found_spreads, bundle.observe, *observed)
     assert found["observe_moment_error"] < 1e-5
     assert bundle.manifest.parity["observe_moment_error"] < 1e-5
     assert all(layer.observation is None for _, layer in domain_norms(exact))
@@ -102,4 +105,4 @@ def test_observed_moments_must_be_those_of_the_layers(
     model.graph.initializer.append(factor)
     model.graph.node.append(onnx.helper.make_node("Mul", ["exact", "factor"], [output]))
     with pytest.raises(ExportError, match=r"the moments at '1\..*' differ by .* 1e-04 is allowed"):
-        check_batch_moments(exact, sites, model.SerializeToString(), *observed)
+        check_batch_moments(exact, sites, found_spreads, model.SerializeToString(), *observed)

@@ -13,6 +13,7 @@ from export.graphs.constant_weights import compute_weights
 from export.network.pixel_scaling import PixelScaling
 from export.network.sites import find_sites
 from rn_model import convert_normalization
+from rn_model.layers.shrinkage import ASSUMED
 from tests.export.pieces import Piece, norm, run
 from tests.networks import shake
 
@@ -75,5 +76,6 @@ def test_sites_are_folded_into_layers_with_computed_weights(make: Callable[..., 
         Preprocessing(mode="RGB", height=8, width=8, mean=(0.5,) * 3, std=(0.2,) * 3)
     )
     example = torch.zeros((2, 8, 8, 3), dtype=torch.uint8)
-    parts = assemble(model, find_sites(model, scaling(example)), scaling, example)
+    sites = find_sites(model, scaling(example))
+    parts = assemble(model, sites, scaling, example, [ASSUMED] * len(sites))
     assert all(site.folded for site in parts.table)

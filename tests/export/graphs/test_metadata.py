@@ -31,7 +31,7 @@ def test_a_file_describes_its_inputs_and_outputs(
         "name": "full",
         "normalization": "ReciprocalNorm",
         "fingerprint": hashlib.sha256(weights).hexdigest(),
-        "schema_version": "2",
+        "schema_version": "4",
         "code_version": version("reciprocal-norm"),
         "precision": precision,
     }

@@ -94,6 +94,20 @@ def test_counts() -> None:
     merged = past.merge(past.moments, 7, FOREVER)
     assert (merged.count, merged.pending) == (71, 12)
     assert (merged.without_pending().count, merged.without_pending().pending) == (71, 0)
-    assert merged.limited(10).count == 10
-    assert merged.limited(100).count == 71
     assert (past.count, past.pending) == (64, 5)
+
+
+def test_without_a_past_the_state_is_the_batch() -> None:
+    past = OnlineState(FlatMoments(np.array([7.0]), np.array([9.0])), 0.0)
+    batch = FlatMoments(np.array([5.0]), np.array([2.0]))
+    merged = past.merge(batch, 3, FOREVER)
+    assert_same(merged.moments, batch)
+    assert (merged.count, merged.pending) == (3, 3)
+
+
+def test_images_count_as_much_as_they_weigh() -> None:
+    past = OnlineState(FlatMoments(np.zeros(1), np.ones(1)), 10.0)
+    batch = FlatMoments(np.array([6.0]), np.array([1.0]))
+    merged = past.merge(batch, 5, FOREVER, weight=2.0)
+    assert merged.moments.mean[0] == pytest.approx(1.0)
+    assert (merged.count, merged.pending) == (12.0, 5)

@@ -156,14 +156,14 @@ def test_a_target_continues_where_the_old_program_stopped(
     bundle_path: Path, tmp_path: Path
 ) -> None:
     write_old(tmp_path, load_bundle(bundle_path).fingerprint)
-    options = {"commit_every": 8, "admission_window": 16, "change_images": 8}
+    options = {"commit_every": 8, "change_images": 8}
     with target_of(bundle_path, tmp_path, **options) as target:
         assert (target.record.serving, target.record.state.pending) == (4, 3)
         repeated = target.adapt(list(flat(3, 6)), Idempotency("last", "hash last"))
         assert (repeated.admitted, repeated.pending, repeated.made) == (3, 3, None)
         completed = target.adapt(list(flat(8, 5)), Idempotency("new", "hash new"))
         assert completed.made == target.queries.version_record(4)
-        assert target.adapt(list(flat(5, 7))).serving == 5
+        assert target.adapt(list(flat(9, 7))).serving == 5
         target.rollback(2)
         assert target.served.served.version == 2
 
@@ -214,12 +214,12 @@ def test_processes_that_start_together_agree(old: bool, tmp_path: Path) -> None:
     [
         (
             "CREATE TABLE meta (schema_version INTEGER PRIMARY KEY); INSERT INTO meta VALUES (7)",
-            "has schema version 7; this program uses 3",
+            "has schema version 7; this program uses 4",
         ),
         (
             "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY);"
             "INSERT INTO alembic_version VALUES ('0099')",
-            "has schema 0099, of a later version of this program; this one uses 0003",
+            "has schema 0099, of a later version of this program; this one uses 0004",
         ),
     ],
 )

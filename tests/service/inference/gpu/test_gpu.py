@@ -86,7 +86,7 @@ def test_lower_precision_is_close(
     precision: Precision,
     tolerance: float,
 ) -> None:
-    arrays = Refolder(bundle).arrays(moved)
+    arrays = Refolder(bundle).arrays(moved, 64.0)
     images = noise(32, 5)
     made = runners(bundle, small_bundle, tmp_path, precision=precision)
     exact = expected(bundle, arrays, images)
@@ -110,9 +110,9 @@ def test_versions_are_built_while_others_run(
 ) -> None:
     """A graph is captured while other threads predict, and both are right."""
     builder = SessionBuilder(bundle, settings_for(small_bundle, tmp_path, device="cuda"))
-    assert builder.build(0, bundle.target).version == 0
+    assert builder.build(0, bundle.target, 0.0).version == 0
     assert builder.provider == CUDA
-    served = builder.build(0, bundle.target)
+    served = builder.build(0, bundle.target, 0.0)
     images = noise(7, 1)
     before = served.probabilities(images)
     stop, wrong = threading.Event(), list[Any]()
@@ -130,10 +130,10 @@ def test_versions_are_built_while_others_run(
     threads = [threading.Thread(target=predict) for _ in range(3)]
     for thread in threads:
         thread.start()
-    exact = expected(bundle, Refolder(bundle).arrays(moved), images)
+    exact = expected(bundle, Refolder(bundle).arrays(moved, 64.0), images)
     try:
         for number in range(1, 6):
-            session = builder.build(number, moved)
+            session = builder.build(number, moved, 64.0)
             np.testing.assert_allclose(session.runner.logits(images), exact, rtol=1e-4, atol=1e-4)
     finally:
         stop.set()
@@ -148,11 +148,13 @@ def test_memory_is_flat_over_many_versions(
     builder = SessionBuilder(bundle, settings_for(small_bundle, tmp_path, device="cuda"))
     generator = np.random.default_rng(0)
     used: list[int] = []
-    session = builder.build(0, bundle.target)
+    session = builder.build(0, bundle.target, 0.0)
     for number in range(1, 51):
         factor = 1 + 0.1 * generator.random(bundle.manifest.channels)
         session = builder.build(
-            number, FlatMoments(bundle.target.mean * factor, bundle.target.variance * factor)
+            number,
+            FlatMoments(bundle.target.mean * factor, bundle.target.variance * factor),
+            64.0,
         )
         used.append(device_bytes())
     assert session.version == 50

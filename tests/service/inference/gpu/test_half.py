@@ -42,7 +42,7 @@ def test_the_types_of_images_and_logits_stay(bundle: Bundle, half: HalfGraph) ->
 
 def test_a_refolded_version_predicts_as_in_float32(bundle: Bundle, half: HalfGraph) -> None:
     moments = FlatMoments(bundle.target.mean + 0.3, bundle.target.variance * 1.7)
-    arrays = Refolder(bundle).arrays(moments)
+    arrays = Refolder(bundle).arrays(moments, 64.0)
     images = noise(32, 5)
     logits = [
         make_session(graph, values, threads=1).run(["logits"], {"image": images})[0]

@@ -1,4 +1,4 @@
-"""Hostile clients: ``python -m bench.attacks NAME URL``, until the process is ended."""
+"""Hostile clients: ``python -m bench.hostile_clients NAME URL``, until the process is ended."""
 
 import argparse
 import asyncio

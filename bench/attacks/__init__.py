@@ -1,0 +1,1 @@
+"""Attacks on the statistics: what hostile images at ``/adapt`` do to the predictions of good ones."""

@@ -1,0 +1,85 @@
+"""Guard F: class shares of the target, estimated without labels, and weights that even them out.
+
+Where the target sees some classes much more often than others, moments follow the frequent classes, and no
+label-free score sees the loss. So the shares are estimated and reported, images are weighted by them, and a
+version made of images whose shares are far off has to pass more.
+
+Sources: black box shift estimation, Lipton, Wang and Smola, arXiv:1802.03916, shrunk towards the source's
+shares; for weights without a confusion matrix, the predictions themselves. Assumption: within a class, the
+target's images are predicted as the source's are; under a shift of the inputs the estimate is rough.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shares = NDArray[np.float64]
+# A class counts as if at least this part of an equal share of the images were predicted so; heavier
+# weights would let single images decide.
+MIN_SHARE = 0.2
+MAX_WEIGHT = 5.0
+# Images' worth of belief in the source's shares.
+BELIEF = 50.0
+
+
+@dataclass(frozen=True)
+class ClassShares:
+    """Estimated class shares of some images.
+
+    Attributes:
+        shares: share of each class, ``(K,)``; their sum is 1.
+        images: number of images behind the estimate.
+        distance: half the sum of absolute differences from the source's shares, 0 to 1.
+    """
+
+    shares: Shares
+    images: int
+    distance: float
+
+
+def estimate_shares(
+    probabilities: NDArray[np.float64],
+    confusion: NDArray[np.float64] | None,
+    source: Shares | None = None,
+) -> ClassShares:
+    """Estimate the class shares of images from their predictions.
+
+    Args:
+        probabilities: predictions ``(N, K)``.
+        confusion: mean prediction of source images by their class, ``(K, K)``, a row for each true class;
+            None to take the mean prediction as it is.
+        source: class shares of the source; None for equal ones.
+    """
+    images, classes = probabilities.shape
+    prior = np.full(classes, 1 / classes) if source is None else source
+    mean = probabilities.mean(axis=0) if images else prior
+    shares = mean if confusion is None else _solve(mean, confusion, prior)
+    shares = (images * shares + BELIEF * prior) / (images + BELIEF)
+    return ClassShares(shares, images, float(np.abs(shares - prior).sum() / 2))
+
+
+def image_weights(probabilities: NDArray[np.float64], shares: Shares) -> NDArray[np.float64]:
+    """Weights ``(N,)`` with mean near 1 under which all classes count alike in the moments.
+
+    ``w_i = mean over classes c of q_ic / max(f_c, 0.2 / K)``, ``q`` the predictions and ``f`` the class
+    shares of the domain, at most 5. Without label shift they are all near 1.
+
+    Args:
+        probabilities: predictions ``(N, K)``.
+        shares: sum of the predictions of the domain so far, these among them, ``(K,)``.
+    """
+    frequency = np.maximum(shares / shares.sum(), MIN_SHARE / len(shares))
+    weights: NDArray[np.float64] = (probabilities / frequency).mean(axis=1)
+    return np.minimum(weights, MAX_WEIGHT)
+
+
+def _solve(mean: Shares, confusion: NDArray[np.float64], prior: Shares) -> Shares:
+    """Shares that explain a mean prediction: ``confusion' shares = mean``, none below 0."""
+    classes = len(mean)
+    ridge = 1e-2
+    left = confusion @ confusion.T + ridge * np.eye(classes)
+    solved = np.linalg.solve(left, confusion @ mean + ridge * prior)
+    positive = np.clip(solved, 0, None)
+    found: Shares = positive / positive.sum() if positive.sum() > 0 else prior
+    return found
