@@ -6,6 +6,8 @@ EXAMPLE := bundles/digits
 # More flags for the training of the example, such as --steps 50.
 EXAMPLE_FLAGS ?=
 BUNDLE ?= $(EXAMPLE)
+# The example publishes what it learns; your bundle proposes it until you say otherwise.
+MODE := $(if $(filter $(EXAMPLE),$(BUNDLE)),RN_ADAPTATION=$${RN_ADAPTATION:-auto})
 # Tests of one file run in the same process, so that they share what the file sets up.
 WORKERS ?= 2
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -20,7 +22,7 @@ help: ## List the targets.
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 serve: $(RUNTIME) $(BUNDLE)/manifest.json ## Serve the example on port 8000, or your bundle: BUNDLE=DIRECTORY.
-	$(BIN)/rn serve $(BUNDLE)
+	$(MODE) $(BIN)/rn serve $(BUNDLE)
 
 test: $(VENV)/installed ## Run the tests, in two processes: WORKERS=N for another number, 0 for none.
 	$(PYTEST)
@@ -44,7 +46,7 @@ docs: $(VENV)/installed ## Write the pages and the picture that are generated fr
 
 bench: $(VENV)/installed $(EXAMPLE)/manifest.json ## Measure the example: training, online adaptation, and serving.
 	$(BIN)/python -m bench.digits
-	$(BIN)/python -m bench.online
+	$(BIN)/python -m bench.online_digits
 	$(BIN)/rn bench $(EXAMPLE)
 
 clean: ## Remove everything that was installed, trained, exported or recorded.

@@ -11,7 +11,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = DOCS / "results" / "online.json"
 PICTURE = DOCS / "accuracy.svg"
 
-# What a reader sees for each scene of bench.online, on two lines.
+# What a reader sees for each scene of bench.online_digits, on two lines.
 CAPTIONS = {
     "new camera": ("The camera changes:", "a third of the contrast"),
     "adapted": ("Adapted network,", "target statistics removed"),
@@ -47,7 +47,7 @@ class Scene:
     """Accuracy of one served bundle, in percent.
 
     Attributes:
-        name: name of the scene in :mod:`bench.online`.
+        name: name of the scene in :mod:`bench.online_digits`.
         before: before any image was posted.
         online: after the images were posted to ``/adapt``.
         offline: with statistics estimated offline on the same images.

@@ -25,6 +25,7 @@ from service.api.rest import (
     models,
     operations,
     predict,
+    targets,
     versions,
 )
 from service.api.route_access import RouteAccess
@@ -111,6 +112,8 @@ def _add_routes(app: FastAPI) -> None:
     for prefix in PREFIXES:
         for module in (predict, adapt, versions, evidence, domains, labels, events):
             app.include_router(module.router, prefix=prefix, include_in_schema=not prefix)
+    for prefix in ("", "/models/{model}"):
+        app.include_router(targets.router, prefix=prefix, include_in_schema=not prefix)
     for router in (models.router, v2.router, operations.router):
         app.include_router(router)
 

@@ -61,6 +61,18 @@ class UnknownTarget(ServiceError):
     """No target has this name."""
 
 
+class TargetExists(ServiceError):
+    """A target has this name already."""
+
+
+class TooManyTargets(ServiceError):
+    """There are as many targets as the settings allow."""
+
+
+class DefaultTargetNeeded(ServiceError):
+    """The default target cannot be deleted."""
+
+
 class UnknownVersion(ServiceError):
     """The target has no version with this number."""
 

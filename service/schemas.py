@@ -274,6 +274,11 @@ class TargetInfo(BaseModel):
     pending: int = Field(
         description="Admitted images that are not yet part of a version.", examples=[30]
     )
+    unwritten: int = Field(
+        0,
+        description="Emergency stops that hold in this process and that the ledger does not know yet,"
+        " because it cannot be used; they are lost if the process ends before.",
+    )
     versions: list[VersionInfo]
     earlier: int | None = Field(
         None,
@@ -359,6 +364,23 @@ class RollbackRequest(ReasonRequest):
     version: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True), _Whole] | None = Field(
         None, description="Default: the parent of the served version.", examples=[3]
     )
+
+
+class TargetRequest(_Body):
+    """A new target."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
+        description="Up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit.",
+        examples=["camera-7"],
+    )
+
+
+class TargetList(BaseModel):
+    """The targets of a model."""
+
+    model: str = Field(description="Name of the model.", examples=["digits"])
+    targets: list[str] = Field(description="Names of all targets.", examples=[["default"]])
+    loaded: list[str] = Field(description="Those that are in memory.", examples=[["default"]])
 
 
 class ModelInfo(BaseModel):

@@ -46,6 +46,15 @@ class Settings(BaseSettings):
         " they can be loaded and unloaded while the service runs.",
     )
     max_models: PositiveInt = Field(8, description="Maximum number of loaded models.")
+    max_targets: PositiveInt = Field(
+        100,
+        description="Maximum number of targets of a model, streams with statistics of their own.",
+    )
+    loaded_targets: PositiveInt = Field(
+        8,
+        description="Maximum number of targets in memory besides the default one; the others are in the"
+        " ledger, and are loaded when they are needed.",
+    )
     ledger: str = Field(
         "sqlite:///var/ledger.sqlite",
         description="Database URL of the ledger of versions, as SQLAlchemy takes it.",

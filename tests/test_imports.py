@@ -80,7 +80,7 @@ ORDERS: Mapping[str, Order] = {
         "reciprocal_norm rivals",
         "domain_norm",
         "functional observation training_step",
-        "affine_map distributed domains",
+        "affine_map distributed domains shrinkage",
         "moments",
     ),
     "rn_model.objectives": (

@@ -6,6 +6,7 @@ Each takes pixels ``(N, H, W, C)`` uint8 and a severity of 1 to 5, and is the sa
 
 import io
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -65,7 +66,7 @@ def _glass_blur(x: Values, s: int, generator: Generator) -> Values:
 
 def _motion_blur(x: Values, s: int, generator: Generator) -> Values:
     length = (3, 4, 5, 6, 7)[s]
-    kernel = np.zeros((7, 7))
+    kernel: Values = np.zeros((7, 7))
     angle = generator.uniform(0, np.pi)
     for step in np.linspace(-(length - 1) / 2, (length - 1) / 2, 4 * length):
         kernel[round(3 + step * np.sin(angle)), round(3 + step * np.cos(angle))] += 1
@@ -85,7 +86,8 @@ def _snow(x: Values, s: int, generator: Generator) -> Values:
     streaks = _filtered(flakes[..., None], np.eye(5))[..., 0] * 5
     grey = x.mean(axis=3, keepdims=True)
     paler = 0.85 * x + 0.15 * np.maximum(x, 0.6 * grey + 0.4)
-    return paler + 0.7 * np.clip(streaks, 0, 1)[..., None]
+    found: Values = paler + 0.7 * np.clip(streaks, 0, 1)[..., None]
+    return found
 
 
 def _frost(x: Values, s: int, generator: Generator) -> Values:
@@ -105,7 +107,8 @@ def _brightness(x: Values, s: int, _: Generator) -> Values:
 
 def _contrast(x: Values, s: int, _: Generator) -> Values:
     mean = x.mean(axis=(1, 2), keepdims=True)
-    return (x - mean) * (0.75, 0.5, 0.35, 0.22, 0.14)[s] + mean
+    found: Values = (x - mean) * (0.75, 0.5, 0.35, 0.22, 0.14)[s] + mean
+    return found
 
 
 def _elastic(x: Values, s: int, generator: Generator) -> Values:
@@ -165,8 +168,9 @@ CORRUPTIONS: Mapping[str, Corruption] = {
 }
 
 
-def _filtered(x: Values, kernel: Values) -> Values:
-    found: Values = ndimage.convolve(x, (kernel / kernel.sum())[None, :, :, None], mode="reflect")
+def _filtered(x: Values, kernel: NDArray[Any]) -> Values:
+    weights = (kernel / kernel.sum())[None, :, :, None]
+    found: Values = ndimage.convolve(x, weights, mode="reflect")
     return found
 
 

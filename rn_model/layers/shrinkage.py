@@ -10,16 +10,16 @@ estimation rule and its competitors: an empirical Bayes approach", 1973). With b
     z = (m - \mu) / \sqrt{v}, \quad \tau^2 = \max(0, \overline{z^2} - u/n), \quad
     w = \frac{\tau^2}{\tau^2 + 2 u/n + \delta}
 
-where ``u`` is the variance of an image's channel means within the base domain, in units of ``v``. The shrunk
-mean is :math:`\hat\mu = \mu + w (m - \mu)`. For the variances, :math:`s' = s + (m - \hat\mu)^2` and
-:math:`\rho = s'/v - 1` take the place of ``s`` and ``z``, and ``r``, the variance of an image's second moment
-about :math:`\mu` in units of :math:`v^2`, scaled with the mean of :math:`s'`, that of ``u``.
+where ``u`` is the variance of an image's channel means within the base domain, in units of ``v``. The
+shrunk mean is :math:`\hat\mu = \mu + w (m - \mu)`. For the variances, :math:`s' = s + (m - \hat\mu)^2`
+and :math:`\rho = s'/v - 1` take the place of ``s`` and ``z``, and ``r``, the variance of an image's second
+moment about :math:`\mu` in units of :math:`v^2`, scaled with the mean of :math:`s'`, that of ``u``.
 
 Two things differ from the textbook. The noise counts twice, because the images of a request are more alike
 than images drawn at random. And :math:`\delta` is a tolerance: moments of the same domain differ by that
 much with the classes that happen to be seen, and following them costs accuracy however many images there
-are. Where the domain has not changed, the base keeps nearly all the weight; where it has changed much, a few
-images suffice.
+are. Where the domain has not changed, the base keeps nearly all the weight; where it has changed much, a
+few images suffice.
 """
 
 from dataclasses import dataclass

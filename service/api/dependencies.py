@@ -53,13 +53,18 @@ async def find_model(
 ModelByName = Annotated[Model, Depends(find_model)]
 
 
-async def get_target(request: Request, model: ModelDep) -> OnlineTarget:
+async def get_target(request: Request, resources: ResourcesDep, model: ModelDep) -> OnlineTarget:
     """The target that the request's path names, or the default one.
 
     Raises:
         UnknownTarget: if the model has no such target.
     """
-    return model.targets.find(request.path_params.get("target", DEFAULT_TARGET))
+    name = request.path_params.get("target", DEFAULT_TARGET)
+    found = model.targets.find_loaded(name)
+    if found is not None:
+        return found
+    # Its session may have to be built.
+    return await resources.offload(lambda: model.targets.find(name))
 
 
 TargetDep = Annotated[OnlineTarget, Depends(get_target)]

@@ -7,7 +7,6 @@ from service.api.problems import problem_of
 from service.api.rest.predict import answer
 from service.errors import ServiceError
 from service.lifespan import Resources
-from service.vocabulary import DEFAULT_TARGET
 
 PATH = "/predict"
 
@@ -38,7 +37,7 @@ class Shortcut:
         resources, request = self._resources, Request(scope, receive, send)
         try:
             with resources.models.find(None).use() as model:
-                target = model.targets.find(DEFAULT_TARGET)
+                target = model.targets.default
                 response = await answer(request, resources, model, target)
         except (ServiceError, ClientDisconnect) as error:
             response = problem_of(resources.metrics, error)

@@ -4,12 +4,12 @@ Each method is one transaction. A transaction that changes a target also checks 
 it since it was read, so two writers never overwrite each other.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Delete, Select, delete, exists, func, select, update
+from sqlalchemy import Delete, Select, delete, exists, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -19,6 +19,8 @@ from service.errors import LedgerConflict, LedgerError
 from service.ledger import rows
 from service.ledger.change import Change, Settled
 from service.ledger.database import BEGIN, WRITING, open_database
+from service.ledger.following import CHANNEL, Follower
+from service.ledger.locks import TargetLocks
 from service.ledger.records import (
     BatchRecord,
     Domain,
@@ -49,6 +51,9 @@ RECEIPTS_KEPT = 100_000
 class Ledger:
     """The database of versions, states, events and receipts.
 
+    Attributes:
+        locks: locks of targets, by which one process changes a target at a time.
+
     Args:
         url: database URL as SQLAlchemy takes it; an older ledger is migrated.
         keep_versions: number of newest published versions, and of newest rejected ones, whose moments are
@@ -63,10 +68,15 @@ class Ledger:
         self._engine = open_database(url)
         self._writing = self._engine.execution_options(**{BEGIN: WRITING})
         self._keep_versions = keep_versions
+        self.locks = TargetLocks(self._engine)
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    def follow(self, look: Callable[[], None]) -> Follower:
+        """Call a function whenever another process may have changed something, until it is closed."""
+        return Follower(self._engine, look)
 
     def open_target(
         self, name: str, bundle: str, state: OnlineState, admission: bytes, mode: Mode = "auto"
@@ -110,6 +120,21 @@ class Ledger:
             query = select(TargetRow.revision).where(TargetRow.id == target.id)
             return int(session.scalars(query).one())
 
+    def target_names(self, bundle: str) -> list[str]:
+        """Names of the targets of a bundle."""
+        query = select(TargetRow.name).where(TargetRow.bundle == bundle).order_by(TargetRow.name)
+        with self._transaction() as session:
+            return list(session.scalars(query))
+
+    def remove_target(self, target: Target) -> None:
+        """Delete a target, with everything that belongs to it."""
+        versions = select(VersionRow.id).where(VersionRow.target_id == target.id)
+        with self._transaction(write=True) as session:
+            session.execute(delete(SnapshotRow).where(SnapshotRow.version_id.in_(versions)))
+            for table in (VersionRow, EventRow, ReceiptRow, BatchRow, DomainRow):
+                session.execute(delete(table).where(table.target_id == target.id))
+            session.execute(delete(TargetRow).where(TargetRow.id == target.id))
+
     def _read_target(self, session: Session, row: TargetRow) -> Target:
         domains = select(DomainRow).where(DomainRow.target_id == row.id).order_by(DomainRow.number)
         batches = select(BatchRow).where(BatchRow.target_id == row.id, BatchRow.status == "pending")
@@ -151,6 +176,8 @@ class Ledger:
             event = EventRow(target_id=target.id, at=now(), kind=change.kind)
             event.detail = change.detail()
             session.add(event)
+            if self._engine.dialect.name == "postgresql":
+                session.execute(text(f"NOTIFY {CHANNEL}"))
             if self._keep_versions is not None and change.version is not None:
                 _drop_snapshots(session, new, self._keep_versions)
         return new

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bundle.loaded import Bundle
 from service.inference.background import AT_ONCE, Pieces
-from service.inference.tuning import make_plan
+from service.inference.tuning import Plan, make_plan
 from service.ledger.ledger import Ledger
 from service.models.targets import Targets
 from service.monitoring.metrics import Metrics
@@ -16,7 +16,6 @@ from service.monitoring.reporting import ModelReport, TargetReport
 from service.monitoring.requests import run_in_thread
 from service.settings import Settings
 from service.targets.target import OnlineTarget
-from service.vocabulary import DEFAULT_TARGET
 
 T = TypeVar("T")
 
@@ -54,13 +53,18 @@ class Model:
         self.name = name
         self.bundle = bundle
         self.plan = make_plan(bundle, settings)
-        report = TargetReport(name, DEFAULT_TARGET, metrics)
-        self.targets = Targets(
-            OnlineTarget(DEFAULT_TARGET, bundle, ledger, settings, report, self.plan, background)
-        )
+
+        def open_target(target: str, plan: Plan = self.plan) -> OnlineTarget:
+            report = TargetReport(name, target, metrics)
+            return OnlineTarget(target, bundle, ledger, settings, report, plan, background)
+
+        limits = settings.max_targets, settings.loaded_targets
+        self.targets = Targets(open_target, ledger, bundle.fingerprint, *limits)
         self._background = background
         # One worker, because the state of a target has one writer; the loop and the predictions continue.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="adapt")
+        self._ledger = ledger
+        self._follower = ledger.follow(self._look)
         self._uses = 0
         self._unused = asyncio.Event()
         self._unused.set()
@@ -97,8 +101,16 @@ class Model:
         """Run a change by images, after those that were requested before, in pieces of the background."""
         return await run_in_thread(self._writer, change)
 
+    def _look(self) -> None:
+        """Take over what other processes changed; called by the follower of the ledger."""
+        for target in self.targets.all:
+            changed = self._ledger.revision(target.record) != target.record.revision
+            if changed or target.unwritten:
+                self._writer.submit(target.follow).result()
+
     def close(self) -> None:
         """Finish the changes that were requested, and free the sessions."""
+        self._follower.close()
         self._writer.shutdown()
         self.targets.close()
         self._report.unloaded()

@@ -16,14 +16,14 @@ from service.monitoring.tracing import tracing
 from service.settings import Settings
 from service.targets.domains import close_domain, earlier_domains, next_number
 from service.targets.idempotency import Idempotency
-from service.targets.judging import Judge
-from service.targets.moves import LabelMover
+from service.targets.making.judging import Judge
+from service.targets.making.publishing import Publisher
+from service.targets.making.watching import Watch, passed
+from service.targets.making.moves import LabelMover
 from service.targets.outcome import AdaptOutcome
-from service.targets.publishing import Publisher
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
 from service.targets.served import ServedVersions
-from service.targets.watching import Watch, passed
 
 GUARD = "guard"
 # Versions in a row that are rolled back before adaptation stops.

@@ -64,8 +64,9 @@ class Domains:
         Raises:
             UnknownDomain: if there is no such domain.
         """
-        domain = replace(self._find(number), name=name, pinned=pinned)
-        self._recorder.append(DomainChanged(domain, actor))
+        with self._recorder.writing():
+            domain = replace(self._find(number), name=name, pinned=pinned)
+            self._recorder.append(DomainChanged(domain, actor))
         return domain
 
     def forget(self, number: int, actor: Actor = NOBODY) -> None:
@@ -75,6 +76,10 @@ class Domains:
             UnknownDomain: if there is no such domain.
             DomainInUse: if the target is in it, or the bundle was exported for it.
         """
+        with self._recorder.writing():
+            self._forget(number, actor)
+
+    def _forget(self, number: int, actor: Actor) -> None:
         self._find(number)
         if number in (EXPORTED, self._recorder.target.folded.domain):
             raise DomainInUse(

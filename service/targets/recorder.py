@@ -1,16 +1,23 @@
 """The record of a target as this process knows it, and the only way to change it."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from service.errors import ConcurrentChange, LedgerConflict
+from service.errors import ConcurrentChange, LedgerConflict, LedgerError
 from service.ledger.change import Change
 from service.ledger.ledger import Ledger
 from service.ledger.records import Target
 from service.monitoring.reporting import TargetReport
 
+logger = logging.getLogger(__name__)
+
 
 class Recorder:
     """Appends changes to the ledger, and keeps the record that they leave.
+
+    Emergency stops work without the ledger: they are kept here, hold at once, and are written as soon as
+    the ledger can be used again.
 
     Args:
         ledger: where changes are recorded.
@@ -19,6 +26,7 @@ class Recorder:
 
     Attributes:
         on_conflict: called with the new record after another process changed the target.
+        owed: stops that the ledger does not know yet, oldest first.
     """
 
     def __init__(
@@ -29,11 +37,34 @@ class Recorder:
         self._report = report
         self._target = open_target()
         self.on_conflict: Callable[[Target], None] = lambda _: None
+        self.owed: list[Change] = []
 
     @property
     def target(self) -> Target:
-        """The target as it was recorded last."""
+        """The target as it was recorded last, and as the stops that are owed leave it."""
         return self._target
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A block in which no other process changes the target, and its record is the newest.
+
+        Raises:
+            LedgerError: if another process does not let go of it, or the ledger cannot be used.
+        """
+        with self._ledger.locks.hold(self._target.id):
+            self.catch_up()
+            yield
+
+    def catch_up(self) -> None:
+        """Write the stops that are owed, and read the record again if another process changed it.
+
+        Raises:
+            LedgerError: if the ledger cannot be used.
+        """
+        if self.owed:
+            self._pay()
+        elif self._ledger.revision(self._target) != self._target.revision:
+            self._read_again()
 
     def append(self, change: Change) -> None:
         """Record a change.
@@ -45,14 +76,55 @@ class Recorder:
         try:
             self._target = self._ledger.append(self._target, change)
         except LedgerConflict as error:
-            self._target = self._open_target()
-            self.on_conflict(self._target)
-            self.report()
+            self._read_again()
             raise ConcurrentChange(f"{error}; try again") from error
-        self._report.log_change(change.kind, change.detail())
-        self.report()
+        self._said(change)
+
+    def stop(self, change: Change) -> bool:
+        """Record a change that stops something; if the ledger cannot be used, keep it and write it later.
+
+        Returns:
+            Whether the ledger has it.
+        """
+        try:
+            with self.writing():
+                self.append(change)
+            return True
+        except ConcurrentChange:
+            raise
+        except LedgerError as error:
+            logger.warning(
+                "target %s: kept in memory, and written later: %s", self.target.name, error
+            )
+            self.owed.append(change)
+            # The revision stays that of the ledger, by which the change is written later.
+            revision = self._target.revision
+            after = self._target.after(change)
+            object.__setattr__(after, "revision", revision)
+            self._target = after
+            self._said(change)
+            return False
 
     def report(self) -> None:
         """Bring the metrics of the target up to date."""
         target = self._target
         self._report.report_record(target.serving, target.state.pending, target.frozen)
+
+    def _pay(self) -> None:
+        target = self._open_target()
+        for change in list(self.owed):
+            target = self._ledger.append(target, change)
+            self.owed.remove(change)
+        self._target = target
+        self.on_conflict(target)
+        self.report()
+        logger.warning("target %s: what was kept in memory is written", target.name)
+
+    def _read_again(self) -> None:
+        self._target = self._open_target()
+        self.on_conflict(self._target)
+        self.report()
+
+    def _said(self, change: Change) -> None:
+        self._report.log_change(change.kind, change.detail())
+        self.report()

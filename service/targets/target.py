@@ -25,18 +25,18 @@ from service.settings import Settings
 from service.targets.adapting import Adapting
 from service.targets.domains import Domains
 from service.targets.drift import DriftReport, report_drift
-from service.targets.evidence import EvidenceKeeper
 from service.targets.idempotency import Idempotency, replay
 from service.targets.jobs import Jobs
-from service.targets.judging import Judge
-from service.targets.moves import LabelMover
+from service.targets.making.evidence import EvidenceKeeper
+from service.targets.making.judging import Judge
+from service.targets.making.publishing import Publisher
+from service.targets.making.watching import Watch
+from service.targets.making.moves import LabelMover
 from service.targets.outcome import AdaptOutcome
-from service.targets.publishing import Publisher
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
 from service.targets.served import ServedVersions
 from service.targets.statistics import Statistics
-from service.targets.watching import Watch
 from service.vocabulary import Mode
 
 
@@ -107,6 +107,7 @@ class OnlineTarget:
             classes,
             settings.alpha,
         )
+        self.queries.keep_known()
         self._recorder.report()
         if not self.record.frozen:
             self._publisher.make_due_version()
@@ -145,6 +146,17 @@ class OnlineTarget:
             KeyReused: if the key was used for another request.
             LedgerError: if it cannot be recorded; nothing has changed then.
         """
+        with self._recorder.writing():
+            return self._adapt(images, idempotency, client, dry_run, name or uuid4().hex)
+
+    def _adapt(
+        self,
+        images: Sequence[Pixels],
+        idempotency: Idempotency | None,
+        client: str | None,
+        dry_run: bool,
+        name: str,
+    ) -> AdaptOutcome:
         replayed = None if idempotency is None else replay(self._ledger, self.record, idempotency)
         if replayed is not None:
             return replayed
@@ -154,7 +166,7 @@ class OnlineTarget:
             raise AdaptationFrozen("adaptation is off; PUT /mode with shadow or auto to begin")
         if dry_run:
             return replace(self._adapting.try_batch(images, client), dry_run=True)
-        return self._adapting.add_batch(images, idempotency, client, name or uuid4().hex)
+        return self._adapting.add_batch(images, idempotency, client, name)
 
     def promote(self, number: int, actor: Actor = NOBODY, *, force: bool = False) -> Version:
         """Serve a version, and let adaptation continue from it.
@@ -169,7 +181,8 @@ class OnlineTarget:
             MomentsDropped: if only its record is kept.
             RejectedVersion: if a guard rejected it, and it is not forced with a reason.
         """
-        return self._mover.move(number, "promoted", actor, force=force)
+        with self._recorder.writing():
+            return self._mover.move(number, "promoted", actor, force=force)
 
     def rollback(self, number: int | None, actor: Actor = NOBODY) -> Version:
         """Serve an earlier version, by default the parent of the served one.
@@ -180,8 +193,7 @@ class OnlineTarget:
             MomentsDropped: if only its record is kept.
             RejectedVersion: if a guard rejected it.
         """
-        target = self._mover.parent_of_served() if number is None else number
-        return self._mover.move(target, "rolled_back", actor)
+        return self._mover.go_back(number, "rolled_back", actor)
 
     def set_shadow(self, number: int | None, actor: Actor = NOBODY) -> None:
         """Keep a version ready to run beside the served one; None for none.
@@ -190,20 +202,39 @@ class OnlineTarget:
             UnknownVersion: if there is no such version.
             MomentsDropped: if only its record is kept.
         """
-        self._mover.set_shadow(number, actor)
+        with self._recorder.writing():
+            self._mover.set_shadow(number, actor)
 
     def reset(self, actor: Actor = NOBODY) -> Version:
         """Serve the exported version, and forget what was observed since."""
-        return self._mover.move(0, "reset", actor)
+        return self._mover.go_back(0, "reset", actor)
 
     def freeze(self, frozen: bool, actor: Actor = NOBODY) -> None:
-        """Switch adaptation off, or on again."""
-        self._recorder.append(Frozen(actor) if frozen else Unfrozen(actor))
+        """Switch adaptation off, or on again. Switching it off works without the ledger, too."""
+        if frozen:
+            self._recorder.stop(Frozen(actor))
+            return
+        with self._recorder.writing():
+            self._recorder.append(Unfrozen(actor))
 
     def set_mode(self, mode: Mode, actor: Actor = NOBODY) -> None:
         """Say what becomes of good versions."""
-        if mode != self.record.mode:
-            self._recorder.append(ModeChanged(mode, self.record.mode, actor))
+        with self._recorder.writing():
+            if mode != self.record.mode:
+                self._recorder.append(ModeChanged(mode, self.record.mode, actor))
+
+    def follow(self) -> None:
+        """Take over what another process changed, and write what is owed to the ledger.
+
+        Raises:
+            LedgerError: if the ledger cannot be used.
+        """
+        self._recorder.catch_up()
+
+    @property
+    def unwritten(self) -> int:
+        """Number of emergency stops that hold, and that the ledger does not know yet."""
+        return len(self._recorder.owed)
 
     def drift(self) -> DriftReport:
         """How far the last images are from those before, and the domain from the exported one."""

@@ -117,8 +117,8 @@ def check_refolding(found: Exported) -> None:
     exact = copy.deepcopy(found.exact)
     sites = find_sites(exact, torch.zeros(1, 3, 32, 32, dtype=torch.float64))
     layers = [(site.slice, site.layer) for site in sites]
-    raw = (torch.from_numpy(moment) for moment in moments)
-    set_shrunk(layers, found.parts.contents[files.COMPENSATE], *raw, PRIOR)
+    mean, variance = (torch.from_numpy(moment) for moment in moments)
+    set_shrunk(layers, found.parts.contents[files.COMPENSATE], mean, variance, PRIOR)
     for site in sites:
         expected = site.layer.scale_and_shift("target")
         np.testing.assert_allclose(scale[site.slice], expected.scale.numpy(), rtol=1e-6)

@@ -106,9 +106,15 @@ class Process:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """This process' environment, without settings of the service but these."""
+    """This process' environment, without settings of the service but these; versions are published."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RN_")}
-    return {**kept, "RN_THREADS": "1", "RN_SHUTDOWN_DELAY_SECONDS": "0", **changes}
+    return {
+        **kept,
+        "RN_THREADS": "1",
+        "RN_SHUTDOWN_DELAY_SECONDS": "0",
+        "RN_ADAPTATION": "auto",
+        **changes,
+    }
 
 
 @contextmanager

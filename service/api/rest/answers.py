@@ -24,7 +24,7 @@ def describe_version(version: VersionRecord) -> VersionInfo:
 
 
 def describe_target(
-    target: Target, versions: Sequence[VersionRecord], earlier: int | None
+    target: Target, versions: Sequence[VersionRecord], earlier: int | None, unwritten: int = 0
 ) -> TargetInfo:
     """The body that describes a target and a page of its versions."""
     return TargetInfo(
@@ -36,6 +36,7 @@ def describe_target(
         shadow=target.shadow,
         watched=None if target.probation is None else target.probation["images"],
         pending=target.state.pending,
+        unwritten=unwritten,
         versions=[describe_version(version) for version in versions],
         earlier=earlier,
     )

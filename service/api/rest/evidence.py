@@ -27,7 +27,7 @@ from service.errors import (
     UnsupportedContent,
 )
 from service.schemas import EvidenceImage, EvidenceInfo, EvidenceRequest
-from service.targets.evidence import Dispute
+from service.targets.making.evidence import Dispute
 from service.targets.target import OnlineTarget
 
 router = APIRouter(tags=["versions"])

@@ -1,5 +1,6 @@
 """Versions of a target: list, promote, roll back, reset, freeze."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -25,7 +26,7 @@ from service.errors import (
     UnsupportedContent,
 )
 from service.ledger.change import Actor
-from service.ledger.records import Page
+from service.ledger.records import Page, VersionRecord
 from service.lifespan import Resources
 from service.schemas import (
     ModeRequest,
@@ -212,7 +213,13 @@ async def _describe(
     resources: Resources, target: OnlineTarget, page: Page | None = None
 ) -> TargetInfo:
     wanted = page or Page(PAGE)
-    versions = await resources.offload(lambda: target.queries.versions(wanted))
+    versions: Sequence[VersionRecord] = ()
+    try:
+        versions = await resources.offload(lambda: target.queries.versions(wanted))
+    except LedgerError:
+        # What was asked for is done, and kept until the ledger can be used again.
+        if not target.unwritten:
+            raise
     # Version 0 is the first of all.
     earlier = versions[0].number if versions and versions[0].number > 0 else None
-    return describe_target(target.record, versions, earlier)
+    return describe_target(target.record, versions, earlier, target.unwritten)

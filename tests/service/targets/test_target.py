@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bundle import Bundle, Pixels, load_bundle
 from bundle.files import MANIFEST
@@ -11,6 +12,7 @@ from bundle.moments import FlatMoments
 from bundle.runtime import make_session
 from service.errors import (
     AdaptationFrozen,
+    InvalidContent,
     KeyReused,
     NothingToRollBack,
     RejectedVersion,
@@ -348,31 +350,55 @@ def test_a_batch_can_be_asked_for(bundle_path: Path, tmp_path: Path) -> None:
             target.queries.batch("x")
 
 
+class Fixed:
+    """Gives the images one class after another, with some certainty."""
+
+    def __init__(self, start: int, certainty: float) -> None:
+        self._start, self._certainty = start, certainty
+
+    def logits(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Logits ``(N, 3)``."""
+        classes = (np.arange(len(pixels)) + self._start) % 3
+        found: NDArray[np.float32] = np.eye(3, dtype=np.float32)[classes] * self._certainty
+        return found
+
+
 def test_a_version_that_harms_is_rolled_back(bundle_path: Path, tmp_path: Path) -> None:
     with target_of(bundle_path, tmp_path, commit_every=16) as target:
         assert target.adapt(list(noise(16, 1))).serving == 1
-
-        class Worse:
-            """Tells no class from another."""
-
-            def logits(self, pixels: Pixels) -> np.ndarray:
-                return np.zeros((len(pixels), 3), np.float32)
-
-        class Better:
-            def logits(self, pixels: Pixels) -> np.ndarray:
-                classes = np.arange(len(pixels)) % 3
-                return np.eye(3, dtype=np.float32)[classes] * 9
-
         images = np.eye(3)[np.arange(30) % 3]
         scores = (ImageScore.of(images), ImageScore.of(images))
-        evidence = target._watch.begin(Session(0, Better()), scores)
-        target.served.serve(Session(1, Worse()))
+        evidence = target._watch.begin(Session(0, Fixed(0, 9.0)), scores)
+        target.served.serve(Session(1, Fixed(0, 0.0)))
         object.__setattr__(target.record, "probation", evidence)
         outcome = target.adapt(list(noise(40, 2)))
         assert outcome.rolled_back is not None and "lower than its parent's" in outcome.rolled_back
         assert (outcome.serving, target.record.serving, target.record.strikes) == (0, 0, 1)
         last = [e for e in target.queries.events(Page(100)) if e.kind == "rolled_back"][-1]
         assert last.detail["by"] == "guard"
+
+
+def test_a_few_labels_roll_a_version_back(bundle_path: Path, tmp_path: Path) -> None:
+    with target_of(bundle_path, tmp_path, commit_every=32) as target:
+        assert target.adapt(list(noise(32, 1))).serving == 1
+        target.served._cache[0] = Session(0, Fixed(0, 9.0))
+        target.served.serve(Session(1, Fixed(1, 9.0)))
+        dispute = target.evidence.describe(1)
+        assert dispute.images and all(d.parent != d.version for d in dispute.images)
+        first, *others = dispute.images
+        after = target.evidence.add(1, {first.name: first.parent}, Actor("ann"))
+        assert (after.evidence.labels, after.evidence.verdict) == (1, "undecided")
+        assert first.name not in [d.name for d in after.images]
+        with pytest.raises(InvalidContent, match="not one whose label is asked for"):
+            target.evidence.add(1, {first.name: first.parent}, Actor("ann"))
+        with pytest.raises(InvalidContent, match="'lion' is not a class"):
+            target.evidence.add(1, {others[0].name: "lion"}, Actor("ann"))
+        after = target.evidence.add(1, {d.name: d.parent for d in others[:14]}, Actor("ann"))
+        assert after.evidence.verdict == "worse"
+        assert target.record.serving == 0
+        last = target.queries.events(Page(2))
+        assert [event.kind for event in last] == ["evidence", "rolled_back"]
+        assert "the parent alone is right on 15" in str(last[1].detail["reason"])
 
 
 def test_a_replayed_key_gives_the_same_answer_and_counts_once(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import spearmanr, ttest_rel  # type: ignore[import-untyped]
+from scipy.stats import spearmanr, ttest_rel
 
 from rn_model.compare.findings.statistics import (
     by_seed,

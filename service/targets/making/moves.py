@@ -5,10 +5,10 @@ from service.errors import NothingToRollBack, RejectedVersion
 from service.ledger.change import NOBODY, Actor
 from service.ledger.moves import LabelMoved, MoveKind, ShadowMoved
 from service.ledger.records import Version
+from service.targets.making.watching import Watch
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
 from service.targets.served import ServedVersions
-from service.targets.watching import Watch
 
 
 class LabelMover:
@@ -71,6 +71,31 @@ class LabelMover:
         session = self._served.get(number)
         previous = self._recorder.target.serving
         self._recorder.append(LabelMoved(version, previous, kind, actor, strikes))
+        self._watch.stop()
+        self._estimator.restore(self._recorder.target.memory)
+        self._served.serve(session)
+        return version
+
+    def go_back(self, number: int | None, kind: MoveKind, actor: Actor = NOBODY) -> Version:
+        """Serve an earlier version, by default the parent; works without the ledger, too.
+
+        A version of which nothing is known here is read from the ledger.
+
+        Raises:
+            NothingToRollBack: if the served version has no parent.
+            UnknownVersion, MomentsDropped, RejectedVersion: as :meth:`move`.
+            LedgerError: if it is needed, and cannot be used.
+        """
+        wanted = self.parent_of_served() if number is None else number
+        version = self._queries.version(wanted)
+        if version.record.status == "rejected":
+            raise RejectedVersion(
+                f"version {wanted} was rejected: {version.record.reason}; promote it with force: true and"
+                " a reason to serve it all the same"
+            )
+        session = self._served.get(wanted)
+        previous = self._recorder.target.serving
+        self._recorder.stop(LabelMoved(version, previous, kind, actor))
         self._watch.stop()
         self._estimator.restore(self._recorder.target.memory)
         self._served.serve(session)

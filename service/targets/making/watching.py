@@ -6,7 +6,7 @@ from typing import Any
 from bundle.preprocessing import Pixels
 from service.guards.probation import ImageScore, Probation
 from service.inference.sessions import Session
-from service.targets.scoring import Scorer
+from service.targets.making.scoring import Scorer
 
 # Images after which a version has proved itself.
 PROBATION_IMAGES = 256

@@ -13,12 +13,12 @@ from service.ledger.records import Receipt, Version, VersionRecord
 from service.monitoring.reporting import TargetReport
 from service.monitoring.tracing import tracing
 from service.settings import Settings
-from service.targets.candidate import Candidate, CandidateMaker
-from service.targets.judging import EXPORTED_DOMAIN, Judge
+from service.targets.making.candidate import Candidate, CandidateMaker
+from service.targets.making.judging import EXPORTED_DOMAIN, Judge
+from service.targets.making.watching import Watch
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
 from service.targets.served import ServedVersions
-from service.targets.watching import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +138,8 @@ class Publisher:
         receipt = receipt_of(version.record, 0)
         self._recorder.append(VersionPublished(version, receipt, candidate.left_out, evidence))
         self._served.serve(candidate.session)
+        # A rollback may need it when the ledger cannot be read.
+        self._queries.version(version.number)
         return version
 
     def _reject(self, version: Version, receipt_of: ReceiptOf) -> Version:

@@ -22,8 +22,8 @@ from service.inference.background import Pieces
 from service.inference.sessions import Session
 from service.ledger.records import Version
 from service.settings import Settings
-from service.targets.reservoir import Reservoir
-from service.targets.scoring import Scorer
+from service.targets.making.reservoir import Reservoir
+from service.targets.making.scoring import Scorer
 
 EXPORTED_DOMAIN = 0
 

@@ -13,8 +13,8 @@ from service.ledger.change import Actor
 from service.ledger.ledger import Ledger
 from service.ledger.moves import EvidenceGiven
 from service.ledger.records import VersionRecord
-from service.targets.judging import EXPORTED_DOMAIN, Judge
-from service.targets.moves import LabelMover
+from service.targets.making.judging import EXPORTED_DOMAIN, Judge
+from service.targets.making.moves import LabelMover
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
 from service.targets.served import ServedVersions
@@ -104,6 +104,11 @@ class EvidenceKeeper:
             InvalidContent: if an image is not one that is asked for, or a label is no class.
             UnknownVersion, MomentsDropped, NothingToRollBack: as :meth:`describe`.
         """
+        with self._recorder.writing():
+            self._add(number, labels, actor)
+        return self.describe(number)
+
+    def _add(self, number: int, labels: Mapping[str, str], actor: Actor) -> None:
         record, parent = self._versions(number)
         evidence, labelled = self._so_far(number)
         known = {disputed.name: disputed for disputed in self._disputed(record, parent)}
@@ -130,7 +135,6 @@ class EvidenceKeeper:
         self._recorder.append(given)
         if evidence.verdict == "worse" and self._recorder.target.serving == number:
             self._mover.move(parent, "rolled_back", Actor(GUARD, evidence.reason))
-        return self.describe(number)
 
     def _versions(self, number: int) -> tuple[VersionRecord, int]:
         record = self._queries.version(number).record

@@ -11,7 +11,7 @@ from service.inference.background import AT_ONCE, Pieces
 from service.inference.sessions import Session, SessionBuilder
 from service.ledger.ledger import Ledger
 from service.ledger.records import Batch, Target, Version, make_version
-from service.targets.judging import Judge, Verdict
+from service.targets.making.judging import Judge, Verdict
 
 # Every attempt costs a session and its scores.
 MAX_ATTEMPTS = 3
@@ -25,7 +25,7 @@ class Candidate:
         version: the version.
         session: the session that runs it.
         left_out: names of pending batches that are not in it.
-        scores: see :class:`service.targets.judging.Verdict`.
+        scores: see :class:`service.targets.making.judging.Verdict`.
     """
 
     version: Version

@@ -1,0 +1,1 @@
+"""Versions of a target: made from batches, judged, published, watched, and judged by labels."""
