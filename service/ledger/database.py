@@ -29,7 +29,8 @@ def open_database(url: str) -> Engine:
     parsed = _parse(url)
     try:
         _make_directory(parsed)
-        engine = create_engine(parsed)
+        # A server that was restarted leaves connections behind that cannot be used.
+        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
     except (SQLAlchemyError, ImportError, OSError) as error:
         raise _cannot_open(parsed, error) from error
     if parsed.get_backend_name() == "sqlite":
