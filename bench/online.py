@@ -119,13 +119,13 @@ def _open(
 
 def _adapt(target: OnlineTarget, pixels: Pixels) -> Answers:
     before = target.served.served.probabilities(pixels).argmax(axis=1)
-    outcome = target.adapt(list(pixels))
-    assert outcome.logits is not None
-    return Answers(_labels(outcome.logits), before)
+    outcome = target.adapt(list(pixels), predict=True)
+    assert outcome.probabilities is not None
+    return Answers(_labels(outcome.probabilities), before)
 
 
-def _labels(logits: NDArray[np.float32]) -> Labels:
-    found: Labels = logits.argmax(axis=1)
+def _labels(scores: NDArray[Any]) -> Labels:
+    found: Labels = scores.argmax(axis=1)
     return found
 
 

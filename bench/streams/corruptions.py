@@ -82,7 +82,7 @@ def _zoom_blur(x: Values, s: int, _: Generator) -> Values:
 
 def _snow(x: Values, s: int, generator: Generator) -> Values:
     amount = (0.004, 0.008, 0.012, 0.018, 0.025)[s]
-    flakes = (generator.random(x.shape[:3]) < amount) * 1.0
+    flakes: Values = (generator.random(x.shape[:3]) < amount).astype(np.float64)
     streaks = _filtered(flakes[..., None], np.eye(5))[..., 0] * 5
     grey = x.mean(axis=3, keepdims=True)
     paler = 0.85 * x + 0.15 * np.maximum(x, 0.6 * grey + 0.4)

@@ -55,6 +55,7 @@ class _Running:
     found: Found | None = None
     arrivals: list[Arrival] = field(default_factory=list)
     seen: int = 0
+    suspected: bool = False
 
 
 class MomentEstimator:
@@ -169,6 +170,7 @@ class MomentEstimator:
                 # Nothing is sure yet, but its own answers need not wait.
                 start = self._start(self._tracker.nearest(held, references), earlier, new_number)
                 observed = self._observer.observe(part, start)
+                run.suspected = True
         run.logits.append(observed.logits)
         run.not_admitted += [
             NotAdmitted(run.seen + index, verdict, REASONS[verdict])
@@ -264,6 +266,7 @@ class MomentEstimator:
             left=run.left,
             recalled=run.found is not None and run.found.recalled is not None,
             logits=np.concatenate(run.logits),
+            suspected=run.suspected,
         )
 
 

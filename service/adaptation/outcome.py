@@ -57,6 +57,7 @@ class BatchOutcome:
         left: the domain that ended with the batch; None if it goes on.
         recalled: whether the domain that began is an earlier one.
         logits: predictions ``(N, K)`` of the adapted network for all images of the batch.
+        suspected: whether the batch seems to belong to another domain, and was predicted so.
     """
 
     received: int
@@ -71,6 +72,7 @@ class BatchOutcome:
     left: Left | None
     recalled: bool
     logits: NDArray[np.float32]
+    suspected: bool = False
 
     @property
     def admitted(self) -> int:

@@ -1,8 +1,10 @@
 """What a request to adapt does to a target: its images are judged, merged and recorded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bundle.preprocessing import Pixels
+from bundle.scores import softmax
 from service.adaptation.estimator import MomentEstimator
 from service.adaptation.outcome import BatchOutcome
 from service.errors import ConcurrentChange
@@ -16,10 +18,10 @@ from service.monitoring.tracing import tracing
 from service.settings import Settings
 from service.targets.domains import close_domain, earlier_domains, next_number
 from service.targets.idempotency import Idempotency
-from service.targets.making.judging import Judge
+from service.targets.making.judging import EXPORTED_DOMAIN, Judge
+from service.targets.making.moves import LabelMover
 from service.targets.making.publishing import Publisher
 from service.targets.making.watching import Watch, passed
-from service.targets.making.moves import LabelMover
 from service.targets.outcome import AdaptOutcome
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
@@ -70,14 +72,32 @@ class Adapting:
         self._max_domains = settings.max_domains
         self._report = report
 
-    def try_batch(self, images: Sequence[Pixels], client: str | None) -> AdaptOutcome:
+    def try_batch(
+        self, images: Sequence[Pixels], client: str | None, predict: bool = False
+    ) -> AdaptOutcome:
         """What would become of a batch; nothing is recorded, and nothing remembered."""
         restore = self._estimator.snapshot()
         try:
             batch = self._estimate(images, client)
         finally:
             restore()
-        return AdaptOutcome.of_batch(batch, self._recorder.target.serving)
+        outcome = AdaptOutcome.of_batch(batch, self._recorder.target.serving)
+        return self._predicted(outcome, batch, images) if predict else outcome
+
+    def _predicted(
+        self, outcome: AdaptOutcome, batch: BatchOutcome, images: Sequence[Pixels]
+    ) -> AdaptOutcome:
+        """The outcome with predictions of the batch.
+
+        In the exported domain it is the served version that predicts: there a batch of few classes says
+        more of these than of the domain. Elsewhere the network that observed the batch does.
+        """
+        at_home = batch.state.domain == EXPORTED_DOMAIN and batch.left is None
+        if at_home and not batch.suspected:
+            found = self._judge.scorer.predict(self._served.served, images)
+        else:
+            found = softmax(batch.logits)
+        return replace(outcome, probabilities=found)
 
     def add_batch(
         self,
@@ -85,6 +105,7 @@ class Adapting:
         idempotency: Idempotency | None,
         client: str | None,
         key: str,
+        predict: bool = False,
     ) -> AdaptOutcome:
         """Judge, merge and record a batch, and do what follows from it.
 
@@ -93,9 +114,12 @@ class Adapting:
             idempotency: the key under which repeats count once.
             client: name of the key of the client.
             key: name of the batch.
+            predict: whether to predict the batch.
         """
         with tracing.span("adapt"):
-            outcome, failed = self._merge(images, idempotency, client, key)
+            outcome, batch, failed = self._merge(images, idempotency, client, key)
+            if predict:
+                outcome = self._predicted(outcome, batch, images)
         if failed is not None:
             return self._roll_back(outcome, failed)
 
@@ -126,7 +150,7 @@ class Adapting:
         idempotency: Idempotency | None,
         client: str | None,
         key: str,
-    ) -> tuple[AdaptOutcome, Probation | None]:
+    ) -> tuple[AdaptOutcome, BatchOutcome, Probation | None]:
         """Record a batch; and the evidence against the served version, if that fails."""
         restore = self._estimator.snapshot()
         try:
@@ -144,7 +168,7 @@ class Adapting:
         self._judge.reservoir.add(batch.state.domain, batch.images)
         alarm = batch.alarm is not None
         self._report.count_batch(batch.admitted, len(batch.not_admitted), alarm=alarm)
-        return outcome, failed
+        return outcome, batch, failed
 
     def _stay(
         self, batch: BatchOutcome, key: str, idempotency: Idempotency | None, client: str | None

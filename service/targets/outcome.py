@@ -30,7 +30,7 @@ class AdaptOutcome:
         recalled: whether an earlier domain has come back.
         rolled_back: why the served version was rolled back; None if it was not.
         dry_run: whether nothing was changed or recorded.
-        logits: predictions ``(N, K)`` of the adapted network for the batch; they are not stored.
+        probabilities: predictions ``(N, K)`` for the batch, if they were asked for; they are not stored.
     """
 
     received: int
@@ -47,7 +47,7 @@ class AdaptOutcome:
     recalled: bool = False
     rolled_back: str | None = None
     dry_run: bool = False
-    logits: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    probabilities: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of_batch(cls, batch: BatchOutcome, serving: int, key: str | None = None) -> "AdaptOutcome":
@@ -70,7 +70,6 @@ class AdaptOutcome:
             batch=key if batch.admitted else None,
             domain=batch.state.domain,
             recalled=batch.recalled,
-            logits=batch.logits,
         )
 
     def completing(self, version: VersionRecord, pending: int) -> "AdaptOutcome":
@@ -89,7 +88,7 @@ class AdaptOutcome:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values, as receipts keep them; the inverse of :meth:`from_json`."""
-        values = asdict(replace(self, logits=None))
+        values = asdict(replace(self, probabilities=None))
         return {**values, "not_admitted": [asdict(image) for image in self.not_admitted]}
 
     @classmethod

@@ -29,9 +29,9 @@ from service.targets.idempotency import Idempotency, replay
 from service.targets.jobs import Jobs
 from service.targets.making.evidence import EvidenceKeeper
 from service.targets.making.judging import Judge
+from service.targets.making.moves import LabelMover
 from service.targets.making.publishing import Publisher
 from service.targets.making.watching import Watch
-from service.targets.making.moves import LabelMover
 from service.targets.outcome import AdaptOutcome
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
@@ -129,6 +129,7 @@ class OnlineTarget:
         client: str | None = None,
         *,
         dry_run: bool = False,
+        predict: bool = False,
         name: str | None = None,
     ) -> AdaptOutcome:
         """Let a batch move the statistics; when this returns, what was admitted is durable.
@@ -138,6 +139,7 @@ class OnlineTarget:
             idempotency: under a key that was used before, the outcome of then is returned again.
             client: name of the key of the client.
             dry_run: whether only to say what would become of the batch; nothing is changed.
+            predict: whether to predict the batch with the network adapted to it.
             name: name of the batch; by default a new one.
 
         Raises:
@@ -147,7 +149,7 @@ class OnlineTarget:
             LedgerError: if it cannot be recorded; nothing has changed then.
         """
         with self._recorder.writing():
-            return self._adapt(images, idempotency, client, dry_run, name or uuid4().hex)
+            return self._adapt(images, idempotency, client, dry_run, predict, name or uuid4().hex)
 
     def _adapt(
         self,
@@ -155,6 +157,7 @@ class OnlineTarget:
         idempotency: Idempotency | None,
         client: str | None,
         dry_run: bool,
+        predict: bool,
         name: str,
     ) -> AdaptOutcome:
         replayed = None if idempotency is None else replay(self._ledger, self.record, idempotency)
@@ -165,8 +168,8 @@ class OnlineTarget:
         if self.record.mode == "off":
             raise AdaptationFrozen("adaptation is off; PUT /mode with shadow or auto to begin")
         if dry_run:
-            return replace(self._adapting.try_batch(images, client), dry_run=True)
-        return self._adapting.add_batch(images, idempotency, client, name)
+            return replace(self._adapting.try_batch(images, client, predict), dry_run=True)
+        return self._adapting.add_batch(images, idempotency, client, name, predict)
 
     def promote(self, number: int, actor: Actor = NOBODY, *, force: bool = False) -> Version:
         """Serve a version, and let adaptation continue from it.

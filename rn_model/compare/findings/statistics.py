@@ -106,7 +106,7 @@ def label_free_selection(findings: Sequence[Finding], task: str) -> Selection | 
 
 def rank_correlation(findings: Sequence[Finding], task: str) -> Correlation | None:
     """Correlate label-free score and accuracy; None with fewer than three runs or without variation."""
-    from scipy.stats import spearmanr  # type: ignore[import-untyped]
+    from scipy.stats import spearmanr
 
     pairs = score_pairs(findings, task)
     scores, accuracies = zip(*pairs, strict=True) if pairs else ((), ())

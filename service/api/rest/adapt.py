@@ -11,7 +11,6 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 
 from bundle.preprocessing import Pixels, Preprocessing
-from bundle.scores import softmax
 from service.api.dependencies import CallerDep, ModelDep, ResourcesDep, TargetDep, client_of
 from service.api.problems import problem_responses
 from service.api.rest.answers import describe_batch, describe_outcome
@@ -106,7 +105,7 @@ async def adapt(
     """
     preprocessing = model.bundle.manifest.preprocessing
     upload = await read_upload(request, preprocessing, resources.settings)
-    posted = _Posted(upload, preprocessing, idempotency_key, client_of(caller), dry_run)
+    posted = _Posted(upload, preprocessing, idempotency_key, client_of(caller), dry_run, predict)
     if not wait:
         return _later(resources, model, target, posted)
     decoded, outcome = await _run(resources, model, target, posted, uuid4().hex)
@@ -122,6 +121,7 @@ class _Posted(NamedTuple):
     key: str | None
     client: str | None
     dry_run: bool
+    predict: bool
 
 
 class _Decoded(NamedTuple):
@@ -141,7 +141,12 @@ async def _run(
 
     def change() -> AdaptOutcome:
         return target.adapt(
-            decoded.images, idempotency, posted.client, dry_run=posted.dry_run, name=name
+            decoded.images,
+            idempotency,
+            posted.client,
+            dry_run=posted.dry_run,
+            predict=posted.predict,
+            name=name,
         )
 
     return decoded, await model.adapt(change)
@@ -181,11 +186,11 @@ def _predictions(
     decoded: _Decoded, outcome: AdaptOutcome, model: Model
 ) -> list[ImagePrediction | None] | None:
     """Predictions of the adapted network; None for a repeated request, of which they were not stored."""
-    if outcome.logits is None:
+    if outcome.probabilities is None:
         return None
     classes = model.bundle.manifest.classes
     found: list[ImagePrediction | None] = [None] * (len(decoded.images) + len(decoded.unreadable))
-    for place, row in zip(decoded.places, softmax(outcome.logits), strict=True):
+    for place, row in zip(decoded.places, outcome.probabilities, strict=True):
         best = most_probable(row[None], TOP_K)[0].tolist()
         found[place] = ImagePrediction(
             label=classes[best[0]],
