@@ -259,7 +259,7 @@ class Settings(BaseSettings):
         " deviations.",
     )
     publication_recognizable: Annotated[float, Field(ge=0)] = Field(
-        0.6,
+        0.75,
         description="Smallest score of a version on images of a new domain, as a share of the score of the"
         " exported version on the sample images.",
     )

@@ -1,7 +1,7 @@
 """The client: requests to one target of a running service."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 from urllib.parse import quote
@@ -13,13 +13,17 @@ from service.client.batches import batched
 from service.client.retries import NO_RETRIES, TOO_MANY_REQUESTS, UNAVAILABLE, Retries
 from service.schemas import (
     AdaptResult,
+    BatchInfo,
+    Domains,
+    Drift,
     EventPage,
+    EvidenceInfo,
     Health,
     PredictResult,
     RollbackRequest,
     TargetInfo,
 )
-from service.vocabulary import ERROR_PREFIX
+from service.vocabulary import ERROR_PREFIX, Mode
 
 Image = bytes | Path
 
@@ -121,18 +125,62 @@ class Client:
         assert first is not None
         return first
 
-    def adapt(self, images: Sequence[Image], *, key: str | None = None) -> AdaptResult:
+    def adapt(
+        self,
+        images: Sequence[Image],
+        *,
+        key: str | None = None,
+        predict: bool = False,
+        dry_run: bool = False,
+    ) -> AdaptResult:
         """Post unlabelled images of the target.
 
         Args:
             images: contents of image files, or their paths.
             key: idempotency key; repeats of a request with the same key count once.
+            predict: whether to answer with predictions of the network adapted to these images.
+            dry_run: whether only to say what would become of the images.
         """
         headers = {} if key is None else {"Idempotency-Key": key}
-        repeat = key is not None
+        chosen = {"predict": predict, "dry_run": dry_run}
+        params = {name: "true" for name, wanted in chosen.items() if wanted}
         return self._send(
-            "POST", "/adapt", AdaptResult, repeat, files=_files(images), headers=headers
+            "POST",
+            "/adapt",
+            AdaptResult,
+            key is not None,
+            files=_files(images),
+            headers=headers,
+            params=params,
         )
+
+    def batch(self, name: str) -> BatchInfo:
+        """Say what became of a batch, by the name that :meth:`adapt` answered."""
+        return self._send("GET", f"/batches/{quote(name, safe='')}", BatchInfo, repeat=True)
+
+    def set_mode(self, mode: Mode, *, reason: str | None = None) -> TargetInfo:
+        """Say what becomes of good versions: ``off``, ``shadow`` or ``auto``."""
+        return self._send("PUT", "/mode", TargetInfo, json={"mode": mode, "reason": reason})
+
+    def domains(self) -> Domains:
+        """List the domains that the target has been in."""
+        return self._send("GET", "/domains", Domains, repeat=True)
+
+    def drift(self) -> Drift:
+        """Compare the last images with those before, and the domain with the exported one."""
+        return self._send("GET", "/drift", Drift, repeat=True)
+
+    def evidence(self, version: int, labels: Mapping[str, str] | None = None) -> EvidenceInfo:
+        """What labels say of a version, and the images whose labels would say more.
+
+        Args:
+            version: the version.
+            labels: labels to add, by the names of the images.
+        """
+        path = f"/versions/{version}/evidence"
+        if not labels:
+            return self._send("GET", path, EvidenceInfo, repeat=True)
+        return self._send("POST", path, EvidenceInfo, json={"labels": dict(labels)})
 
     def versions(self, *, limit: int = 100, before: int | None = None) -> TargetInfo:
         """List the newest versions, oldest first, and name the served one.
@@ -157,9 +205,18 @@ class Client:
         params = _given(limit=limit, before=before, after=after)
         return self._send("GET", "/events", EventPage, repeat=True, params=params)
 
-    def promote(self, version: int) -> TargetInfo:
-        """Serve a version."""
-        return self._send("POST", f"/versions/{version}/promote", TargetInfo)
+    def promote(
+        self, version: int, *, force: bool = False, reason: str | None = None
+    ) -> TargetInfo:
+        """Serve a version.
+
+        Args:
+            version: the version.
+            force: whether it is served although a guard rejected it; needs a reason.
+            reason: why; it is recorded.
+        """
+        body = {"force": force, "reason": reason}
+        return self._send("POST", f"/versions/{version}/promote", TargetInfo, json=body)
 
     def rollback(self, version: int | None = None) -> TargetInfo:
         """Serve an earlier version; default: the parent of the served one."""

@@ -58,6 +58,28 @@ def test_what_the_service_refuses(
     assert refused.value.status == status
 
 
+def test_online_adaptation(bundle_path: Path, tmp_path: Path) -> None:
+    with (
+        serving(settings_for(bundle_path, tmp_path, commit_every=4)) as service,
+        Client(service.url) as client,
+    ):
+        tried = client.adapt(FILES[:4], dry_run=True)
+        assert (tried.admitted, tried.committed) == (4, None)
+        result = client.adapt(FILES[:4], predict=True)
+        assert result.predictions is not None and len(result.predictions) == 4
+        assert result.batch is not None
+        assert client.batch(result.batch).version == result.serving == 1
+        assert client.evidence(1).verdict == "undecided"
+        with pytest.raises(ClientError, match="not one whose label is asked for"):
+            client.evidence(1, {"x": "left"})
+        assert client.set_mode("shadow", reason="holidays").mode == "shadow"
+        assert client.promote(0, reason="as it was").serving == 0
+        assert [domain.number for domain in client.domains().domains] == [0]
+        assert client.drift().domain == 0
+        reasons = [event.reason for event in client.events().events]
+        assert reasons[-2:] == ["holidays", "as it was"]
+
+
 @pytest.mark.parametrize("name", ["other", "a/b?c#d", "../default"])
 def test_a_target_is_a_name_and_not_a_path(name: str, shared: Service) -> None:
     with Client(shared.url, target=name) as client, pytest.raises(ClientError) as refused:
