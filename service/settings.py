@@ -209,16 +209,14 @@ class Settings(BaseSettings):
     commit_every: PositiveInt = Field(64, description="Admitted images per new version.")
     prior_count: Positive | None = Field(
         None,
-        description="Weight of the base statistics at first, in images; unset: as the bundle says.",
+        description="Weight of the base statistics at first, in images, in bundles before schema version 4;"
+        " unset: as the bundle says. Later bundles find it themselves.",
     )
     max_count: Positive = Field(
         2048.0, description="Maximum weight of past images; beyond it, older ones fade."
     )
-    admission_window: PositiveInt = Field(
-        512, description="Number of last admitted images that new ones are compared with."
-    )
     admission_threshold: Positive = Field(
-        8.0, description="Robust z-score of an input feature above which an image is not admitted."
+        8.0, description="Robust z-score of an input feature above which a single image is not admitted."
     )
     change_threshold: Positive = Field(
         8.0,
