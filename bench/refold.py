@@ -57,7 +57,7 @@ def measure(bundle: Bundle, size: int, repeats: int) -> dict[str, list[float]]:
     for _ in range(repeats + 1):
         factor = 1 + 0.1 * generator.random(bundle.manifest.channels)
         moments = FlatMoments(bundle.target.mean * factor, bundle.target.variance * factor)
-        affine = timed(parts["compensate"], partial(refolder.scale_and_shift, moments))
+        affine = timed(parts["compensate"], partial(refolder.scale_and_shift, moments, 64.0))
         folded = timed(parts["fold"], partial(fold_sites, bundle.manifest.sites, base, *affine))
         arrays = {**bundle.predict_arrays, **folded}
         build = partial(make_session, bundle.predict, arrays, threads=1)

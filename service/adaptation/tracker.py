@@ -144,7 +144,11 @@ class Tracker:
         if part and may_change and self._enough(part):
             belongs = {arrival.digest for arrival in part}
             for place, arrival in zip(places, arrivals, strict=True):
-                verdicts[place] = "admitted" if arrival.digest in belongs else "outlier"
+                if arrival.digest in belongs:
+                    verdicts[place] = "admitted"
+                elif arrival.verdict == "admitted":
+                    # It came before the change, or is in between: of neither domain for sure.
+                    verdicts[place] = "held"
             return Judgement(verdicts, self._find(part, z, earlier), arrivals)
         suspected = {arrival.digest for arrival in part}
         arrivals = [_held(a) if a.digest in suspected else a for a in arrivals]
