@@ -1,9 +1,8 @@
 """What an adapted image costs: ``python -m bench.adapting --network resnet18``.
 
 A network with random weights is exported with images, and batches are posted to the engine of the service
-in this process, with one thread. Prints processor time per image, each as a multiple of a prediction that was
-measured in between: observing, and everything that ``/adapt`` does, versions and their scores included.
-
+in this process, with one thread. Prints processor time per image, each as a multiple of a prediction that
+was measured in between: observing, and everything that ``/adapt`` does, versions and scores included.
 """
 
 import argparse
