@@ -46,7 +46,9 @@ class Resources:
         self.policy = Policy.of(settings)
         reading = reading or read_ahead(settings)
         self.metrics = Metrics(settings.metric_classes)
-        self.ledger = Ledger(settings.ledger, settings.keep_versions)
+        self.ledger = Ledger(
+            settings.ledger, settings.keep_versions, wait_seconds=settings.timeout_seconds
+        )
         limits = Limits(settings.max_queue, settings.max_wait_seconds, settings.timeout_seconds)
         self.engine = Engine(settings.worker_count, limits, self.metrics)
         self.background = Background(self.engine.wait_until_idle)

@@ -216,7 +216,8 @@ class Settings(BaseSettings):
         2048.0, description="Maximum weight of past images; beyond it, older ones fade."
     )
     admission_threshold: Positive = Field(
-        8.0, description="Robust z-score of an input feature above which a single image is not admitted."
+        8.0,
+        description="Robust z-score of an input feature above which a single image is not admitted.",
     )
     change_threshold: Positive = Field(
         8.0,

@@ -1,11 +1,15 @@
 """Raw moments as the graphs of a bundle weigh them, computed by the torch function."""
 
+import copy
 from collections.abc import Iterable
 
+import numpy as np
 import onnx
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from rn_model import convert_normalization, domain_norms
 from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.moments import Moments
 from rn_model.layers.shrinkage import shrink
@@ -19,6 +23,23 @@ def spreads(compensate: bytes) -> list[Tensor]:
         for value in graph.initializer
         if value.name.endswith(".spread")
     ]
+
+
+def shrunk(
+    model: nn.Module,
+    compensate: bytes,
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    count: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The moments by which a pretrained network normalizes, for raw moments of a number of images."""
+    layers, part = list[tuple[slice, DomainNorm]](), 0
+    for _, layer in domain_norms(convert_normalization(copy.deepcopy(model), "adabn")):
+        layers.append((slice(part, part + layer.num_features), layer))
+        part += layer.num_features
+    set_shrunk(layers, compensate, torch.from_numpy(mean), torch.from_numpy(variance), count)
+    means, variances = zip(*(layer.running("target") for _, layer in layers), strict=True)
+    return torch.cat(means).double().numpy(), torch.cat(variances).double().numpy()
 
 
 def set_shrunk(

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bundle.text import describe_error
 from service.errors import LedgerError
 from service.ledger.schema import prepare
+from service.ledger.server import limit_waits, with_options
 
 # How the transactions of a connection begin; SQLite only.
 BEGIN = "begin"
@@ -27,6 +28,9 @@ def open_database(url: str) -> Engine:
         LedgerError: if it cannot be opened, or a later version of this program wrote it.
     """
     parsed = _parse(url)
+    server = parsed.drivername == "postgresql+psycopg"
+    if server:
+        parsed = with_options(parsed)
     try:
         _make_directory(parsed)
         # A server that was restarted leaves connections behind that cannot be used.
@@ -44,6 +48,9 @@ def open_database(url: str) -> Engine:
     except LedgerError:
         engine.dispose()
         raise
+    if server:
+        # Only now: to migrate a large ledger may take long.
+        limit_waits(engine)
     return engine
 
 

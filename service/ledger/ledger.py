@@ -20,7 +20,7 @@ from service.ledger import rows
 from service.ledger.change import Change, Settled
 from service.ledger.database import BEGIN, WRITING, open_database
 from service.ledger.following import CHANNEL, Follower
-from service.ledger.locks import TargetLocks
+from service.ledger.locks import WAIT_SECONDS, TargetLocks
 from service.ledger.records import (
     BatchRecord,
     Domain,
@@ -59,16 +59,19 @@ class Ledger:
         keep_versions: number of newest published versions, and of newest rejected ones, whose moments are
             kept, in addition to version 0, those with a label and the parent of the served one; None keeps
             all. Records of versions are always kept.
+        wait_seconds: how long to wait for another process that changes a target.
 
     Raises:
         LedgerError: if the database cannot be opened, or a later version of this program wrote it.
     """
 
-    def __init__(self, url: str, keep_versions: int | None = None) -> None:
+    def __init__(
+        self, url: str, keep_versions: int | None = None, wait_seconds: float = WAIT_SECONDS
+    ) -> None:
         self._engine = open_database(url)
         self._writing = self._engine.execution_options(**{BEGIN: WRITING})
         self._keep_versions = keep_versions
-        self.locks = TargetLocks(self._engine)
+        self.locks = TargetLocks(self._engine, wait_seconds)
 
     def close(self) -> None:
         """Close all connections."""
@@ -144,12 +147,13 @@ class Ledger:
             session.scalars(batches.order_by(BatchRow.id)),
         )
 
-    def append(self, target: Target, change: Change) -> Target:
+    def append(self, target: Target, change: Change, at: str | None = None) -> Target:
         """Record a change of a target, with its event, version and receipt, or nothing of it.
 
         Args:
             target: the target as it was read or recorded last.
             change: what happened.
+            at: when it happened, if not now.
 
         Returns:
             ``target.after(change)``, as it is recorded now.
@@ -173,7 +177,7 @@ class Ledger:
                 session.execute(delete(ReceiptRow).where(ReceiptRow.target_id == target.id))
             if change.receipt is not None:
                 _store_receipt(session, target.id, change.receipt)
-            event = EventRow(target_id=target.id, at=now(), kind=change.kind)
+            event = EventRow(target_id=target.id, at=at or now(), kind=change.kind)
             event.detail = change.detail()
             session.add(event)
             if self._engine.dialect.name == "postgresql":

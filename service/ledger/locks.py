@@ -9,7 +9,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +20,12 @@ from bundle.text import describe_error
 from service.errors import LedgerError
 
 WAIT_SECONDS = 30.0
-# How often a lock that another process holds is tried.
-POLL_SECONDS = 0.02
+# How often a file that another process has locked is tried.
+POLL_SECONDS = 0.005
+# How long PostgreSQL may let a process wait before it is asked again; less than an answer may take.
+SLICE_SECONDS = 4.0
+# PostgreSQL's code for a lock that was not to be had in time.
+NOT_AVAILABLE = "55P03"
 # The first of the two numbers that name a lock in PostgreSQL.
 KIND = 0x726E
 _WAITED = "another process has been changing the target for too long; try again"
@@ -32,28 +36,32 @@ class TargetLocks:
 
     Args:
         engine: the database.
+        wait_seconds: how long to wait for another process.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, wait_seconds: float = WAIT_SECONDS) -> None:
         self._engine = engine
+        self._wait_seconds = wait_seconds
         # Several targets of one process, or tests, may share a file.
         self._own: dict[int, threading.RLock] = {}
         self._guard = threading.Lock()
         self._held: set[int] = set()
 
     @contextmanager
-    def hold(self, target: int) -> Iterator[None]:
+    def hold(self, target: int, wait_seconds: float | None = None) -> Iterator[None]:
         """Hold the lock of a target as long as the block runs.
 
         Args:
             target: key of the target in the ledger.
+            wait_seconds: how long to wait for another process, if not as long as usual.
 
         Raises:
             LedgerError: if another process holds it for too long, or the database cannot be used.
         """
         with self._guard:
             own = self._own.setdefault(target, threading.RLock())
-        if not own.acquire(timeout=WAIT_SECONDS):
+        end = time.monotonic() + (self._wait_seconds if wait_seconds is None else wait_seconds)
+        if not own.acquire(timeout=max(0.0, end - time.monotonic())):
             raise LedgerError(_WAITED)
         try:
             if target in self._held:
@@ -61,7 +69,7 @@ class TargetLocks:
                 yield
                 return
             lock = self._in_file if self._engine.dialect.name == "sqlite" else self._in_database
-            with lock(target):
+            with lock(target, end):
                 self._held.add(target)
                 try:
                     yield
@@ -71,61 +79,81 @@ class TargetLocks:
             own.release()
 
     @contextmanager
-    def _in_file(self, target: int) -> Iterator[None]:
-        path = Path(f"{self._engine.url.database}.lock-{target}")
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise LedgerError(f"the ledger cannot be locked: {describe_error(error)}") from error
-        try:
-            _wait(lambda: _try_file(descriptor))
+    def _in_file(self, target: int, end: float) -> Iterator[None]:
+        # Whoever waits keeps its turn locked, so that a process that has just let go of the target, and
+        # wants it again, comes after.
+        ledger = self._engine.url.database
+        with (
+            _opened(Path(f"{ledger}.lock-{target}")) as lock,
+            _opened(Path(f"{ledger}.turn-{target}")) as turn,
+        ):
+            _lock_file(turn, end)
+            try:
+                _lock_file(lock, end)
+            finally:
+                fcntl.flock(turn, fcntl.LOCK_UN)
             yield
-        finally:
-            # Closing it releases the lock.
-            os.close(descriptor)
 
     @contextmanager
-    def _in_database(self, target: int) -> Iterator[None]:
+    def _in_database(self, target: int, end: float) -> Iterator[None]:
         try:
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         except SQLAlchemyError as error:
             raise _unusable(error) from error
         with connection:
-            _wait(lambda: _try_database(connection, target))
+            while not _lock_in_database(connection, target, end):
+                if time.monotonic() >= end:
+                    raise LedgerError(_WAITED)
             try:
                 yield
             finally:
                 _release(connection, target)
 
 
-def _wait(acquire: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT_SECONDS
-    while not acquire():
-        if time.monotonic() > end:
-            raise LedgerError(_WAITED)
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A file to lock; closing it releases the lock."""
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LedgerError(f"the ledger cannot be locked: {describe_error(error)}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lock_file(descriptor: int, end: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise LedgerError(_WAITED) from None
         time.sleep(POLL_SECONDS)
 
 
-def _try_file(descriptor: int) -> bool:
+def _lock_in_database(connection: Connection, target: int, end: float) -> bool:
+    """Wait in the server's queue, which is in the order of arrival, for a while."""
+    seconds = min(SLICE_SECONDS, max(0.001, end - time.monotonic()))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _try_database(connection: Connection, target: int) -> bool:
-    statement = text("SELECT pg_try_advisory_lock(:kind, :target)")
-    try:
-        return bool(connection.scalar(statement, {"kind": KIND, "target": target}))
+        limit = text("SELECT set_config('lock_timeout', :limit, false)")
+        connection.execute(limit, {"limit": f"{round(1000 * seconds)}ms"})
+        statement = text("SELECT pg_advisory_lock(:kind, :target)")
+        connection.execute(statement, {"kind": KIND, "target": target})
     except SQLAlchemyError as error:
+        if getattr(getattr(error, "orig", None), "sqlstate", None) == NOT_AVAILABLE:
+            return False
         raise _unusable(error) from error
+    return True
 
 
 def _release(connection: Connection, target: int) -> None:
     statement = text("SELECT pg_advisory_unlock(:kind, :target)")
     try:
         connection.execute(statement, {"kind": KIND, "target": target})
+        connection.execute(text("RESET lock_timeout"))
     except SQLAlchemyError:
         # A connection that is lost holds no lock any more.
         connection.invalidate()

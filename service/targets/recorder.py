@@ -7,8 +7,12 @@ from contextlib import contextmanager
 from service.errors import ConcurrentChange, LedgerConflict, LedgerError
 from service.ledger.change import Change
 from service.ledger.ledger import Ledger
-from service.ledger.records import Target
+from service.ledger.records import Target, now
+from service.ledger.server import answers_within
 from service.monitoring.reporting import TargetReport
+
+# How long a stop waits for the ledger before it is kept in memory.
+STOP_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +30,7 @@ class Recorder:
 
     Attributes:
         on_conflict: called with the new record after another process changed the target.
-        owed: stops that the ledger does not know yet, oldest first.
+        owed: stops that the ledger does not know yet, and when they were made; oldest first.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class Recorder:
         self._report = report
         self._target = open_target()
         self.on_conflict: Callable[[Target], None] = lambda _: None
-        self.owed: list[Change] = []
+        self.owed: list[tuple[str, Change]] = []
 
     @property
     def target(self) -> Target:
@@ -45,13 +49,16 @@ class Recorder:
         return self._target
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, wait_seconds: float | None = None) -> Iterator[None]:
         """A block in which no other process changes the target, and its record is the newest.
+
+        Args:
+            wait_seconds: how long to wait for another process, if not as long as usual.
 
         Raises:
             LedgerError: if another process does not let go of it, or the ledger cannot be used.
         """
-        with self._ledger.locks.hold(self._target.id):
+        with self._ledger.locks.hold(self._target.id, wait_seconds):
             self.catch_up()
             yield
 
@@ -87,7 +94,7 @@ class Recorder:
             Whether the ledger has it.
         """
         try:
-            with self.writing():
+            with answers_within(STOP_SECONDS), self.writing(STOP_SECONDS):
                 self.append(change)
             return True
         except ConcurrentChange:
@@ -96,7 +103,7 @@ class Recorder:
             logger.warning(
                 "target %s: kept in memory, and written later: %s", self.target.name, error
             )
-            self.owed.append(change)
+            self.owed.append((now(), change))
             # The revision stays that of the ledger, by which the change is written later.
             revision = self._target.revision
             after = self._target.after(change)
@@ -112,9 +119,10 @@ class Recorder:
 
     def _pay(self) -> None:
         target = self._open_target()
-        for change in list(self.owed):
-            target = self._ledger.append(target, change)
-            self.owed.remove(change)
+        while self.owed:
+            at, change = self.owed[0]
+            target = self._ledger.append(target, change, at)
+            del self.owed[0]
         self._target = target
         self.on_conflict(target)
         self.report()

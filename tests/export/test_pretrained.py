@@ -12,9 +12,9 @@ from bundle.fold import fold_sites
 from bundle.runtime import make_session
 from export import ExportError, export_pretrained
 from export.network.pixel_scaling import PixelScaling
-from rn_model import convert_normalization, domain_norms
+from rn_model import convert_normalization
 from tests.networks import SMALL, SmallNet, random_images, set_moments, trained_net
-from tests.shrinking import set_shrunk
+from tests.shrinking import shrunk
 
 IMAGES = random_images(SMALL, 20)
 
@@ -65,15 +65,7 @@ def test_moments_of_the_target_alone_normalize(path: Path) -> None:
     folded = fold_sites(bundle.manifest.sites, bundle.base_arrays, scale, shift)
     session = make_session(bundle.predict, {**bundle.predict_arrays, **folded})
     (found,) = session.run(["logits"], {"image": IMAGES})
-    layers, part = [], 0
-    for _, layer in domain_norms(convert_normalization(copy.deepcopy(model), "adabn")):
-        layers.append((slice(part, part + layer.num_features), layer))
-        part += layer.num_features
-    set_shrunk(layers, bundle.compensate, torch.from_numpy(mean), torch.from_numpy(variance), 64.0)
-    weighed = [layer.running("target") for _, layer in layers]
-    set_moments(
-        model, *(torch.cat(values).double().numpy() for values in zip(*weighed, strict=True))
-    )
+    set_moments(model, *shrunk(model, bundle.compensate, mean, variance, 64.0))
     np.testing.assert_allclose(found, logits_of(model), rtol=1e-3, atol=1e-5)
 
 

@@ -77,7 +77,7 @@ def complete(line: str) -> list[str]:
 
 def test_commands_are_completed() -> None:
     assert complete("rn ") == list(COMMANDS)
-    assert complete("rn re") == ["report"]
+    assert complete("rn rep") == ["report", "replay"]
 
 
 def test_options_are_completed() -> None:

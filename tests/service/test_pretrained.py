@@ -15,6 +15,7 @@ from export.network.pixel_scaling import PixelScaling
 from tests.networks import SMALL, set_moments, trained_net
 from tests.service.pictures import flat, noise
 from tests.service.running import Service, serving, settings_for
+from tests.shrinking import shrunk
 
 EVERY = 32
 
@@ -47,10 +48,11 @@ def served(answer: dict[str, Any]) -> np.ndarray:
 
 
 def with_moments(service: Service, version: int) -> nn.Module:
-    """The pretrained network, whose BatchNorm has the target moments of a version."""
-    state = service.resources.models.default.targets.default.queries.version(version).state
-    model = trained_net()
-    set_moments(model, *state.moments)
+    """The pretrained network, whose BatchNorm has the target moments of a version, as they are weighed."""
+    served_model = service.resources.models.default
+    state = served_model.targets.default.queries.version(version).state
+    model, bundle = trained_net(), served_model.bundle
+    set_moments(model, *shrunk(model, bundle.compensate, *state.moments, state.count))
     return model
 
 

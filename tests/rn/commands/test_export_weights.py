@@ -10,6 +10,7 @@ import torch
 
 import tests.vision  # noqa: F401
 from bundle import files, load_bundle
+from bundle.manifest import SCHEMA_VERSION
 from tests.export.commands import refusal, rn_export
 from tests.networks import SMALL, SmallNet, TinyNet, random_images, trained_net
 
@@ -76,9 +77,9 @@ def test_scaled_decoding_is_chosen_by_an_option(weights: Path, tmp_path: Path) -
     assert result.exit_code == 0, result.output
     assert result.stdout.endswith("L, stretched to 8x6, bilinear, scaled decoding\n")
     manifest = load_bundle(tmp_path / "mine").manifest
-    assert (manifest.schema_version, manifest.preprocessing.decoding) == (3, "scaled")
+    assert (manifest.schema_version, manifest.preprocessing.decoding) == (SCHEMA_VERSION, "scaled")
     metadata = ort.InferenceSession(tmp_path / "mine" / files.PREDICT).get_modelmeta()
-    assert metadata.custom_metadata_map["schema_version"] == "3"
+    assert metadata.custom_metadata_map["schema_version"] == str(SCHEMA_VERSION)
     nearest = json.dumps({**json.loads(CONTRACT), "interpolation": "nearest"})
     assert refused(weights, preprocessing=nearest, decoding="scaled").endswith(
         "decoding scaled needs another interpolation than nearest"

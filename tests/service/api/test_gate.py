@@ -56,7 +56,7 @@ def requests(service: Service) -> list[tuple[str, str, str]]:
         template = context.path or "/"
         path = template if context.methods else f"{template}/favicon.png"
         model = service.resources.models.default.name
-        given = {"model": model, "target": "default", "number": "0", "version": "0"}
+        given = {"model": model, "target": "default", "number": "0", "version": "0", "batch": "0"}
         for name, value in given.items():
             path = path.replace(f"{{{name}}}", value)
         assert "{" not in path, f"{path}: say here what to put in"
@@ -336,9 +336,10 @@ def test_pages_of_other_origins_change_nothing(
 ) -> None:
     port = shared.url.rpartition(":")[2]
     sent = {name: value.format(port=port) for name, value in headers.items()}
-    form: dict[str, Any] = {"headers": {**NPY, **sent}, "content": npy(noise(1))}
+    images: dict[str, Any] = {"headers": {**NPY, **sent}, "content": npy(noise(1))}
+    reason = {"headers": sent, "json": {"reason": "test"}}
     for path in ("/unfreeze", "/predict", "/adapt", "/freeze"):
-        answer = shared.http.post(path, **form)
+        answer = shared.http.post(path, **(reason if path.endswith("freeze") else images))
         assert answer.status_code == status, path
         if status == 403:
             assert kind(answer) == "cross-origin-request"

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from service.errors import LedgerError
-from service.ledger import locks
 from service.ledger.ledger import Ledger
 
 
@@ -25,7 +24,7 @@ def url(tmp_path: Path) -> str:
 
 
 def test_another_process_waits_and_a_dead_one_lets_go(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    url: str,
 ) -> None:
     context = multiprocessing.get_context("spawn")
     held, done = context.Event(), context.Event()
@@ -33,8 +32,10 @@ def test_another_process_waits_and_a_dead_one_lets_go(
     process.start()
     assert held.wait(60)
     ledger = Ledger(url)
-    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.05)
-    with pytest.raises(LedgerError, match="changing the target for too long"), ledger.locks.hold(1):
+    with (
+        pytest.raises(LedgerError, match="changing the target for too long"),
+        ledger.locks.hold(1, wait_seconds=0.05),
+    ):
         raise AssertionError
     with ledger.locks.hold(2):
         pass
