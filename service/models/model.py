@@ -63,6 +63,7 @@ class Model:
         self._background = background
         # One worker, because the state of a target has one writer; the loop and the predictions continue.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="adapt")
+        self._turn = asyncio.Lock()
         self._ledger = ledger
         self._follower = ledger.follow(self._look)
         self._uses = 0
@@ -93,13 +94,18 @@ class Model:
         await self._unused.wait()
 
     async def write(self, change: Callable[[], T]) -> T:
-        """Run a change by hand, after those that were requested before; no prediction delays it."""
+        """Run a change by hand: after the change that runs, and before images that wait.
+
+        No prediction delays it.
+        """
         with self._background.urgent():
-            return await self.adapt(change)
+            return await run_in_thread(self._writer, change)
 
     async def adapt(self, change: Callable[[], T]) -> T:
         """Run a change by images, after those that were requested before, in pieces of the background."""
-        return await run_in_thread(self._writer, change)
+        # Those that wait do so here, so that an operator need not wait for them.
+        async with self._turn:
+            return await run_in_thread(self._writer, change)
 
     def _look(self) -> None:
         """Take over what other processes changed; called by the follower of the ledger."""

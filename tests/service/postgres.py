@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
+
 USER = "postgres"
 
 
@@ -44,6 +46,20 @@ class Postgres:
     def kill(self) -> None:
         """Stop it as a crash would, with everything under way."""
         self._run(["pg_ctl", "stop", "-m", "immediate", "-D", str(self._data)])
+
+    def pause(self) -> None:
+        """Let it neither answer nor close its connections, as behind a network that drops packets."""
+        for process in self._processes():
+            process.suspend()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        for process in self._processes():
+            process.resume()
+
+    def _processes(self) -> list[psutil.Process]:
+        first = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
+        return [first, *first.children(recursive=True)]
 
     def _run(self, command: Sequence[str]) -> None:
         program = str(self._programs / command[0])

@@ -119,7 +119,7 @@ def test_two_processes_share_a_file(bundle_path: Path, tmp_path: Path) -> None:
 
 
 @NEEDS_POSTGRES
-def test_three_processes_share_a_server_that_is_killed(bundle_path: Path, tmp_path: Path) -> None:
+def test_three_processes_share_a_server_that_fails(bundle_path: Path, tmp_path: Path) -> None:
     assert PROGRAMS is not None
     # The server runs as another user, who may not enter the folder of this test.
     folder = Path("/tmp") / f"rn-postgres-{tmp_path.parent.name}-{tmp_path.name}"
@@ -140,6 +140,11 @@ def test_three_processes_share_a_server_that_is_killed(bundle_path: Path, tmp_pa
             found[2].post("/unfreeze")
             wait_until(lambda: not any(replica.info.get("frozen", True) for replica in found))
             assert found[2].adapt(999)["admitted"] == 8
+            # A server that says nothing at all is waited for, but not for ever.
+            server.pause()
+            assert found[0].post("/freeze")["unwritten"] == 1
+            server.resume()
+            wait_until(lambda: found[1].info.get("frozen") is True)
     finally:
         server.kill()
         shutil.rmtree(folder, ignore_errors=True)
