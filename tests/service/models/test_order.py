@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import partial
 from pathlib import Path
 
 from tests.service.running import serving, settings_for
@@ -19,7 +20,7 @@ def test_an_operator_waits_for_no_images_that_wait(bundle_path: Path, tmp_path: 
         images = [asyncio.create_task(model.adapt(first))]
         await asyncio.to_thread(started.wait, 60)
         for name in ("second", "third"):
-            images.append(asyncio.create_task(model.adapt(lambda name=name: order.append(name))))
+            images.append(asyncio.create_task(model.adapt(partial(order.append, name))))
         # All of them wait before the operator comes.
         await asyncio.sleep(0)
         operator = asyncio.create_task(model.write(lambda: order.append("operator")))
