@@ -144,7 +144,7 @@ def build_bundle(
     guards = None
     if images is not None:
         samples = choose_samples(images) if sample_images else None
-        guards = calibrate_guards(parts, images, samples, calibration_updates)
+        guards = calibrate_guards(parts, images, samples, calibration_updates, free_size=free_size)
         if samples is not None:
             contents[files.SAMPLE_IMAGES] = pack_sample_images(samples)
     estimator = estimator_of(spreads)
@@ -158,7 +158,7 @@ def build_bundle(
         normalization=normalization,
         sites=tuple(parts.table),
         target=TargetStatistics(origin=statistics, images=int(sites[0].layer.num_images_target)),
-        calibration=None if images is None else input_profile(images),
+        calibration=None if images is None else input_profile(images, free_size),
         estimator=estimator,
         guards=guards,
         parity=parity,

@@ -30,7 +30,13 @@ MAX_SECONDS = 60.0
 
 
 def calibrate_guards(
-    parts: Assembly, images: Pixels, samples: Pixels | None, updates: int = UPDATES, seed: int = 0
+    parts: Assembly,
+    images: Pixels,
+    samples: Pixels | None,
+    updates: int = UPDATES,
+    *,
+    free_size: bool = False,
+    seed: int = 0,
 ) -> GuardCalibration:
     """Input features of the domain, and the drops of the score under harmless updates.
 
@@ -39,10 +45,13 @@ def calibrate_guards(
         images: target images ``(N, H, W, C)`` uint8, from which the updates are drawn.
         samples: sample images of the bundle, on which they are scored; None if it holds none.
         updates: number of updates; fewer are made if they would take longer than ``MAX_SECONDS``.
+        free_size: whether images may have any size.
         seed: seed of the draws.
     """
     chosen = evenly_spaced(images, REFERENCE_IMAGES)
-    features = [input_features(torch.from_numpy(part)).numpy() for part in batches(chosen)]
+    features = [
+        input_features(torch.from_numpy(part), free_size).numpy() for part in batches(chosen)
+    ]
     rows = tuple(tuple(map(float, row)) for row in np.concatenate(features))
     if samples is None or len(images) < UPDATE_IMAGES:
         return GuardCalibration(features=rows)

@@ -123,12 +123,13 @@ class _Compensate(nn.Module):
 class _All(nn.Module):
     """All templates in one module, so that they are traced together."""
 
-    def __init__(self, parts: Sequence[_Observe | _Compensate]) -> None:
+    def __init__(self, parts: Sequence[_Observe | _Compensate], free_size: bool) -> None:
         super().__init__()
+        self.free_size = free_size
         self.parts = nn.ModuleList(parts)
 
     def forward(self, image: Tensor, inputs: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-        outputs = [input_features(image)]
+        outputs = [input_features(image, self.free_size)]
         for part, given in zip(self.parts, inputs, strict=True):
             outputs += part(given)
         return outputs
@@ -146,7 +147,7 @@ def trace_templates(sites: Sequence[NormSite], image: Tensor, free_size: bool) -
     parts = [make(site) for make in (_Observe, _Compensate) for site in kinds.values()]
     counts = [3] * len(kinds) + [2] * len(kinds)
     traced = trace(
-        _All(parts),
+        _All(parts, free_size),
         (image, [part.example for part in parts]),
         [
             "image",

@@ -13,9 +13,9 @@ from bundle.preprocessing import Pixels
 from bundle.scores import softmax
 from service.adaptation.change import Features, log_features, stack
 from service.adaptation.memory import Arrival, DomainMemory
-from service.adaptation.observer import Observation, Observer
+from service.adaptation.observer import Observation, Observer, representative
 from service.adaptation.outcome import BatchOutcome, Left, NotAdmitted
-from service.adaptation.state import OnlineState
+from service.adaptation.state import EXPORTED_DOMAIN, OnlineState
 from service.adaptation.tracker import Found, Judgement, Profile, Tracker, TrackerOptions
 from service.guards.class_shares import image_weights
 from service.inference.background import AT_ONCE, Pieces
@@ -46,16 +46,16 @@ class _Running:
     """What has become of a batch so far."""
 
     state: OnlineState
+    predict: bool
     admitted: list[Pixels] = field(default_factory=list)
     merged: OnlineState | None = None
     not_admitted: list[NotAdmitted] = field(default_factory=list)
-    logits: list[NDArray[np.float32]] = field(default_factory=list)
-    probabilities: list[NDArray[np.float64]] = field(default_factory=list)
+    logits: list[tuple[int, NDArray[np.float32] | None]] = field(default_factory=list)
+    probabilities: list[tuple[NDArray[np.float64], int]] = field(default_factory=list)
     left: Left | None = None
     found: Found | None = None
     arrivals: list[Arrival] = field(default_factory=list)
     seen: int = 0
-    suspected: bool = False
 
 
 class MomentEstimator:
@@ -119,6 +119,8 @@ class MomentEstimator:
         client: str | None = None,
         earlier: Mapping[int, Earlier] | None = None,
         new_number: int = 1,
+        *,
+        predict: bool = True,
     ) -> BatchOutcome:
         """Admit the images that belong to the domain, and merge them into its state.
 
@@ -129,13 +131,16 @@ class MomentEstimator:
             client: name of the key of the client.
             earlier: domains that may come back, by number, the likeliest first.
             new_number: number of the domain that begins if a new one does.
+            predict: whether predictions of the images are wanted. In the exported domain it is the served
+                version that predicts: there a batch of few classes says more of these than of the domain.
+                Elsewhere the network that observed the batch does.
         """
         known = earlier or {}
         references = {
             number: stack(list(DomainMemory.from_bytes(domain.memory).reference), 0)
             for number, domain in known.items()
         }
-        run = _Running(state)
+        run = _Running(state, predict)
         for part in self._observer.parts(images):
             self._add_part(run, part, request, client, references, known, new_number)
         return self._outcome(run, len(images))
@@ -150,10 +155,12 @@ class MomentEstimator:
         earlier: Mapping[int, Earlier],
         new_number: int,
     ) -> None:
-        observed = self._observer.observe(part, run.state)
+        away = run.predict and run.state.domain != EXPORTED_DOMAIN
+        observed = self._observer.observe(part, run.state) if away else None
+        features = self._observer.features(part) if observed is None else observed.features
         judgement = self._tracker.judge(
             part,
-            log_features(observed.features),
+            log_features(features),
             request,
             client,
             references,
@@ -162,16 +169,16 @@ class MomentEstimator:
         run.arrivals += judgement.arrivals
         if judgement.found is not None:
             self._enter(run, judgement.found, earlier, new_number)
-            observed = self._observer.observe(part, run.state)
+            if run.predict:
+                observed = self._observer.observe(part, run.state)
         else:
             self._merge(run, part, observed, judgement)
             held = [a for a in judgement.arrivals if a.verdict != "admitted"]
-            if len(held) >= MIN_CHANGED and len(held) > len(part) / 2:
+            if run.predict and len(held) >= MIN_CHANGED and len(held) > len(part) / 2:
                 # Nothing is sure yet, but its own answers need not wait.
                 start = self._start(self._tracker.nearest(held, references), earlier, new_number)
                 observed = self._observer.observe(part, start)
-                run.suspected = True
-        run.logits.append(observed.logits)
+        run.logits.append((len(part), None if observed is None else observed.logits))
         run.not_admitted += [
             NotAdmitted(run.seen + index, verdict, REASONS[verdict])
             for index, verdict in enumerate(judgement.verdicts)
@@ -183,7 +190,7 @@ class MomentEstimator:
         self,
         run: _Running,
         part: Sequence[Pixels],
-        observed: Observation,
+        observed: Observation | None,
         judgement: Judgement,
     ) -> None:
         """Merge what was admitted of a part."""
@@ -201,19 +208,23 @@ class MomentEstimator:
         Args:
             run: what the images are added to.
             images: the images.
-            observed: what was observed of just these; None if they are to be observed here.
+            observed: what was observed of just these; None if they, or enough of them, are to be observed
+                here.
         """
-        observed = observed or self._observer.observe(images, run.state)
+        chosen = images
+        if observed is None:
+            chosen = representative(images, run.state.count)
+            observed = self._observer.observe(chosen, run.state)
         memory = self._tracker.memory
         probabilities = softmax(observed.logits)
-        memory.count_classes(probabilities)
-        run.probabilities.append(probabilities)
+        memory.count_classes(probabilities, len(images))
+        run.probabilities.append((probabilities, len(images)))
         weights = image_weights(probabilities, memory.shares)
         weight = float(len(images))
         if weights.std() > MIN_UNEVENNESS:
             # A second pass, because the classes are known only after the first.
-            observed = self._observer.observe(images, run.state, weights)
-            weight = float(weights.sum())
+            observed = self._observer.observe(chosen, run.state, weights)
+            weight *= float(weights.mean())
         moments = rounded(observed.moments)
         empty = OnlineState(moments, 0.0)
         run.merged = (run.merged or empty).merge(moments, len(images), float("inf"), weight)
@@ -248,8 +259,8 @@ class MomentEstimator:
     def _outcome(self, run: _Running, received: int) -> BatchOutcome:
         own = DomainMemory()
         own.window.extend(run.arrivals)
-        for probabilities in run.probabilities:
-            own.count_classes(probabilities)
+        for probabilities, count in run.probabilities:
+            own.count_classes(probabilities, count)
         moments = None
         if run.merged is not None:
             moments = rounded(run.merged.moments)
@@ -265,8 +276,7 @@ class MomentEstimator:
             alarm=_alarm(run, received),
             left=run.left,
             recalled=run.found is not None and run.found.recalled is not None,
-            logits=np.concatenate(run.logits),
-            suspected=run.suspected,
+            logits=run.logits,
         )
 
 

@@ -71,9 +71,10 @@ class DomainMemory:
     exported: bool = False
     shares: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
-    def count_classes(self, probabilities: NDArray[np.float64]) -> None:
-        """Add predictions ``(N, K)`` of admitted images."""
-        self.shares = (self.shares if self.shares.size else 0) + probabilities.sum(axis=0)
+    def count_classes(self, probabilities: NDArray[np.float64], images: int) -> None:
+        """Add predictions ``(N, K)`` of admitted images, which stand for a number of images."""
+        added = probabilities.mean(axis=0) * images
+        self.shares = (self.shares if self.shares.size else 0) + added
         total = float(self.shares.sum())
         if total > MAX_SHARES:
             self.shares = self.shares * (MAX_SHARES / total)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
+from bundle.reading.feature_graph import feature_graph
+from bundle.runtime import make_session
 from service.adaptation.change import Features
 from service.adaptation.state import OnlineState
 from service.inference.background import AT_ONCE, Pieces
@@ -17,6 +19,9 @@ from service.inference.device import device_session
 from service.inference.gpu.runner import BUILDING
 from service.inference.gpu.thread import DEVICE_THREAD
 from service.settings import Settings
+
+# Once a domain has this many images, one of SHARE new ones says as much as is needed.
+ENOUGH, SHARE = 512, 8
 
 # Images whose moments are measured together: at every site they are normalized by each other's, too, so
 # smaller parts would follow a new domain more slowly.
@@ -53,6 +58,7 @@ class Observer:
         self._device = settings.device
         self._background = background
         self._made: ort.InferenceSession | None = None
+        self._features: ort.InferenceSession | None = None
 
     def observe(
         self,
@@ -89,6 +95,19 @@ class Observer:
         moments = FlatMoments(mean.astype(np.float64), variance.astype(np.float64))
         return Observation(moments, features.astype(np.float64), logits)
 
+    def features(self, images: Sequence[Pixels]) -> Features:
+        """Input features ``(N, F)`` of images, which cost much less than their moments."""
+        return self._background.run(lambda: self._find_features(images))
+
+    def _find_features(self, images: Sequence[Pixels]) -> Features:
+        with BUILDING:
+            if self._features is None:
+                graph = feature_graph(self._bundle.observe)
+                self._features = make_session(graph, {}, threads=1)
+        (found,) = self._features.run(["features"], {"image": np.stack(images)})
+        features: Features = found.astype(np.float64)
+        return features
+
     @property
     def _session(self) -> ort.InferenceSession:
         """The session, made when it is needed first: many services never adapt."""
@@ -102,3 +121,13 @@ class Observer:
     def parts(self, images: Sequence[Pixels]) -> list[Sequence[Pixels]]:
         """The images in parts that are observed one after another."""
         return [images[start : start + PART] for start in range(0, len(images), PART)]
+
+
+def representative(images: Sequence[Pixels], count: float) -> Sequence[Pixels]:
+    """Those of some images whose moments are measured, evenly spaced.
+
+    Args:
+        images: images of a domain.
+        count: effective number of its images that were measured before.
+    """
+    return images[::SHARE] if count >= ENOUGH else images

@@ -56,8 +56,8 @@ class BatchOutcome:
         alarm: what is alarming about the batch, if anything is.
         left: the domain that ended with the batch; None if it goes on.
         recalled: whether the domain that began is an earlier one.
-        logits: predictions ``(N, K)`` of the adapted network for all images of the batch.
-        suspected: whether the batch seems to belong to another domain, and was predicted so.
+        logits: predictions ``(N, K)`` of the adapted network for the images, in parts, each with its number
+            of images; None for a part that the served version has to predict.
     """
 
     received: int
@@ -71,8 +71,7 @@ class BatchOutcome:
     alarm: str | None
     left: Left | None
     recalled: bool
-    logits: NDArray[np.float32]
-    suspected: bool = False
+    logits: Sequence[tuple[int, NDArray[np.float32] | None]]
 
     @property
     def admitted(self) -> int:

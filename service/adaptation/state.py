@@ -6,6 +6,9 @@ import numpy as np
 
 from bundle.moments import FlatMoments
 
+# The domain that a bundle was exported for.
+EXPORTED_DOMAIN = 0
+
 
 @dataclass(frozen=True)
 class OnlineState:

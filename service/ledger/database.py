@@ -1,5 +1,8 @@
 """Opens the database of the ledger, with its tables as this program needs them."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bundle.text import describe_error
 from service.errors import LedgerError
+from service.ledger.file_locks import lock_file, opened
 from service.ledger.schema import prepare
 from service.ledger.server import limit_waits, with_options
 
+# How long a process waits for others that open the same file.
+OPENING_SECONDS = 60.0
 # How the transactions of a connection begin; SQLite only.
 BEGIN = "begin"
 READING, WRITING = "DEFERRED", "IMMEDIATE"
@@ -41,7 +47,8 @@ def open_database(url: str) -> Engine:
         sqlalchemy.event.listen(engine, "connect", _set_pragmas)
         sqlalchemy.event.listen(engine, "begin", _begin)
     try:
-        prepare(engine.execution_options(**{BEGIN: WRITING}))
+        with _alone(parsed):
+            prepare(engine.execution_options(**{BEGIN: WRITING}))
     except SQLAlchemyError as error:
         engine.dispose()
         raise _cannot_open(parsed, error) from error
@@ -52,6 +59,17 @@ def open_database(url: str) -> Engine:
         # Only now: to migrate a large ledger may take long.
         limit_waits(engine)
     return engine
+
+
+@contextmanager
+def _alone(url: URL) -> Iterator[None]:
+    """Open a file one process at a time: two that switch its journal at once are refused, not delayed."""
+    if url.get_backend_name() != "sqlite":
+        yield
+        return
+    with opened(Path(f"{url.database}.lock-opening")) as lock:
+        lock_file(lock, time.monotonic() + OPENING_SECONDS)
+        yield
 
 
 def _cannot_open(url: URL, error: Exception) -> LedgerError:

@@ -6,7 +6,6 @@ lets go of its locks: the kernel closes its files, PostgreSQL its connections.
 """
 
 import fcntl
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -18,17 +17,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bundle.text import describe_error
 from service.errors import LedgerError
+from service.ledger.file_locks import WAITED, lock_file, opened
 
 WAIT_SECONDS = 30.0
-# How often a file that another process has locked is tried.
-POLL_SECONDS = 0.005
 # How long PostgreSQL may let a process wait before it is asked again; less than an answer may take.
 SLICE_SECONDS = 4.0
 # PostgreSQL's code for a lock that was not to be had in time.
 NOT_AVAILABLE = "55P03"
 # The first of the two numbers that name a lock in PostgreSQL.
 KIND = 0x726E
-_WAITED = "another process has been changing the target for too long; try again"
 
 
 class TargetLocks:
@@ -62,7 +59,7 @@ class TargetLocks:
             own = self._own.setdefault(target, threading.RLock())
         end = time.monotonic() + (self._wait_seconds if wait_seconds is None else wait_seconds)
         if not own.acquire(timeout=max(0.0, end - time.monotonic())):
-            raise LedgerError(_WAITED)
+            raise LedgerError(WAITED)
         try:
             if target in self._held:
                 # This thread holds it already.
@@ -84,12 +81,12 @@ class TargetLocks:
         # wants it again, comes after.
         ledger = self._engine.url.database
         with (
-            _opened(Path(f"{ledger}.lock-{target}")) as lock,
-            _opened(Path(f"{ledger}.turn-{target}")) as turn,
+            opened(Path(f"{ledger}.lock-{target}")) as lock,
+            opened(Path(f"{ledger}.turn-{target}")) as turn,
         ):
-            _lock_file(turn, end)
+            lock_file(turn, end)
             try:
-                _lock_file(lock, end)
+                lock_file(lock, end)
             finally:
                 fcntl.flock(turn, fcntl.LOCK_UN)
             yield
@@ -103,35 +100,11 @@ class TargetLocks:
         with connection:
             while not _lock_in_database(connection, target, end):
                 if time.monotonic() >= end:
-                    raise LedgerError(_WAITED)
+                    raise LedgerError(WAITED)
             try:
                 yield
             finally:
                 _release(connection, target)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    """A file to lock; closing it releases the lock."""
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise LedgerError(f"the ledger cannot be locked: {describe_error(error)}") from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _lock_file(descriptor: int, end: float) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                raise LedgerError(_WAITED) from None
-        time.sleep(POLL_SECONDS)
 
 
 def _lock_in_database(connection: Connection, target: int, end: float) -> bool:

@@ -139,7 +139,7 @@ class Target:
             own = DomainMemory.from_bytes(batch.memory)
             memory.add(own.window)
             if own.shares.size:
-                memory.count_classes(own.shares[None])
+                memory.count_classes(own.shares[None], 1)
         return memory
 
     def domain(self, number: int) -> Domain | None:

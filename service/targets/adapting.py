@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bundle.preprocessing import Pixels
 from bundle.scores import softmax
 from service.adaptation.estimator import MomentEstimator
 from service.adaptation.outcome import BatchOutcome
+from service.adaptation.state import EXPORTED_DOMAIN
 from service.errors import ConcurrentChange
 from service.guards.probation import Probation
 from service.ledger.change import Actor
@@ -18,7 +22,7 @@ from service.monitoring.tracing import tracing
 from service.settings import Settings
 from service.targets.domains import close_domain, earlier_domains, next_number
 from service.targets.idempotency import Idempotency
-from service.targets.making.judging import EXPORTED_DOMAIN, Judge
+from service.targets.making.judging import Judge
 from service.targets.making.moves import LabelMover
 from service.targets.making.publishing import Publisher
 from service.targets.making.watching import Watch, passed
@@ -78,7 +82,7 @@ class Adapting:
         """What would become of a batch; nothing is recorded, and nothing remembered."""
         restore = self._estimator.snapshot()
         try:
-            batch = self._estimate(images, client)
+            batch = self._estimate(images, client, predict)
         finally:
             restore()
         outcome = AdaptOutcome.of_batch(batch, self._recorder.target.serving)
@@ -87,17 +91,21 @@ class Adapting:
     def _predicted(
         self, outcome: AdaptOutcome, batch: BatchOutcome, images: Sequence[Pixels]
     ) -> AdaptOutcome:
-        """The outcome with predictions of the batch.
-
-        In the exported domain it is the served version that predicts: there a batch of few classes says
-        more of these than of the domain. Elsewhere the network that observed the batch does.
-        """
-        at_home = batch.state.domain == EXPORTED_DOMAIN and batch.left is None
-        if at_home and not batch.suspected:
-            found = self._judge.scorer.predict(self._served.served, images)
-        else:
-            found = softmax(batch.logits)
-        return replace(outcome, probabilities=found)
+        """The outcome with predictions of the batch."""
+        stays = batch.left is None and batch.state.domain == EXPORTED_DOMAIN
+        found, start = list[NDArray[np.float64]](), 0
+        for number, logits in batch.logits:
+            part = images[start : start + number]
+            start += number
+            if logits is not None and not stays:
+                found.append(softmax(logits))
+                continue
+            served = self._judge.scorer.predict(self._served.served, part)
+            if logits is None or self._judge.as_sure_as_ever(served):
+                found.append(served)
+            else:
+                found.append(softmax(logits))
+        return replace(outcome, probabilities=np.concatenate(found))
 
     def add_batch(
         self,
@@ -117,7 +125,7 @@ class Adapting:
             predict: whether to predict the batch.
         """
         with tracing.span("adapt"):
-            outcome, batch, failed = self._merge(images, idempotency, client, key)
+            outcome, batch, failed = self._merge(images, idempotency, client, key, predict)
             if predict:
                 outcome = self._predicted(outcome, batch, images)
         if failed is not None:
@@ -133,7 +141,9 @@ class Adapting:
             return outcome
         return outcome.completing(version, self._recorder.target.state.pending)
 
-    def _estimate(self, images: Sequence[Pixels], client: str | None) -> BatchOutcome:
+    def _estimate(
+        self, images: Sequence[Pixels], client: str | None, predict: bool
+    ) -> BatchOutcome:
         record = self._recorder.target
         return self._estimator.merge_batch(
             images,
@@ -142,6 +152,7 @@ class Adapting:
             client=client,
             earlier=earlier_domains(record, self._max_domains),
             new_number=next_number(record),
+            predict=predict,
         )
 
     def _merge(
@@ -150,11 +161,12 @@ class Adapting:
         idempotency: Idempotency | None,
         client: str | None,
         key: str,
+        predict: bool,
     ) -> tuple[AdaptOutcome, BatchOutcome, Probation | None]:
         """Record a batch; and the evidence against the served version, if that fails."""
         restore = self._estimator.snapshot()
         try:
-            batch = self._estimate(images, client)
+            batch = self._estimate(images, client, predict)
             if batch.left is None:
                 outcome, failed = self._stay(batch, key, idempotency, client)
             else:
@@ -175,7 +187,8 @@ class Adapting:
     ) -> tuple[AdaptOutcome, Probation | None]:
         record = self._recorder.target
         outcome = AdaptOutcome.of_batch(batch, record.serving, key)
-        probation = self._watch.after(record.probation, self._served.served, batch.images)
+        served, before = self._served.served, record.state.count
+        probation = self._watch.after(record.probation, served, batch.images, before)
         merged = None
         if batch.moments is not None:
             merged = Batch(

@@ -7,13 +7,14 @@ import numpy as np
 
 from bundle.preprocessing import Pixels
 from service.adaptation.memory import digest
+from service.adaptation.state import EXPORTED_DOMAIN
 from service.errors import InvalidContent, NothingToRollBack
 from service.guards.evidence import Evidence, outcomes
 from service.ledger.change import Actor
 from service.ledger.ledger import Ledger
 from service.ledger.moves import EvidenceGiven
 from service.ledger.records import VersionRecord
-from service.targets.making.judging import EXPORTED_DOMAIN, Judge
+from service.targets.making.judging import Judge
 from service.targets.making.moves import LabelMover
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder

@@ -8,7 +8,7 @@ import numpy as np
 from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
 from bundle.scores import label_free_scores
-from service.adaptation.state import OnlineState
+from service.adaptation.state import EXPORTED_DOMAIN, OnlineState
 from service.guards.conformal import ConformalGuard
 from service.guards.probation import ImageScore
 from service.guards.publication import (
@@ -23,9 +23,10 @@ from service.inference.sessions import Session
 from service.ledger.records import Version
 from service.settings import Settings
 from service.targets.making.reservoir import Reservoir
-from service.targets.making.scoring import Scorer
+from service.targets.making.scoring import Probabilities, Scorer
 
-EXPORTED_DOMAIN = 0
+# Standard errors by which confidence may fall: some classes are harder than others.
+MAX_ERRORS = 6.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,20 @@ class Judge:
             return Verdict(decision)
         scores = (ImageScore.of(views.served), ImageScore.of(views.candidate))
         return Verdict(decision, scores)
+
+    def as_sure_as_ever(self, probabilities: Probabilities) -> bool:
+        """Whether images are predicted as confidently as the sample images.
+
+        What is strange about such images is no trouble to the network: they may just be of few classes.
+
+        Args:
+            probabilities: predictions ``(N, K)`` of the served version, N at least 1.
+        """
+        if self.scorer.samples is None:
+            return False
+        usual = self.scorer.on_samples(0, self._exported).max(axis=1)
+        error = usual.std() / np.sqrt(len(probabilities))
+        return bool(probabilities.max(axis=1).mean() >= usual.mean() - MAX_ERRORS * error)
 
     def _publication_guard(self) -> PublicationGuard:
         """The guard; the exported version is scored when that is needed first."""

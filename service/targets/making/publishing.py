@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from service.adaptation.estimator import MomentEstimator
+from service.adaptation.state import EXPORTED_DOMAIN
 from service.inference.background import Pieces
 from service.inference.sessions import SessionBuilder
 from service.ledger.changes import VersionProposed, VersionPublished, VersionRejected
@@ -14,7 +15,7 @@ from service.monitoring.reporting import TargetReport
 from service.monitoring.tracing import tracing
 from service.settings import Settings
 from service.targets.making.candidate import Candidate, CandidateMaker
-from service.targets.making.judging import EXPORTED_DOMAIN, Judge
+from service.targets.making.judging import Judge
 from service.targets.making.watching import Watch
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
@@ -28,7 +29,7 @@ ReceiptOf = Callable[[VersionRecord, int], Receipt | None]
 # A new domain gets its first versions after few images, then after twice as many.
 FIRST_IMAGES = 8
 # An old one changes little with every batch, and every version costs its scores.
-LONGEST = 4
+LONGEST = 8
 GROWTH = 8
 # Pending images that no version wanted, in units of those of a version, before they are given up.
 PATIENCE = 4

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from bundle.preprocessing import Pixels
+from service.adaptation.observer import ENOUGH
 from service.guards.probation import ImageScore, Probation
 from service.inference.sessions import Session
 from service.targets.making.scoring import Scorer
 
 # Images after which a version has proved itself.
 PROBATION_IMAGES = 256
+# One of so many images is watched where versions change little and come seldom.
+SHARE = 4
 
 
 class Watch:
@@ -53,7 +56,11 @@ class Watch:
         self.parent, self._scores = None, None
 
     def after(
-        self, evidence: dict[str, Any] | None, served: Session, images: Sequence[Pixels]
+        self,
+        evidence: dict[str, Any] | None,
+        served: Session,
+        images: Sequence[Pixels],
+        count: float = 0.0,
     ) -> Probation | None:
         """The evidence after more images; None if nothing is watched.
 
@@ -61,12 +68,13 @@ class Watch:
             evidence: the evidence before, as it is recorded.
             served: session of the version that is watched.
             images: images of its domain that came after it.
+            count: effective number of images of the domain before.
         """
         if evidence is None or self.parent is None or self._scores is None:
             return None
         probation = Probation.from_json(evidence)
         left = PROBATION_IMAGES - probation.images
-        chosen = images[:left]
+        chosen = images[:: SHARE if count >= ENOUGH else 1][:left]
         if not chosen:
             return probation
         old, new = self._scores

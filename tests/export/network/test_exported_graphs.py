@@ -242,3 +242,21 @@ def test_features_distinguish_flat_striped_and_noisy_images() -> None:
     found = input_features(torch.from_numpy(np.stack([flat, rows, columns]))).numpy()
     expected = [[0.2, 0, 0, 0], [0.5, 0.5, 1, 0], [0.5, 0.5, 0, 1]]
     np.testing.assert_allclose(found[:, :4], expected, atol=1e-6)
+
+
+def test_features_of_large_images_are_those_of_bands() -> None:
+    generator = np.random.default_rng(0)
+    large = torch.from_numpy(generator.integers(0, 256, (2, 224, 40, 3), dtype=np.uint8))
+    # One band of 8 rows begins every 56.
+    bands = large[:, :224].reshape(2, 4, 56, 40, 3)[:, :, :8].flatten(0, 1)
+    expected = input_features(bands).view(2, 4, -1)
+    found = input_features(large)
+    # Means over equal bands; others are no means.
+    of_means = [0, 2, 3, 4, 5, 6, 7, 9]
+    np.testing.assert_allclose(
+        found[:, of_means].numpy(), expected.mean(dim=1)[:, of_means].numpy(), rtol=1e-5
+    )
+    unread = large.clone()
+    unread[:, 8:56] = 0
+    np.testing.assert_array_equal(input_features(unread).numpy(), found.numpy())
+    assert not torch.equal(input_features(unread, free_size=True), found)

@@ -119,7 +119,7 @@ def test_a_memory_comes_back_from_bytes(sizes: list[int], seed: int) -> None:
     stream = Tracker(OPTIONS)
     for number, size in enumerate(sizes):
         stream.judge(images(size, seed + number), features(size, seed + number), number, "ann", {})
-    stream.memory.count_classes(np.full((3, 4), 0.25))
+    stream.memory.count_classes(np.full((3, 4), 0.25), 3)
     found = DomainMemory.from_bytes(stream.memory.to_bytes())
     assert found.to_bytes() == stream.memory.to_bytes()
     assert len(found.window) <= WINDOW

@@ -93,7 +93,7 @@ def outcome(state: OnlineState = MOVED) -> BatchOutcome:
         alarm=None,
         left=None,
         recalled=False,
-        logits=np.zeros((9, 2), np.float32),
+        logits=[(9, None)],
     )
 
 

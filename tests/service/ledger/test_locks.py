@@ -33,7 +33,7 @@ def test_another_process_waits_and_a_dead_one_lets_go(
     assert held.wait(60)
     ledger = Ledger(url)
     with (
-        pytest.raises(LedgerError, match="changing the target for too long"),
+        pytest.raises(LedgerError, match="changing the ledger for too long"),
         ledger.locks.hold(1, wait_seconds=0.05),
     ):
         raise AssertionError

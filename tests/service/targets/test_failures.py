@@ -167,7 +167,7 @@ def test_old_sessions_are_freed(bundle_path: Path, tmp_path: Path) -> None:
             target.adapt(list(noise(2, seed)))
         before = resources()
         for seed in range(3, 13):
-            target.adapt(list(noise(8, seed)))
+            target.adapt(list(noise(16, seed)))
         after = resources()
         assert target.record.serving == 13
     np.testing.assert_array_less(after, np.array(before) + 2)

@@ -10,6 +10,9 @@ from bundle import Bundle, Pixels, load_bundle
 from bundle.files import MANIFEST
 from bundle.moments import FlatMoments
 from bundle.runtime import make_session
+from service.adaptation import estimator
+from service.adaptation.estimator import rounded
+from service.adaptation.observer import ENOUGH, SHARE
 from service.errors import (
     AdaptationFrozen,
     InvalidContent,
@@ -87,6 +90,27 @@ def test_a_batch_is_merged_like_the_formulas_say(bundle_path: Path, tmp_path: Pa
     np.testing.assert_allclose(found.moments.mean, mean, rtol=1e-12)
     np.testing.assert_allclose(found.moments.variance, variance, rtol=1e-9)
     assert found.count == count
+
+
+def test_of_a_domain_that_is_known_well_a_part_stands_for_all(
+    bundle_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that images of any classes count alike.
+    monkeypatch.setattr(estimator, "MIN_UNEVENNESS", 9.0)
+    bundle, images = load_bundle(bundle_path), noise(24, 99)
+    with target_of(bundle_path, tmp_path, commit_every=10**6) as target:
+        for seed in range(8):
+            target.adapt(list(noise(64, seed)))
+        before = target.record.state
+        assert before.count == ENOUGH
+        target.adapt(list(images))
+        after = target.record.state
+        target.adapt(list(noise(24, 98)), predict=True)
+    part = rounded(observe(bundle, images[::SHARE], before.moments, before.count))
+    expected = before.merge(part, len(images), 2048.0)
+    assert (after.count, after.pending) == (ENOUGH + 24, ENOUGH + 24)
+    np.testing.assert_allclose(after.moments.mean, expected.moments.mean, rtol=1e-9)
+    np.testing.assert_allclose(after.moments.variance, expected.moments.variance, rtol=1e-9)
 
 
 def test_first_site_sees_the_moments_of_all_images(bundle_path: Path, tmp_path: Path) -> None:
