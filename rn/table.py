@@ -61,7 +61,7 @@ COMMANDS = {
     ),
     "replay": Entry(
         "rn.commands.replay:replay",
-        "Run a recorded stream through the online engine, to see what it would have done.",
+        "Show what the online engine would do with a recorded stream.",
         ("cpu",),
     ),
     "demo": Entry(

@@ -57,7 +57,7 @@ def replay(
         Path | None, typer.Option("--plot", help="Image file for a plot over time.")
     ] = None,
 ) -> None:
-    """Run a recorded stream through the online engine, to see what it would have done.
+    """Show what the online engine would do with a recorded stream.
 
     Every batch is predicted by the version that is served, and then posted to adapt to, in this process
     and with a ledger that is removed afterwards. Labels only measure; the engine never sees them.

@@ -65,6 +65,7 @@ ARGUMENTS = {
     "export": ("run", "--out", "bundle"),
     "inspect": ("bundle",),
     "diff": ("one", "other"),
+    "replay": ("bundle", "stream"),
     "sign": ("bundle", "--key", "key.pem"),
     "serve": ("bundle",),
     "predict": ("image.png",),

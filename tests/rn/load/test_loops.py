@@ -1,10 +1,12 @@
 """Both loops against a real server: what counts, and from when."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -21,6 +23,13 @@ PAYLOADS = [Payload(b"first", "image/jpeg"), Payload(b"second!", "image/png")]
 
 # The tests' own server may stop while it accepts a connection, which is then left to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """What is left is collected within the test that left it, and not in one that comes later."""
+    yield
+    gc.collect()
 
 
 def load_on(server: Server) -> Load:

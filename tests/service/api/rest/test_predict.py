@@ -243,8 +243,8 @@ def test_images_to_adapt_are_not_touched_while_a_prediction_waits(
         assert (background.waiting, background.done, adapting.done()) == (1, 0, False)
         latch.open()
         assert adapting.result(LONG)["admitted"] == 4
-        # Each image was decoded on its own, and all were observed together.
-        assert background.done == 5
+        # Each image was decoded on its own; the features of all were found together, then their moments.
+        assert background.done == 6
         assert [len(reply.result(LONG)["predictions"]) for reply in (first, second)] == [1, 2]
 
 
