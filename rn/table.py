@@ -66,7 +66,7 @@ COMMANDS = {
     ),
     "demo": Entry(
         "rn.commands.demo:demo",
-        "Show the example adapting to a new camera, refusing junk, and rolling back.",
+        "Show the example adapting to a new camera, and refusing junk.",
         ("train", "cpu"),
     ),
     "key": Entry("rn.commands.key:key", "Make a key for a service."),

@@ -30,7 +30,7 @@ def demo(
     batch_size: Annotated[int, typer.Option(min=1, help="Images per request.")] = 32,
     as_json: AsJson = False,
 ) -> None:
-    """Show the example adapting to a new camera, refusing junk, and rolling back.
+    """Show the example adapting to a new camera, and refusing junk.
 
     Serves the bundle on a free port with a ledger of its own, and removes both at the end. The labels of
     the digits measure the accuracy that is shown; the service never sees them.
