@@ -1,9 +1,9 @@
 """Kills the service again and again under load: ``python -m bench.crashes BUNDLE --kills 1000``.
 
-Clients post small batches, each under an idempotency key of its own, and repeat a batch until it is answered.
-The process is killed (SIGKILL) at random moments, while it starts, too, and started again on the same ledger.
-At the end every batch that was acknowledged must be in the ledger exactly once, with its images, and what
-was sent again must have been answered as the first time. With ``--ledger`` the ledger is any database.
+Clients post small batches, each under an idempotency key of its own, and repeat a batch until it is
+answered. The process is killed (SIGKILL) at random moments, while it starts, too, and started again on the
+same ledger. At the end every batch that was acknowledged must be in the ledger exactly once, with its
+images, and what is sent again must be answered as the first time. ``--ledger`` takes any database.
 """
 
 import io
@@ -135,7 +135,7 @@ def check(ledger: str, clients: list[Client]) -> list[str]:
     with engine.connect() as connection:
         rows = connection.execute(sa.select(BatchRow.key, BatchRow.images)).all()
     engine.dispose()
-    known = {key: images for key, images in rows}
+    known: dict[str, int] = {row.key: row.images for row in rows}
     problems = []
     for client in clients:
         for number, answer in enumerate(client.answers):

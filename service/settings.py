@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 
+from cryptography.fernet import Fernet
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,6 +17,7 @@ from service.vocabulary import Device, EngineKind, LogFormat, LogLevel, Mode, Pr
 PositiveInt = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 
+NO_FERNET_KEY = "RN_RESERVOIR_KEY is no Fernet key: 32 random bytes in url-safe base64"
 NO_BUNDLE = "no bundle given: give it as an argument, or set RN_BUNDLE or RN_MODELS"
 
 
@@ -241,9 +243,20 @@ class Settings(BaseSettings):
         description="What becomes of good versions of a new target: auto publishes them, shadow only"
         " proposes them to a person, off makes none.",
     )
-    reservoir: PositiveInt = Field(
+    reservoir: Annotated[int, Field(ge=0)] = Field(
         128,
-        description="Number of recent admitted images, kept in memory, on which candidates are scored.",
+        description="Number of recent admitted images of a domain, kept in memory, on which candidates are"
+        " scored; 0: none are kept, and in a domain without sample images versions are only proposed.",
+    )
+    reservoir_folder: Path | None = Field(
+        None,
+        description="Folder in which these images are kept, too, so that they survive a restart; each"
+        " process needs its own.",
+    )
+    reservoir_key: SecretStr | None = Field(
+        None,
+        description="Fernet key that encrypts them on disk, 32 random bytes in url-safe base64; unset: they"
+        " are written as they are.",
     )
     publication_margin: Annotated[float, Field(ge=0)] = Field(
         0.02,
@@ -267,6 +280,11 @@ class Settings(BaseSettings):
         description="Level of the guards: largest probability that a harmless version is refused, or ever"
         " rolled back.",
     )
+    watch_predictions: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="One of so many images of predictions is compared with the images of the domain, for"
+        " /drift and the metrics; 0: none. Only its input features are kept.",
+    )
     keep_versions: PositiveInt | None = Field(
         None,
         description="Number of newest published versions, and of newest rejected ones, whose moments are"
@@ -278,6 +296,15 @@ class Settings(BaseSettings):
     def _check_models(self) -> Self:
         if self.bundle is None and self.models is None:
             raise PydanticCustomError("no_bundle", NO_BUNDLE)
+        return self
+
+    @model_validator(mode="after")
+    def _check_reservoir(self) -> Self:
+        if self.reservoir_key is not None:
+            try:
+                Fernet(self.reservoir_key.get_secret_value())
+            except ValueError as error:
+                raise PydanticCustomError("no_fernet_key", NO_FERNET_KEY) from error
         return self
 
     log_format: LogFormat = Field(

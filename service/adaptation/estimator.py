@@ -69,11 +69,13 @@ class MomentEstimator:
     Attributes:
         first_state: state of version 0.
         first_memory: what is remembered of the images that the bundle was exported with.
+        reader: reads the features of images.
     """
 
     def __init__(self, bundle: Bundle, settings: Settings, background: Pieces = AT_ONCE) -> None:
         self._max_count = settings.max_count
         self._observer = Observer(bundle, settings, background)
+        self.reader = self._observer.reader
         base = bundle.manifest.target
         # The graphs of earlier bundles do not know the base moments: they are contained in the state.
         known = bundle.manifest.estimator is not None

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
-from bundle.reading.feature_graph import feature_graph
-from bundle.runtime import make_session
 from service.adaptation.change import Features
+from service.adaptation.features import FeatureReader
 from service.adaptation.state import OnlineState
 from service.inference.background import AT_ONCE, Pieces
 from service.inference.device import device_session
@@ -51,6 +50,9 @@ class Observer:
         bundle: the bundle that is adapted.
         settings: the device.
         background: runs what predictions come before.
+
+    Attributes:
+        reader: reads the features of images.
     """
 
     def __init__(self, bundle: Bundle, settings: Settings, background: Pieces = AT_ONCE) -> None:
@@ -58,7 +60,7 @@ class Observer:
         self._device = settings.device
         self._background = background
         self._made: ort.InferenceSession | None = None
-        self._features: ort.InferenceSession | None = None
+        self.reader = FeatureReader(bundle.observe)
 
     def observe(
         self,
@@ -97,16 +99,7 @@ class Observer:
 
     def features(self, images: Sequence[Pixels]) -> Features:
         """Input features ``(N, F)`` of images, which cost much less than their moments."""
-        return self._background.run(lambda: self._find_features(images))
-
-    def _find_features(self, images: Sequence[Pixels]) -> Features:
-        with BUILDING:
-            if self._features is None:
-                graph = feature_graph(self._bundle.observe)
-                self._features = make_session(graph, {}, threads=1)
-        (found,) = self._features.run(["features"], {"image": np.stack(images)})
-        features: Features = found.astype(np.float64)
-        return features
+        return self._background.run(lambda: self.reader.read(np.stack(images)))
 
     @property
     def _session(self) -> ort.InferenceSession:

@@ -168,11 +168,10 @@ class Engine:
     def _run(self, decoded: Sequence[Decoded]) -> None:
         """Run images together, and give each job its part of the probabilities."""
         begun = time.monotonic()
-        images = [each.pixels for each in decoded]
         try:
-            probabilities = decoded[0].runnable.probabilities(
-                images[0] if len(images) == 1 else np.concatenate(images)
-            )
+            parts = [each.pixels for each in decoded]
+            images = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            probabilities = decoded[0].runnable.probabilities(images)
         except Exception as error:
             for each in decoded:
                 self._fail(each.job, error)
@@ -181,7 +180,7 @@ class Engine:
         self._measure(decoded, infer)
         on_run = decoded[0].job.work.on_run
         if on_run is not None:
-            on_run(decoded[0].runnable.version)
+            on_run(decoded[0].runnable.version, images, probabilities)
         start = 0
         for each in decoded:
             stop = start + len(each.pixels)

@@ -15,6 +15,7 @@ from bundle.preprocessing import Pixels
 from service.inference.prediction import Prediction
 
 Decode = Callable[[int, int], Pixels]
+OnRun = Callable[[int, Pixels, NDArray[np.float64]], None]
 
 
 class Runnable(Protocol):
@@ -59,7 +60,8 @@ class Work:
             called in a worker thread. What it raises is the answer to this request alone.
         runnable: the version to use, if it is ready to run; None if it is looked up when the first image is
             run, where building it would stop other requests.
-        on_run: called with the version after every run, with the work that came first in its batch.
+        on_run: called after every run with its version, images and probabilities, of the work that came
+            first in its batch; must not raise.
     """
 
     versions: Versions
@@ -67,7 +69,7 @@ class Work:
     images: int
     decode: Decode
     runnable: Runnable | None = None
-    on_run: Callable[[int], None] | None = None
+    on_run: OnRun | None = None
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ class Targets:
             self._names.discard(name)
             self._others.pop(name, None)
         target.close()
+        target.forget()
 
     def close(self) -> None:
         """Let go of what the targets hold."""

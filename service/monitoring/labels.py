@@ -31,6 +31,12 @@ class BoundedCounter:
         child = None if known is None else known.get(value)
         (self._add(tuple(others), value) if child is None else child).inc()
 
+    def remove(self, others: dict[str, str]) -> None:
+        """Remove what was counted under the values of all labels, in their order, but the bounded one."""
+        with self._lock:
+            self._children.pop(tuple(others.values()), None)
+            self._counter.remove_by_labels(others)
+
     def _add(self, others: tuple[str, ...], value: str) -> Counter:
         with self._lock:
             known = self._children.setdefault(others, {})

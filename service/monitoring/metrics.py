@@ -115,7 +115,7 @@ class Metrics:
         )
         self.alarms = Counter(
             "rn_adapt_alarms_total",
-            "Batches that were not admitted because most of their images were outliers.",
+            "Batches of which most images were foreign, or that changed the domain.",
             ["model", "target"],
             registry=registry,
         )
@@ -149,3 +149,35 @@ class Metrics:
             ["model", "target"],
             registry=registry,
         )
+        self.domain = Gauge(
+            "rn_domain", "Number of the domain.", ["model", "target"], registry=registry
+        )
+        self.domains = Gauge(
+            "rn_domains", "Domains that may come back.", ["model", "target"], registry=registry
+        )
+        self.drift = {
+            "held": Gauge(
+                "rn_held_images",
+                "Last images of batches that did not move the statistics.",
+                ["model", "target"],
+                registry=registry,
+            ),
+            "shift": Gauge(
+                "rn_domain_shift",
+                "Mean distance of the domain's means from the exported ones, in standard deviations.",
+                ["model", "target"],
+                registry=registry,
+            ),
+            "recent": Gauge(
+                "rn_drift_standard_errors",
+                "Largest difference of a feature of the last images of batches from the domain.",
+                ["model", "target"],
+                registry=registry,
+            ),
+            "traffic": Gauge(
+                "rn_traffic_drift_standard_errors",
+                "Largest difference of a feature of the last predicted images from the domain.",
+                ["model", "target"],
+                registry=registry,
+            ),
+        }

@@ -1,7 +1,11 @@
 """Reports one model, or one target of it, in the metrics and in the log."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from prometheus_client import Counter, Gauge
 
 from service.monitoring.logs import log_event
 from service.monitoring.metrics import Metrics
@@ -94,6 +98,9 @@ class TargetReport:
         self._admitted = metrics.adapted.labels(*names, "admitted")
         self._not_admitted = metrics.adapted.labels(*names, "refused")
         self._alarms = metrics.alarms.labels(*names)
+        self._domain = metrics.domain.labels(*names)
+        self._domains = metrics.domains.labels(*names)
+        self._metrics = metrics
 
     def log_change(self, kind: EventKind, detail: dict[str, Any]) -> None:
         """Log a change of the target that was recorded.
@@ -107,11 +114,38 @@ class TargetReport:
         fields = {"model": self._model, "target": self._target, **detail}
         log_event(logger, level, kind, message, **fields)
 
-    def report_record(self, serving: int, pending: int, frozen: bool) -> None:
+    def report_record(
+        self, serving: int, pending: int, frozen: bool, domain: int, domains: int
+    ) -> None:
         """Report the record of the target as it is now."""
         self._serving.set(serving)
         self._pending.set(pending)
         self._frozen.set(frozen)
+        self._domain.set(domain)
+        self._domains.set(domains)
+
+    def show_drift(self, measure: Callable[[str], float]) -> None:
+        """Show the drift of the target, measured whenever the metrics are read, until :meth:`close`.
+
+        Args:
+            measure: measures what a name of :attr:`Metrics.drift` says; NaN if too little is known.
+        """
+        for name, gauge in self._metrics.drift.items():
+            gauge.labels(self._model, self._target).set_function(partial(measure, name))
+
+    def close(self) -> None:
+        """Show the drift no more; what was counted stays."""
+        for gauge in self._metrics.drift.values():
+            _remove(gauge, self._model, self._target)
+
+    def forget(self) -> None:
+        """Remove everything about the target, which was deleted."""
+        self.close()
+        metrics = self._metrics
+        gauges = (metrics.serving, metrics.pending, metrics.frozen, metrics.domain, metrics.domains)
+        for metric in (*gauges, metrics.alarms, metrics.adapted, metrics.versions):
+            _remove(metric, self._model, self._target)
+        metrics.predictions.remove({"model": self._model, "target": self._target})
 
     def count_batch(self, admitted: int, not_admitted: int, *, alarm: bool) -> None:
         """Count the images of a batch."""
@@ -123,3 +157,8 @@ class TargetReport:
     def count_version(self, status: str) -> None:
         """Count a candidate version by its outcome."""
         self._versions.labels(self._model, self._target, status).inc()
+
+
+def _remove(metric: Counter | Gauge, model: str, target: str) -> None:
+    """Remove the series of a target, whatever their other labels are."""
+    metric.remove_by_labels({"model": model, "target": target})

@@ -1,4 +1,4 @@
-"""How far the last images are from those before, and the domain from the exported one."""
+"""How far the last images are from those before, and the domain from exported and served version."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,41 +8,67 @@ from numpy.typing import NDArray
 
 from bundle.interface import feature_names
 from bundle.loaded import Bundle
-from service.adaptation.change import MIN_ERROR, stack
-from service.adaptation.memory import DomainMemory
-from service.guards.publication import mean_shift
+from bundle.moments import FlatMoments
+from service.adaptation.change import MIN_ERROR, Features, stack
 from service.ledger.records import Target
+from service.targets.traffic import Seen
 
 # Fewer images say nothing.
 MIN_IMAGES = 8
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class FeatureDifference:
-    """Means of an input feature, as logarithms, and their difference in standard errors."""
+    """Means of an input feature, as logarithms, and their difference in standard errors.
+
+    Attributes:
+        feature: name of the feature.
+        recent: mean of the last images.
+        domain: mean of the images of the domain before them.
+        error: standard error of the difference of the two.
+    """
 
     feature: str
     recent: float
     domain: float
-    z: float
+    error: float
+
+    @property
+    def z(self) -> float:
+        """The difference in standard errors."""
+        return abs(self.recent - self.domain) / self.error
 
 
 @dataclass(frozen=True)
-class DriftReport:
-    """What is known of a target's drift.
+class SiteDifference:
+    """How far the moments of the domain are from others at one normalization layer, over its channels.
 
     Attributes:
-        domain: number of the domain.
-        images: number of last images.
-        features: differences of the last images from the domain's before them; empty if either are few.
-        shift: mean distance of the domain's means from the exported ones, in standard deviations.
-        shares: class shares of the domain as they are predicted; empty without images.
+        site: name of the layer.
+        mean: mean distance of the means from the exported ones, in standard deviations.
+        deviation: mean size of the logarithm of the ratio of the standard deviations.
+        served: like ``mean``, from those of the served version.
     """
 
-    domain: int
+    site: str
+    mean: float
+    deviation: float
+    served: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Images, and how they differ from the images of the domain.
+
+    Attributes:
+        images: number of images.
+        features: differences; empty if either are few.
+        shares: class shares as they are predicted, ``(K,)``; empty without images.
+    """
+
     images: int
     features: Sequence[FeatureDifference]
-    shift: float
     shares: NDArray[np.float64]
 
     @property
@@ -51,30 +77,61 @@ class DriftReport:
         return max((feature.z for feature in self.features), default=None)
 
 
-def report_drift(target: Target, bundle: Bundle, memory: DomainMemory) -> DriftReport:
+@dataclass(frozen=True)
+class DriftReport:
+    """What is known of a target's drift.
+
+    Attributes:
+        domain: number of the domain.
+        recent: the last images of batches, and the class shares of the domain.
+        traffic: the last predicted images.
+        held: number of the last images that did not move the statistics.
+        shift: mean distance of the domain's means from the exported ones, in standard deviations.
+        sites: the same for every site, and more; empty without images.
+    """
+
+    domain: int
+    recent: Compared
+    traffic: Compared
+    held: int
+    shift: float
+    sites: Sequence[SiteDifference]
+
+
+def report_drift(target: Target, bundle: Bundle, served: FlatMoments, traffic: Seen) -> DriftReport:
     """Describe the drift of a target.
 
     Args:
         target: the target.
         bundle: its bundle.
-        memory: what is remembered of its domain.
+        served: raw moments of the served version.
+        traffic: the last predicted images.
     """
-    state = target.state
-    reference = stack(list(memory.reference), 0)
+    state, memory = target.state, target.memory
+    names = feature_names(bundle.manifest)
     recent = stack([arrival.features for arrival in memory.window], 0)
-    shift = mean_shift(bundle.target, state.moments) if state.count else 0.0
+    before = stack(list(memory.reference), 0)
     total = memory.shares.sum()
+    shares = memory.shares / total if total else memory.shares
+    sites = _sites(bundle, state.moments, served) if state.count else []
+    weights = [site.channels for site in bundle.manifest.sites]
+    shift = float(np.average([site.mean for site in sites], weights=weights)) if sites else 0.0
     return DriftReport(
         domain=state.domain,
-        images=len(recent),
-        features=_differences(recent, reference, feature_names(bundle.manifest)),
+        recent=Compared(len(recent), _differences(recent, before, names), shares),
+        traffic=Compared(
+            len(traffic.features),
+            _differences(traffic.features, memory.known, names),
+            traffic.shares,
+        ),
+        held=memory.held,
         shift=shift,
-        shares=memory.shares / total if total else memory.shares,
+        sites=sites,
     )
 
 
 def _differences(
-    recent: NDArray[np.float64], reference: NDArray[np.float64], names: Sequence[str]
+    recent: Features, reference: Features, names: Sequence[str]
 ) -> list[FeatureDifference]:
     if min(len(recent), len(reference)) < MIN_IMAGES:
         return []
@@ -82,8 +139,24 @@ def _differences(
     error = np.sqrt(of_recent + of_reference) + MIN_ERROR
     now, before = recent.mean(axis=0), reference.mean(axis=0)
     return [
-        FeatureDifference(
-            name, float(now[i]), float(before[i]), float(abs(now[i] - before[i]) / error[i])
-        )
+        FeatureDifference(name, float(now[i]), float(before[i]), float(error[i]))
         for i, name in enumerate(names)
+    ]
+
+
+def _sites(bundle: Bundle, domain: FlatMoments, served: FlatMoments) -> list[SiteDifference]:
+    exported = bundle.target
+    deviation = np.sqrt(np.maximum(exported.variance, TINY))
+    from_exported = (domain.mean - exported.mean) / deviation
+    from_served = (domain.mean - served.mean) / deviation
+    spread = np.log(np.sqrt(np.maximum(domain.variance, TINY)) / deviation)
+    return [
+        SiteDifference(
+            site.name,
+            *(
+                float(np.abs(each[site.offset : site.offset + site.channels]).mean())
+                for each in (from_exported, spread, from_served)
+            ),
+        )
+        for site in bundle.manifest.sites
     ]

@@ -115,7 +115,13 @@ class Recorder:
     def report(self) -> None:
         """Bring the metrics of the target up to date."""
         target = self._target
-        self._report.report_record(target.serving, target.state.pending, target.frozen)
+        self._report.report_record(
+            target.serving,
+            target.state.pending,
+            target.frozen,
+            target.folded.domain,
+            len(target.domains),
+        )
 
     def _pay(self) -> None:
         target = self._open_target()

@@ -9,6 +9,9 @@ from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
 from service.adaptation.estimator import MomentEstimator
@@ -28,16 +31,22 @@ from service.targets.drift import DriftReport, report_drift
 from service.targets.idempotency import Idempotency, replay
 from service.targets.jobs import Jobs
 from service.targets.making.evidence import EvidenceKeeper
+from service.targets.making.image_folder import ImageFolder
 from service.targets.making.judging import Judge
 from service.targets.making.moves import LabelMover
 from service.targets.making.publishing import Publisher
+from service.targets.making.reservoir import Reservoir
 from service.targets.making.watching import Watch
 from service.targets.outcome import AdaptOutcome
 from service.targets.queries import Queries
 from service.targets.recorder import Recorder
 from service.targets.served import ServedVersions
 from service.targets.statistics import Statistics
+from service.targets.traffic import Seen, Traffic
 from service.vocabulary import Mode
+
+# Enough to tell the folders of bundles apart.
+FINGERPRINT_DIGITS = 16
 
 
 class OnlineTarget:
@@ -59,6 +68,7 @@ class OnlineTarget:
         domains: domains of the target.
         evidence: labels that say which of two versions is better.
         statistics: what it answered since its model was loaded.
+        traffic: what the last images of predictions look like.
         jobs: batches whose clients do not wait for the outcome.
     """
 
@@ -78,6 +88,7 @@ class OnlineTarget:
         self._ledger = ledger
         self._builder = SessionBuilder(bundle, settings, plan.threads)
         self._estimator = MomentEstimator(bundle, settings, background)
+        self.traffic = Traffic(settings.watch_predictions, self._estimator.reader)
         # Functions, not methods of this object: it would hold itself, and be freed late.
         open_target = partial(
             _open_target, ledger, name, bundle.fingerprint, self._estimator, settings
@@ -89,7 +100,8 @@ class OnlineTarget:
         self.served = served = ServedVersions(build(self.record.serving), build, plan)
         _show(served, build, self.record)
         self._recorder.on_conflict = lambda target: _show(served, build, target)
-        judge = Judge(bundle, settings, lambda: served.get(0), background)
+        self._reservoir = _open_reservoir(name, bundle, settings)
+        judge = Judge(bundle, settings, self._reservoir, lambda: served.get(0), background)
         self._watch = Watch(settings.alpha, judge.scorer)
         self._mover = LabelMover(self._recorder, self.queries, served, self._estimator, self._watch)
         parts = (self._recorder, self.queries, served, self._estimator, judge, self._watch)
@@ -109,6 +121,9 @@ class OnlineTarget:
         )
         self.queries.keep_known()
         self._recorder.report()
+        self._report = report
+        self._drift: tuple[Target, Seen, DriftReport] | None = None
+        report.show_drift(self._measure_drift)
         if not self.record.frozen:
             self._publisher.make_due_version()
 
@@ -240,14 +255,47 @@ class OnlineTarget:
         return len(self._recorder.owed)
 
     def drift(self) -> DriftReport:
-        """How far the last images are from those before, and the domain from the exported one."""
-        record = self.record
-        return report_drift(record, self._bundle, record.memory)
+        """How far the last images are from those before, and the domain from other versions."""
+        record, seen = self.record, self.traffic.last
+        if self._drift is not None and self._drift[0] is record and self._drift[1] is seen:
+            return self._drift[2]
+        served = self.queries.version(record.serving).state.moments
+        report = report_drift(record, self._bundle, served, seen)
+        self._drift = record, seen, report
+        return report
+
+    def _measure_drift(self, name: str) -> float:
+        """What the metrics show, see :meth:`TargetReport.show_drift`."""
+        report = self.drift()
+        found = {
+            "held": report.held,
+            "shift": report.shift,
+            "recent": report.recent.z,
+            "traffic": report.traffic.z,
+        }[name]
+        return float("nan") if found is None else found
+
+    def after_run(self, version: int, images: Pixels, probabilities: NDArray[np.float64]) -> None:
+        """Count a run of the network, and describe some of its images.
+
+        Args:
+            version: number of the version that ran.
+            images: its images ``(N, H, W, C)``.
+            probabilities: their predictions ``(N, K)``.
+        """
+        self.statistics.count_run(version)
+        self.traffic.see(images, probabilities)
 
     def close(self) -> None:
         """Let go of the sessions; nothing may be asked of the target any more."""
         self._recorder.on_conflict = lambda _: None
+        self._report.close()
         self.served.close()
+
+    def forget(self) -> None:
+        """Remove what is kept of the target outside of the ledger, after it was deleted."""
+        self._report.forget()
+        self._reservoir.forget()
 
 
 def _open_target(
@@ -259,6 +307,16 @@ def _open_target(
     target = replace(target, max_count=settings.max_count)
     estimator.restore(target.memory)
     return target
+
+
+def _open_reservoir(name: str, bundle: Bundle, settings: Settings) -> Reservoir:
+    """The recent images of a target, with those on disk."""
+    if settings.reservoir_folder is None or not settings.reservoir:
+        return Reservoir(settings.reservoir)
+    key = settings.reservoir_key
+    secret = None if key is None else key.get_secret_value().encode()
+    folder = settings.reservoir_folder / bundle.fingerprint[:FINGERPRINT_DIGITS] / name
+    return Reservoir(settings.reservoir, ImageFolder(folder, secret))
 
 
 def _build(builder: SessionBuilder, queries: Queries, number: int) -> Session:

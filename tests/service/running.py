@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
 
 from bundle import Pixels
 from service.app import create_app
@@ -45,6 +46,14 @@ class Service:
     def versions(self) -> dict[str, Any]:
         """What ``GET /versions`` answers."""
         return self._answer(self.http.get("/versions"), 200)
+
+    def metrics(self) -> dict[tuple[str, ...], float]:
+        """Values of all metrics, by name and label values."""
+        answer = self.http.get("/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=")
+        families = text_string_to_metric_families(answer.text)
+        samples = (sample for family in families for sample in family.samples)
+        return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
 
     def post(self, path: str, status: int = 200, **content: Any) -> dict[str, Any]:
         """Post anything, check the status, return the answer."""

@@ -8,13 +8,18 @@ from service.schemas import (
     BatchInfo,
     DomainInfo,
     Domains,
+    Drift,
     EventInfo,
     EventPage,
+    FeatureDrift,
     ImageNotAdmitted,
     ImagePrediction,
+    SiteDrift,
     TargetInfo,
+    TrafficDrift,
     VersionInfo,
 )
+from service.targets.drift import Compared, DriftReport
 from service.targets.outcome import AdaptOutcome
 
 
@@ -101,6 +106,53 @@ def describe_domains(target: Target) -> Domains:
         target=target.name,
         current=target.folded.domain,
         domains=[describe_domain(domain) for domain in target.domains],
+    )
+
+
+def describe_drift(target: str, report: DriftReport, classes: Sequence[str], limit: float) -> Drift:
+    """The body that describes the drift of a target.
+
+    Args:
+        target: its name.
+        report: what was found.
+        classes: names of the classes.
+        limit: difference in standard errors at which the domain counts as changed.
+    """
+
+    def features(compared: Compared) -> list[FeatureDrift]:
+        return [
+            FeatureDrift(
+                feature=each.feature,
+                recent=each.recent,
+                domain=each.domain,
+                z=each.z,
+                low=each.domain - limit * each.error,
+                high=each.domain + limit * each.error,
+            )
+            for each in compared.features
+        ]
+
+    def shares(compared: Compared) -> dict[str, float]:
+        return dict(zip(classes, compared.shares.tolist(), strict=False))
+
+    recent, traffic = report.recent, report.traffic
+    return Drift(
+        target=target,
+        domain=report.domain,
+        images=recent.images,
+        z=recent.z,
+        limit=limit,
+        features=features(recent),
+        shift=report.shift,
+        class_shares=shares(recent),
+        held=report.held,
+        sites=[SiteDrift.model_validate(site) for site in report.sites],
+        traffic=TrafficDrift(
+            images=traffic.images,
+            z=traffic.z,
+            features=features(traffic),
+            class_shares=shares(traffic),
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request
 from service.api.dependencies import CallerDep, ModelDep, ResourcesDep, TargetDep, actor_of
 from service.api.json_bodies import describe_body, read_json_body
 from service.api.problems import problem_responses
-from service.api.rest.answers import describe_domain, describe_domains
+from service.api.rest.answers import describe_domain, describe_domains, describe_drift
 from service.errors import (
     ConcurrentChange,
     DomainInUse,
@@ -21,7 +21,7 @@ from service.errors import (
     UnknownTarget,
     UnsupportedContent,
 )
-from service.schemas import DomainInfo, DomainRequest, Domains, Drift, FeatureDrift
+from service.schemas import DomainInfo, DomainRequest, Domains, Drift
 
 router = APIRouter(tags=["domains"])
 
@@ -85,17 +85,5 @@ async def forget_domain(
 async def get_drift(resources: ResourcesDep, model: ModelDep, target: TargetDep) -> Drift:
     """Compare the last images with the domain's before them, and the domain with the exported one."""
     report = await resources.offload(target.drift)
-    classes = model.bundle.manifest.classes
-    return Drift(
-        target=target.name,
-        domain=report.domain,
-        images=report.images,
-        z=report.z,
-        limit=resources.settings.change_threshold,
-        features=[
-            FeatureDrift(feature=each.feature, recent=each.recent, domain=each.domain, z=each.z)
-            for each in report.features
-        ],
-        shift=report.shift,
-        class_shares=dict(zip(classes, report.shares.tolist(), strict=False)),
-    )
+    limit = resources.settings.change_threshold
+    return describe_drift(target.name, report, model.bundle.manifest.classes, limit)

@@ -96,7 +96,7 @@ async def answer(
         decode = _decoder(upload, preprocessing, settings.max_pixels)
         number = None if session is None else session.version
         counts = target.statistics
-        work = Work(target.served, number, len(upload), decode, session, counts.count_run)
+        work = Work(target.served, number, len(upload), decode, session, target.after_run)
         prediction = await wait_for(place.submit(work), request, place)
         counts.count_success(prediction, place.seconds)
     with resources.metrics.stages.answer.time():

@@ -67,7 +67,7 @@ async def infer(
             return upload.decode_part(start, stop, preprocessing, limit)
 
         number = None if session is None else session.version
-        work = Work(target.served, number, len(upload), decode, session, statistics.count_run)
+        work = Work(target.served, number, len(upload), decode, session, target.after_run)
         prediction = await wait(place.submit(work))
     except Exception:
         statistics.count_failure(place.seconds)

@@ -25,13 +25,14 @@ class Candidate:
         version: the version.
         session: the session that runs it.
         left_out: names of pending batches that are not in it.
-        scores: see :class:`service.targets.making.judging.Verdict`.
+        scores, only_proposed: see :class:`service.targets.making.judging.Verdict`.
     """
 
     version: Version
     session: Session
     left_out: Sequence[str] = ()
     scores: tuple[ImageScore, ImageScore] | None = field(default=None)
+    only_proposed: str | None = None
 
     @property
     def rejected(self) -> bool:
@@ -115,7 +116,7 @@ class CandidateMaker:
             reason=decision.reason,
             scores=decision.scores,
         )
-        return Candidate(version, session, tuple(left_out), verdict.scores)
+        return Candidate(version, session, tuple(left_out), verdict.scores, verdict.only_proposed)
 
 
 def most_different(batches: Sequence[Batch]) -> list[Batch]:

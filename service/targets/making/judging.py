@@ -27,6 +27,7 @@ from service.targets.making.scoring import Probabilities, Scorer
 
 # Standard errors by which confidence may fall: some classes are harder than others.
 MAX_ERRORS = 6.0
+UNJUDGED = "no images are kept to judge it with (RN_RESERVOIR=0); a person has to"
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,12 @@ class Verdict:
         decision: scores, and the reason of a rejection.
         scores: how single images are scored afterwards, by the parent and by the new version; None if
             there were no images to judge on.
+        only_proposed: why a person has to decide; None if the guards could.
     """
 
     decision: Decision
     scores: tuple[ImageScore, ImageScore] | None = None
+    only_proposed: str | None = None
 
 
 class Judge:
@@ -49,6 +52,7 @@ class Judge:
     Args:
         bundle: the bundle that is adapted, with its sample images and calibration.
         settings: bounds.
+        reservoir: recent images of each domain.
         exported: gives the session of version 0, which is needed once.
         background: runs what predictions come before.
 
@@ -60,6 +64,7 @@ class Judge:
         self,
         bundle: Bundle,
         settings: Settings,
+        reservoir: Reservoir,
         exported: Callable[[], Session],
         background: Pieces,
     ) -> None:
@@ -80,7 +85,7 @@ class Judge:
         )
         self._conformal = conformal
         self._exported = exported
-        self.reservoir = Reservoir(settings.reservoir)
+        self.reservoir = reservoir
         self.scorer = Scorer(samples, background)
         self._guard: PublicationGuard | None = None
 
@@ -110,7 +115,7 @@ class Judge:
             images = self.reservoir.images(state.domain)
             if len(images) < MIN_IMAGES:
                 # As good as what is served, for all that can be said.
-                return Verdict(moments)
+                return Verdict(moments, only_proposed=None if self.reservoir.size else UNJUDGED)
             known, new = (self.scorer.predict(each, images) for each in (served, candidate))
             views = Views(known, known, new)
             found = guard.judge_elsewhere(views)

@@ -129,8 +129,8 @@ class Publisher:
         if candidate.rejected:
             return self._reject(version, receipt_of)
         self._rejected_at = 0
-        if self._recorder.target.mode == "shadow":
-            proposed = _as_proposed(version)
+        if self._recorder.target.mode == "shadow" or candidate.only_proposed:
+            proposed = _as_proposed(version, candidate.only_proposed)
             receipt = receipt_of(proposed.record, 0)
             self._recorder.append(VersionProposed(proposed, receipt, candidate.left_out))
             self._served.shadow = candidate.session
@@ -159,5 +159,5 @@ class Publisher:
         return version
 
 
-def _as_proposed(version: Version) -> Version:
-    return replace(version, record=replace(version.record, status="proposed"))
+def _as_proposed(version: Version, reason: str | None) -> Version:
+    return replace(version, record=replace(version.record, status="proposed", reason=reason))

@@ -59,6 +59,30 @@ def test_domains_are_listed_named_and_forgotten(bundle_path: Path, tmp_path: Pat
         assert drift["images"] == 64 and len(drift["features"]) == 11
         assert drift["z"] < drift["limit"]
         assert sum(drift["class_shares"].values()) == pytest.approx(1)
+        assert all(each["low"] < each["recent"] < each["high"] for each in drift["features"])
+        assert [site["site"] for site in drift["sites"]] == ["norm", "hidden_norm"]
+        assert all(site["mean"] > 0 for site in drift["sites"])
+        assert (drift["held"], drift["traffic"]["images"]) == (0, 0)
+
+
+def test_predictions_are_compared_with_the_domain(bundle_path: Path, tmp_path: Path) -> None:
+    settings = settings_for(bundle_path, tmp_path, commit_every=64, watch_predictions=4)
+    with serving(settings) as service:
+        service.adapt(noise(64, 1))
+        for seed in range(2, 6):
+            # 10 images each, of which one of four is looked at, across requests.
+            service.post("/predict", content=npy(noise(10, seed)), headers=NPY)
+        calm = service.http.get("/drift").json()["traffic"]
+        assert calm["images"] == 10
+        assert calm["z"] < 8 and len(calm["features"]) == 11
+        assert sum(calm["class_shares"].values()) == pytest.approx(1)
+        service.post("/predict", content=npy(flat(100, 9)), headers=NPY)
+        changed = service.http.get("/drift").json()["traffic"]
+        assert changed["images"] == 35 and changed["z"] > 8
+        assert service.metrics()["rn_traffic_drift_standard_errors", "small", "default"] > 8
+        # Nothing of it moves anything.
+        assert service.versions()["pending"] == 0
+        assert service.http.get("/domains").json()["current"] == 0
 
 
 def test_modes_are_changed_and_recorded(service: Service) -> None:

@@ -2,21 +2,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from prometheus_client.parser import text_string_to_metric_families
 
 from bundle import load_bundle
 from service.api.problems import Problem
 from tests.service.pictures import flat, noise
 from tests.service.running import Service, serving, settings_for
-
-
-def read(service: Service) -> dict[tuple[str, ...], float]:
-    """Values of all metrics, by name and label values."""
-    answer = service.http.get("/metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=")
-    families = text_string_to_metric_families(answer.text)
-    samples = (sample for family in families for sample in family.samples)
-    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
 
 
 def test_health(service: Service, bundle_path: Path) -> None:
@@ -47,7 +37,7 @@ def test_the_front_door_leads_to_the_documentation(service: Service) -> None:
 
 def test_counts_move(bundle_path: Path, tmp_path: Path) -> None:
     with serving(settings_for(bundle_path, tmp_path, commit_every=6)) as service:
-        assert read(service)["rn_serving_version", "small", "default"] == 0
+        assert service.metrics()["rn_serving_version", "small", "default"] == 0
         service.predict(noise(3))
         service.adapt(np.concatenate([noise(5), flat(1), noise(1)]))
         service.adapt(flat(3, 2))
@@ -57,7 +47,7 @@ def test_counts_move(bundle_path: Path, tmp_path: Path) -> None:
         service.post("/predict", 415, content=b"x")
         service.adapt(noise(1, 11), status=409)
         service.http.get("/nowhere")
-        values = read(service)
+        values = service.metrics()
     expected = {
         ("rn_predict_batch_images_sum",): 3,
         ("rn_predict_stage_seconds_count", "read"): 2,
