@@ -6,7 +6,6 @@ same ledger. At the end every batch that was acknowledged must be in the ledger 
 images, and what is sent again must be answered as the first time. ``--ledger`` takes any database.
 """
 
-import io
 import os
 import random
 import re
@@ -26,6 +25,7 @@ import numpy as np
 import sqlalchemy as sa
 import typer
 
+from bench.npy import HEADERS, npy_bytes
 from bundle import load_bundle
 from bundle.preprocessing import Pixels
 from service.ledger.tables import BatchRow
@@ -35,13 +35,6 @@ IMAGES = 2
 # Answers that are asked for again after the last kill.
 REPEATED = 500
 LONG = 120.0
-NPY = {"Content-Type": "application/x-npy"}
-
-
-def _npy(images: Pixels) -> bytes:
-    content = io.BytesIO()
-    np.save(content, images)
-    return content.getvalue()
 
 
 @dataclass
@@ -62,8 +55,8 @@ class Client:
 
     def post(self, http: httpx.Client, number: int) -> httpx.Response:
         """Post a batch; the same number always gives the same bytes."""
-        headers = {**NPY, "Idempotency-Key": f"{self.name} {number}"}
-        return http.post("/adapt", content=_npy(self._batch(number)), headers=headers)
+        headers = {**HEADERS, "Idempotency-Key": f"{self.name} {number}"}
+        return http.post("/adapt", content=npy_bytes(self._batch(number)), headers=headers)
 
     def run(self, url: str) -> None:
         """Post batches until the service is gone."""

@@ -30,6 +30,7 @@ def make_session(
     quiet: bool = False,
     optimize: bool = True,
     config: Mapping[str, str] | None = None,
+    arena: bool = True,
 ) -> ort.InferenceSession:
     """Make a session from a graph whose external initializers are in memory.
 
@@ -42,9 +43,12 @@ def make_session(
             text.
         optimize: whether to optimize the graph, which takes longer than running it a few times.
         config: further entries of the session's configuration.
+        arena: whether the session keeps the memory of its runs for the next one, and grows it in steps that
+            double; without it, every run costs a little more.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = arena
     if quiet:
         options.log_severity_level = 4
     # Spinning threads burn the cores that the rest of the service needs.

@@ -34,5 +34,5 @@ class FeatureReader:
         """The session, made when it is needed first: many services never adapt."""
         with self._lock:
             if self._made is None:
-                self._made = make_session(feature_graph(self._observe), {}, threads=1)
+                self._made = make_session(feature_graph(self._observe), {}, threads=1, arena=False)
             return self._made

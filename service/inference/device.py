@@ -83,6 +83,7 @@ def device_session(
     options: CudaOptions | None = None,
     *,
     threads: int = 1,
+    arena: bool = True,
 ) -> ort.InferenceSession:
     """Make a session that runs on a device and nowhere else.
 
@@ -92,13 +93,14 @@ def device_session(
         device: the device.
         options: how a GPU is used.
         threads: threads within one run.
+        arena: see :func:`bundle.runtime.make_session`; on a CPU.
 
     Raises:
         DeviceError: if CUDA was requested and cannot be used.
     """
     providers = providers_for(device, options)
     if device == "cpu":
-        return make_session(graph, arrays, threads=threads, providers=providers)
+        return make_session(graph, arrays, threads=threads, providers=providers, arena=arena)
     try:
         session = make_session(
             graph, arrays, threads=threads, providers=providers, config=RECORD_NODES

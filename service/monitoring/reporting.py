@@ -136,6 +136,8 @@ class TargetReport:
     def close(self) -> None:
         """Show the drift no more; what was counted stays."""
         for gauge in self._metrics.drift.values():
+            # A gauge with a function refers to itself, and would keep what the function needs for long.
+            gauge.labels(self._model, self._target).set_function(_unknown)
             _remove(gauge, self._model, self._target)
 
     def forget(self) -> None:
@@ -157,6 +159,10 @@ class TargetReport:
     def count_version(self, status: str) -> None:
         """Count a candidate version by its outcome."""
         self._versions.labels(self._model, self._target, status).inc()
+
+
+def _unknown() -> float:
+    return float("nan")
 
 
 def _remove(metric: Counter | Gauge, model: str, target: str) -> None:

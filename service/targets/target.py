@@ -101,7 +101,9 @@ class OnlineTarget:
         _show(served, build, self.record)
         self._recorder.on_conflict = lambda target: _show(served, build, target)
         self._reservoir = _open_reservoir(name, bundle, settings)
-        judge = Judge(bundle, settings, self._reservoir, lambda: served.get(0), background)
+        judge = Judge(
+            bundle, settings, self._reservoir, lambda: served.find(0) or build(0), background
+        )
         self._watch = Watch(settings.alpha, judge.scorer)
         self._mover = LabelMover(self._recorder, self.queries, served, self._estimator, self._watch)
         parts = (self._recorder, self.queries, served, self._estimator, judge, self._watch)

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.preprocessing import Pixels
+from service.adaptation.observer import LARGE_PIXELS
 from service.inference.background import PIECE, Pieces
 from service.inference.sessions import Session
 
 Probabilities = NDArray[np.float64]
 # The exported, the served and the candidate version.
 MAX_CACHED = 4
+# A session keeps the memory of its largest batch, and every version has one.
+LARGE_PIECE = 2
 
 
 class Scorer:
@@ -31,11 +34,13 @@ class Scorer:
 
     def predict(self, session: Session, images: Sequence[Pixels] | Pixels) -> Probabilities:
         """Probabilities ``(N, K)`` of a version for some images, N at least 1."""
+        large = images[0].shape[0] * images[0].shape[1] > LARGE_PIXELS
+        size = LARGE_PIECE if large else PIECE
         parts = [
             self._background.run(
-                partial(session.probabilities, np.asarray(images[start : start + PIECE]))
+                partial(session.probabilities, np.asarray(images[start : start + size]))
             )
-            for start in range(0, len(images), PIECE)
+            for start in range(0, len(images), size)
         ]
         return np.concatenate(parts)
 

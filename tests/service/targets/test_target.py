@@ -1,4 +1,6 @@
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -524,3 +526,18 @@ def test_moments_are_moments(bundle_path: Path, tmp_path: Path) -> None:
         assert isinstance(state.moments, FlatMoments)
         assert state.moments.problem() is None
         assert state.count == 32
+
+
+def test_what_is_closed_is_freed_at_once(bundle_path: Path, tmp_path: Path) -> None:
+    """Reference cycles would keep its sessions until the collector runs, which may be never."""
+    gc.disable()
+    try:
+        with target_of(bundle_path, tmp_path) as target:
+            target.adapt(list(noise(8)), predict=True)
+            target.drift()
+            target.close()
+            closed = weakref.ref(target)
+            del target
+            assert closed() is None
+    finally:
+        gc.enable()
