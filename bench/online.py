@@ -54,6 +54,7 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="Random draws.")] = 5,
     first: Annotated[int, typer.Option(min=0, help="Seed of the first.")] = 0,
     out: Annotated[Path | None, typer.Option(help="JSON file, read first and continued.")] = None,
+    relations: Annotated[bool, typer.Option(help="Shrink by the relations of channels.")] = False,
     setting: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of the engine.")] = None,
 ) -> None:
     """Print a row per stream and method."""
@@ -66,7 +67,7 @@ def main(
     given = dict(text.split("=", 1) for text in setting or [])
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
-        export_network(network, images, bundle)
+        export_network(network, images, bundle, relations)
         for name in chosen:
             for seed in range(first, first + seeds):
                 stream = STREAMS[name](pool, np.random.default_rng([seed, *name.encode()]))

@@ -15,7 +15,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Precision = Literal["float16", "int8"]
 # How the graphs know how much images differ from one another, by which they weigh the base moments: from
 # images at export, or without any by a typical value.
-Estimator = Literal["measured_spread", "assumed_spread"]
+Estimator = Literal["measured_spread", "assumed_spread", "related_channels"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 

@@ -79,7 +79,7 @@ def assemble(
     # The tracer treats a size of 1 as fixed, and deep layers have that size on the smallest images.
     larger = example.repeat(1, 2, 2, 1) if free_size else example
     predict = _trace_network(model, sites, scaling, larger, free_size)
-    templates = trace_templates(sites, example, free_size)
+    templates = trace_templates(sites, spreads, example, free_size)
     observe = predict.clone()
     nodes = find_affine_nodes(sites, *_affine_inputs(observe))
     compose_observe(observe, sites, nodes, templates, spreads)

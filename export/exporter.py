@@ -61,13 +61,14 @@ def export_bundle(
     variants: VariantOptions = NO_VARIANTS,
     free_size: bool = False,
     calibration_updates: int = UPDATES,
+    relations: bool = False,
     replace: bool = False,
 ) -> Manifest:
     """Fold the target branch of a converted model and write it as a bundle.
 
     Args:
         model, info, images, spread_images, statistics, sample_images, variants, free_size,
-            calibration_updates: see :func:`build_bundle`.
+            calibration_updates, relations: see :func:`build_bundle`.
         path: directory to write.
         replace: whether an existing bundle may be replaced.
 
@@ -87,6 +88,7 @@ def export_bundle(
         variants=variants,
         free_size=free_size,
         calibration_updates=calibration_updates,
+        relations=relations,
     )
     write_bundle(path, built.manifest, built.contents, replace=replace)
     return built.manifest
@@ -103,6 +105,7 @@ def build_bundle(
     variants: VariantOptions = NO_VARIANTS,
     free_size: bool = False,
     calibration_updates: int = UPDATES,
+    relations: bool = False,
 ) -> Built:
     """Fold the target branch of a converted model into the files of a bundle.
 
@@ -122,6 +125,8 @@ def build_bundle(
         variants: which variants of ``predict.onnx`` in lower precision to add.
         free_size: whether the graphs take images of any height and width.
         calibration_updates: number of harmless updates that the service's guard is calibrated with.
+        relations: whether the moments of few images are shrunk by the relations of the channels, see
+            :mod:`rn_model.layers.shrinkage`.
 
     Raises:
         ExportError: if the network cannot be exported faithfully.
@@ -136,7 +141,8 @@ def build_bundle(
     check_network_alone(model, scaling, checked)
     network = nn.Sequential(scaling, model).eval()
     larger = larger_logits(network, checked) if free_size else None
-    spreads = measure_spreads(network, sites, images if spread_images is None else spread_images)
+    measured = images if spread_images is None else spread_images
+    spreads = measure_spreads(network, sites, measured, relations)
     parts = assemble(model, sites, scaling, example, spreads, free_size)
     parity = _check(parts, network, sites, spreads, checked, larger)
     normalization = sites[0].layer.normalization

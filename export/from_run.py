@@ -17,7 +17,7 @@ class RunOptions:
     """Options for exporting a run.
 
     Attributes:
-        statistics, sample_images, free_size: see :func:`export.exporter.build_bundle`.
+        statistics, sample_images, free_size, relations: see :func:`export.exporter.build_bundle`.
         precisions, max_loss: see :class:`export.variants.conversion.VariantOptions`.
         test: folder or ``.npz`` file of labelled target images, on which the accuracy of variants is
             reported; None to report none.
@@ -26,6 +26,7 @@ class RunOptions:
     statistics: Literal["target", "source"] = "target"
     sample_images: bool = True
     free_size: bool = False
+    relations: bool = False
     precisions: tuple[Precision, ...] = ()
     max_loss: float = MAX_LOSS
     test: Path | None = None
@@ -58,5 +59,6 @@ def build_run(path: Path, name: str, options: RunOptions) -> Built:
         statistics=options.statistics,
         sample_images=options.sample_images,
         free_size=options.free_size,
+        relations=options.relations,
         variants=VariantOptions(options.precisions, options.max_loss, labelled),
     )

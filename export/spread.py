@@ -10,7 +10,7 @@ from bundle.preprocessing import Pixels
 from export.checks.images import evenly_spaced
 from export.checks.parity import batches
 from export.network.sites import NormSite
-from rn_model.layers.shrinkage import ASSUMED, Spread
+from rn_model.layers.shrinkage import ASSUMED, Spread, relations_of
 
 MAX_IMAGES = 512
 # Fewer images say little of how much images differ.
@@ -19,7 +19,10 @@ MIN_IMAGES = 32
 
 @torch.no_grad()
 def measure_spreads(
-    network: nn.Module, sites: Sequence[NormSite], images: Pixels | None
+    network: nn.Module,
+    sites: Sequence[NormSite],
+    images: Pixels | None,
+    relations: bool = False,
 ) -> list[Spread]:
     """Spread of the images at every site; see :mod:`rn_model.layers.shrinkage`.
 
@@ -28,6 +31,7 @@ def measure_spreads(
         sites: its normalization layers.
         images: images of the domain that the base moments describe, ``(N, H, W, C)`` uint8; None, or
             fewer than ``MIN_IMAGES``, for an assumed spread.
+        relations: whether to measure how the channels are related, too.
     """
     if images is None or len(images) < MIN_IMAGES:
         return [ASSUMED] * len(sites)
@@ -49,17 +53,20 @@ def measure_spreads(
     finally:
         for handle in handles:
             handle.remove()
-    return [_spread(site, seen[site.name]) for site in sites]
+    return [_spread(site, seen[site.name], relations) for site in sites]
 
 
 def estimator_of(spreads: Sequence[Spread]) -> Estimator:
     """Name of the estimator that these spreads make."""
+    if any(spread.relations is not None for spread in spreads):
+        return "related_channels"
     return "assumed_spread" if ASSUMED in spreads else "measured_spread"
 
 
-def _spread(site: NormSite, seen: Sequence[tuple[Tensor, Tensor]]) -> Spread:
+def _spread(site: NormSite, seen: Sequence[tuple[Tensor, Tensor]], relations: bool) -> Spread:
     mean, square = (torch.cat(parts) for parts in zip(*seen, strict=True))
     variance = site.layer.running("target").variance.double() + site.layer.eps
     of_mean = (mean.var(dim=0) / variance).mean()
     of_square = (square / variance).var(dim=0).mean()
-    return Spread(float(of_mean), float(of_square))
+    related = relations_of(mean / variance.sqrt()) if relations else None
+    return Spread(float(of_mean), float(of_square), related)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rn_model import convert_normalization, domain_norms
 from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.moments import Moments
-from rn_model.layers.shrinkage import shrink
+from rn_model.layers.shrinkage import Relations, shrink
 
 
 def spreads(compensate: bytes) -> list[Tensor]:
@@ -22,6 +22,20 @@ def spreads(compensate: bytes) -> list[Tensor]:
         torch.from_numpy(onnx.numpy_helper.to_array(value).copy())
         for value in graph.initializer
         if value.name.endswith(".spread")
+    ]
+
+
+def relations(compensate: bytes) -> list[Relations | None]:
+    """Relations of the channels at every site, in the order of the sites, from ``compensate.onnx``."""
+    graph = onnx.load_model_from_string(compensate).graph
+    arrays = {value.name: onnx.numpy_helper.to_array(value).copy() for value in graph.initializer}
+    sites = [name.removesuffix("spread") for name in arrays if name.endswith(".spread")]
+    names = Relations._fields
+    return [
+        Relations(*(torch.from_numpy(arrays[site + name]) for name in names))
+        if site + names[0] in arrays
+        else None
+        for site in sites
     ]
 
 
@@ -50,8 +64,10 @@ def set_shrunk(
     count: float,
 ) -> None:
     """Give layers the target moments that the graphs make of raw moments and their number of images."""
-    for (part, layer), spread in zip(layers, spreads(compensate), strict=True):
+    known = zip(layers, spreads(compensate), relations(compensate), strict=True)
+    for (part, layer), spread, related in known:
         base = layer.running("target").double()
         raw = Moments(mean[part].double(), variance[part].double())
         images = torch.tensor(count, dtype=torch.float64)
-        layer.set_running("target", shrink(raw, images, base, spread, layer.eps), num_images=1)
+        moments = shrink(raw, images, base, spread, layer.eps, related)
+        layer.set_running("target", moments, num_images=1)

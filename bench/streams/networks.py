@@ -76,8 +76,8 @@ def read_pools(folder: Path) -> tuple[Pixels, Pool]:
     return images[~test][:EXPORT_IMAGES], pool
 
 
-def export_network(network: nn.Module, images: Pixels, path: Path) -> None:
+def export_network(network: nn.Module, images: Pixels, path: Path, relations: bool = False) -> None:
     """Write the network as a bundle whose base statistics are those of its training."""
     model = convert_normalization(copy.deepcopy(network), "rn")
     info = BundleInfo("cifar10", CLASSES, PREPROCESSING, {})
-    export_bundle(model, path, info, images=images, statistics="target")
+    export_bundle(model, path, info, images=images, statistics="target", relations=relations)

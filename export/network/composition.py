@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+import torch
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from bundle.interface import (
@@ -20,7 +21,7 @@ from export.graphs.tracing import OPSET
 from export.network.affine_nodes import AffineNodes
 from export.network.sites import NormSite
 from export.network.templates import Templates, kind, state
-from rn_model.layers.shrinkage import Spread
+from rn_model.layers.shrinkage import Relations, Spread
 
 IR_VERSION = 10
 
@@ -56,9 +57,12 @@ def compose_observe(
     priors = zip(split(graph, mean, sizes), split(graph, variance, sizes), strict=True)
     seen: list[list[ir.Value]] = []
     for site, pair, prior, spread in zip(sites, nodes, priors, spreads, strict=True):
-        constants = [_add_spread(graph, site, spread, np.float32), *_state(graph, site, np.float32)]
+        constants = [
+            *_add_spread(graph, site, spread, np.float32),
+            *_state(graph, site, np.float32),
+        ]
         given = [pair.value, image_weight, prior_weight, *prior, *constants]
-        piece = templates.observe[kind(site)]
+        piece = templates.observe[kind(site, spread)]
         y, *batch = insert_copy(graph, piece, given, site.name, before=pair.multiply)
         pair.replace_by(y)
         seen.append(batch)
@@ -88,11 +92,11 @@ def compose_compensate(
     found = [
         insert_copy(
             graph,
-            templates.compensate[kind(site)],
+            templates.compensate[kind(site, spread)],
             [
                 *own,
                 count,
-                _add_spread(graph, site, spread, np.float64),
+                *_add_spread(graph, site, spread, np.float64),
                 *_state(graph, site, np.float64),
             ],
             site.name,
@@ -123,9 +127,14 @@ def _give(
     graph.outputs.append(value)
 
 
-def _add_spread(graph: ir.Graph, site: NormSite, spread: Spread, dtype: Any) -> ir.Value:
-    array = np.array([spread.mean, spread.square], dtype)
-    return add_initializer(graph, f"network.{site.name}.spread", array)
+def _add_spread(graph: ir.Graph, site: NormSite, spread: Spread, dtype: Any) -> list[ir.Value]:
+    """Add how much images differ at a site, and how its channels are related, as initializers."""
+    names = ("spread", *Relations._fields)
+    tensors = spread.tensors(torch.float64)
+    return [
+        add_initializer(graph, f"network.{site.name}.{name}", value.numpy().astype(dtype))
+        for name, value in zip(names, tensors, strict=False)
+    ]
 
 
 def _state(graph: ir.Graph, site: NormSite, dtype: Any) -> list[ir.Value]:

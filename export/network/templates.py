@@ -24,7 +24,7 @@ from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.domains import Domain, other_domain
 from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
-from rn_model.layers.shrinkage import shrink
+from rn_model.layers.shrinkage import Relations, Spread, shrink
 
 DOMAIN: Domain = "target"
 # The tracer treats sizes of 0 and 1 as fixed.
@@ -52,11 +52,12 @@ class Templates:
     compensate: dict[Kind, ir.Graph]
 
 
-def kind(site: NormSite) -> Kind:
-    """Key of a layer: layers with equal keys compute the same function of input and state."""
+def kind(site: NormSite, spread: Spread) -> Kind:
+    """Key of a layer: layers with equal keys compute the same function of input, spread and state."""
     options = sorted((k, repr(v)) for k, v in vars(site.layer).items() if not k.startswith("_"))
     shapes = [(name, value.dtype, tuple(value.shape)) for name, value in state(site.layer).items()]
-    return (type(site.layer), site.rank, *options, *shapes)
+    spreads = [tuple(value.shape) for value in spread.tensors()]
+    return (type(site.layer), site.rank, *options, *shapes, *spreads)
 
 
 def state(layer: DomainNorm) -> dict[str, Tensor]:
@@ -65,8 +66,9 @@ def state(layer: DomainNorm) -> dict[str, Tensor]:
 
 
 class _Observe(nn.Module):
-    def __init__(self, site: NormSite) -> None:
+    def __init__(self, site: NormSite, spread: Spread) -> None:
         super().__init__()
+        self._related = spread.relations is not None
         self.layer = copy.deepcopy(site.layer)
         self._names = list(state(site.layer))
         self.example = [
@@ -74,13 +76,15 @@ class _Observe(nn.Module):
             torch.ones(_SIZE),
             torch.tensor(1.0),
             *torch.ones(2, site.channels),
-            torch.ones(2),
+            *spread.tensors(),
             *state(site.layer).values(),
         ]
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         x, image_weight, prior_weight, mean, variance, spread, *values = inputs
-        seen = Observation(DOMAIN, image_weight, prior_weight, Moments(mean, variance), spread)
+        relations, values = _take_relations(values, self._related)
+        prior = Moments(mean, variance)
+        seen = Observation(DOMAIN, image_weight, prior_weight, prior, spread, relations)
         self.layer.observation = seen
         y = functional_call(self.layer, dict(zip(self._names, values, strict=True)), (x,))
         self.layer.observation = None
@@ -93,29 +97,33 @@ class _Map(nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, raw: Moments, count: Tensor, spread: Tensor) -> list[Tensor]:
+    def forward(
+        self, raw: Moments, count: Tensor, spread: Tensor, relations: Relations | None
+    ) -> list[Tensor]:
         base, other = (self.layer.running(d) for d in (DOMAIN, other_domain(DOMAIN)))
-        own = shrink(raw, count, base, spread, self.layer.eps)
+        own = shrink(raw, count, base, spread, self.layer.eps, relations)
         return [*self.layer.affine_map(DOMAIN, own, other).fold()]
 
 
 class _Compensate(nn.Module):
-    def __init__(self, site: NormSite) -> None:
+    def __init__(self, site: NormSite, spread: Spread) -> None:
         super().__init__()
+        self._related = spread.relations is not None
         self.map = _Map(copy.deepcopy(site.layer).double())
         self._names = [f"layer.{name}" for name in state(site.layer)]
         values = state(self.map.layer).values()
         self.example = [
             *torch.ones(2, site.channels, dtype=torch.float64),
             torch.tensor(1.0, dtype=torch.float64),
-            torch.ones(2, dtype=torch.float64),
+            *spread.tensors(torch.float64),
             *values,
         ]
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         mean, variance, count, spread, *values = inputs
+        relations, values = _take_relations(values, self._related)
         named = dict(zip(self._names, values, strict=True))
-        given = (Moments(mean, variance), count, spread)
+        given = (Moments(mean, variance), count, spread, relations)
         found: list[Tensor] = functional_call(self.map, named, given)
         return found
 
@@ -135,16 +143,27 @@ class _All(nn.Module):
         return outputs
 
 
-def trace_templates(sites: Sequence[NormSite], image: Tensor, free_size: bool) -> Templates:
+def _take_relations(values: list[Tensor], related: bool) -> tuple[Relations | None, list[Tensor]]:
+    """Relations from the beginning of some inputs, and the other inputs."""
+    if not related:
+        return None, values
+    count = len(Relations._fields)
+    return Relations(*values[:count]), values[count:]
+
+
+def trace_templates(
+    sites: Sequence[NormSite], spreads: Sequence[Spread], image: Tensor, free_size: bool
+) -> Templates:
     """Trace every kind of layer among the sites.
 
     Args:
         sites: normalization sites of the network.
+        spreads: how much images differ at each site.
         image: example pixels ``(N, H, W, C)`` uint8.
         free_size: whether the height and width of images are free.
     """
-    kinds = {kind(site): site for site in sites}
-    parts = [make(site) for make in (_Observe, _Compensate) for site in kinds.values()]
+    kinds = {kind(*pair): pair for pair in zip(sites, spreads, strict=True)}
+    parts = [make(*pair) for make in (_Observe, _Compensate) for pair in kinds.values()]
     counts = [3] * len(kinds) + [2] * len(kinds)
     traced = trace(
         _All(parts, free_size),

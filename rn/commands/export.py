@@ -54,6 +54,7 @@ def export(
     samples: options.Samples = True,
     canary: options.Canary = None,
     free_size: options.FreeSize = False,
+    relations: options.Relations = False,
     fp16: options.Fp16 = False,
     int8: options.Int8 = False,
     max_loss: options.MaxLoss = None,
@@ -83,6 +84,7 @@ def export(
         "test": test,
         "sample_images": None if samples else False,
         "free_size": free_size or None,
+        "relations": relations or None,
     }
     given = {key: value for key, value in settings.items() if value is not None}
     described = {
@@ -126,7 +128,7 @@ def _check_weights(
         )
     if missing:
         raise ExportError(f"to export pretrained weights, also give {' and '.join(missing)}")
-    only_run = _flags([key for key in ("statistics", "sample_images") if key in given])
+    only_run = _flags([key for key in ("statistics", "sample_images", "relations") if key in given])
     if "int8" in to.precisions:
         only_run = ", ".join(part for part in (only_run, "--int8") if part)
     if only_run:

@@ -86,6 +86,12 @@ Canary = Annotated[bool | None, typer.Option("--canary/--no-canary", hidden=True
 FreeSize = Annotated[
     bool, typer.Option("--free-size", help="Let the graphs accept images of any size.")
 ]
+Relations = Annotated[
+    bool,
+    typer.Option(
+        "--relations", help="Weigh few images by how the channels of a layer vary together."
+    ),
+]
 Fp16 = Annotated[
     bool,
     typer.Option("--fp16", help="Also write a float16 variant; with --layout, write only that."),

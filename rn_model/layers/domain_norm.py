@@ -291,7 +291,8 @@ class DomainNorm(nn.Module, ABC):
         if observation.spread is not None:
             count = observation.prior_count + observation.image_weight.sum()
             base = self.running(domain).full_precision()
-            merged = shrink(merged, count, base, observation.spread, self.eps)
+            relations = observation.relations
+            merged = shrink(merged, count, base, observation.spread, self.eps, relations)
         other = self.running(other_domain(domain)).full_precision()
         return self.affine_map(domain, merged, other)(x)
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from rn_model.layers.domains import Domain
 from rn_model.layers.moments import Moments
+from rn_model.layers.shrinkage import Relations
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Observation:
         spread: how much images differ at this site, ``(2,)``, see :mod:`rn_model.layers.shrinkage`: the
             merged moments are shrunk towards the layer's running moments before they normalize. None to
             use them as they are.
+        relations: how the channels are related there; None to shrink all alike.
         batch: population moments of the layer's input, ``(C,)``; set by the forward pass.
     """
 
@@ -32,4 +34,5 @@ class Observation:
     prior_count: Tensor | float
     prior: Moments | None = None
     spread: Tensor | None = None
+    relations: Relations | None = None
     batch: Moments | None = None

@@ -20,7 +20,7 @@ from export.network.pixel_scaling import PixelScaling
 from export.network.sites import NormSite, find_sites
 from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
-from rn_model.layers.shrinkage import ASSUMED
+from rn_model.layers.shrinkage import ASSUMED, Relations, Spread, relations_of
 from tests.shrinking import set_shrunk
 
 PREPROCESSING = Preprocessing(
@@ -37,6 +37,7 @@ class Exported:
     parts: Assembly
     exact: nn.Module
     sites: list[NormSite]
+    spreads: list[Spread]
 
     def images(self, count: int) -> Pixels:
         generator = np.random.default_rng(count)
@@ -77,24 +78,40 @@ class Exported:
     def observing(self, weight: Floats, prior: FlatMoments) -> Iterator[list[Observation]]:
         """Make the layers observe what passes through them."""
         seen = []
-        for site in self.sites:
+        for site, spread in zip(self.sites, self.spreads, strict=True):
             moments = Moments(*(torch.from_numpy(value[site.slice]) for value in prior))
-            spread = torch.tensor([ASSUMED.mean, ASSUMED.square], dtype=torch.float64)
-            seen.append(Observation("target", torch.from_numpy(weight), PRIOR, moments, spread))
+            both, *related = spread.tensors(torch.float64)
+            relations = Relations(*related) if related else None
+            weights = torch.from_numpy(weight)
+            seen.append(Observation("target", weights, PRIOR, moments, both, relations))
             site.layer.observation = seen[-1]
         yield seen
         for site in self.sites:
             site.layer.observation = None
 
 
-def exported(model: nn.Module) -> Exported:
-    """Export a converted network in evaluation mode that takes ``(N, 3, 32, 32)``."""
+def exported(model: nn.Module, related: bool = False) -> Exported:
+    """Export a converted network in evaluation mode that takes ``(N, 3, 32, 32)``.
+
+    Args:
+        model: the network.
+        related: whether the channels of its layers are related.
+    """
     scaling = PixelScaling(PREPROCESSING)
     example = torch.zeros((2, *PREPROCESSING.shape), dtype=torch.uint8)
     sites = find_sites(model, scaling(example))
-    parts = assemble(model, sites, scaling, example, [ASSUMED] * len(sites))
+    spreads = [ASSUMED] * len(sites)
+    if related:
+        generator = torch.Generator().manual_seed(0)
+        spreads = [
+            replace(
+                ASSUMED, relations=relations_of(torch.randn(40, site.channels, generator=generator))
+            )
+            for site in sites
+        ]
+    parts = assemble(model, sites, scaling, example, spreads)
     exact = copy.deepcopy(model).double()
-    return Exported(parts, exact, find_sites(exact, scaling(example).double()))
+    return Exported(parts, exact, find_sites(exact, scaling(example).double()), spreads)
 
 
 def assert_near(found: Floats, expected: Floats) -> None:

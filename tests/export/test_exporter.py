@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from bundle import BundleError, files, load_bundle
+from bundle.moments import FlatMoments
+from bundle.runtime import Refolder
 from export import BundleInfo, ExportError, export_bundle
 from export.network.input_features import input_features
 from export.network.pixel_scaling import PixelScaling
@@ -225,3 +227,21 @@ def test_pixels_are_scaled_as_the_contract_says() -> None:
     scaled = PixelScaling(SMALL.preprocessing)(torch.from_numpy(images))
     expected = (images / 255 - 0.4) / 0.3
     np.testing.assert_allclose(scaled.numpy(), expected.transpose(0, 3, 1, 2), 1e-5, 1e-6)
+
+
+def test_relations_of_channels_are_an_option(tmp_path: Path) -> None:
+    path = tmp_path / "bundle"
+    manifest = export_bundle(small_model(), path, SMALL, images=IMAGES, relations=True)
+    assert manifest.estimator == "related_channels"
+    assert manifest.parity["observe_moment_error"] < 1e-4
+    plain = export_bundle(small_model(), tmp_path / "plain", SMALL, images=IMAGES)
+    assert plain.estimator == "measured_spread"
+    # Few images are weighed in another way, and none give what was exported.
+    bundles = [load_bundle(path), load_bundle(tmp_path / "plain")]
+    moved = FlatMoments(bundles[0].target.mean + 1.0, bundles[0].target.variance)
+    few, none = (
+        [Refolder(bundle).scale_and_shift(moved, count)[1] for bundle in bundles]
+        for count in (4.0, 0.0)
+    )
+    assert np.abs(few[0] - few[1]).max() > 1e-3
+    np.testing.assert_array_equal(none[0], none[1])

@@ -94,9 +94,9 @@ def networks(draw: st.DrawFn) -> nn.Module:
 
 
 @settings(max_examples=_EXAMPLES, phases=_PHASES)
-@given(networks(), st.sampled_from([1, 4]))
-def test_any_network_is_exact(model: nn.Module, count: int) -> None:
-    found = exported(model)
+@given(networks(), st.sampled_from([1, 4]), st.booleans())
+def test_any_network_is_exact(model: nn.Module, count: int, related: bool) -> None:
+    found = exported(model, related)
     check_predictions(found, count)
     check_refolding(found)
     check_observation(found, count)

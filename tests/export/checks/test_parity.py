@@ -92,7 +92,7 @@ def test_observed_moments_must_be_those_of_the_layers(
     exact = network()
     sites = find_sites(exact, torch.from_numpy(IMAGES[:2]))
     observed = (bundle.observe_arrays, bundle.target, IMAGES)
-    found_spreads = [Spread(*map(float, values)) for values in spreads(bundle.compensate)]
+    found_spreads = [Spread(float(m), float(s)) for m, s in spreads(bundle.compensate)]
     found = check_batch_moments(exact, sites, found_spreads, bundle.observe, *observed)
     assert found["observe_moment_error"] < 1e-5
     assert bundle.manifest.parity["observe_moment_error"] < 1e-5
