@@ -91,5 +91,43 @@ COMMANDS = {
         "Serve an earlier version of a target again.",
         ("service",),
     ),
+    "promote": Entry(
+        "rn.commands.remote.changing:promote",
+        "Serve a version, and let adaptation go on from it.",
+        ("service",),
+    ),
+    "reset": Entry(
+        "rn.commands.remote.changing:reset",
+        "Serve the exported version, and forget what was observed since.",
+        ("service",),
+    ),
+    "freeze": Entry(
+        "rn.commands.remote.changing:freeze",
+        "Switch adaptation off; predictions go on.",
+        ("service",),
+    ),
+    "unfreeze": Entry(
+        "rn.commands.remote.changing:unfreeze", "Switch adaptation on again.", ("service",)
+    ),
+    "mode": Entry(
+        "rn.commands.remote.changing:mode",
+        "Say or choose what becomes of good versions: off, shadow, auto.",
+        ("service",),
+    ),
+    "targets": Entry(
+        "rn.commands.remote.targets:targets",
+        "List the targets of a service, make one, delete one.",
+        ("service",),
+    ),
+    "domains": Entry(
+        "rn.commands.remote.domains:domains",
+        "List the domains of a target, name one, forget one.",
+        ("service",),
+    ),
+    "drift": Entry(
+        "rn.commands.remote.domains:drift",
+        "Say how far the last images are from the domain of a target.",
+        ("service",),
+    ),
     "doctor": Entry("rn.commands.doctor:doctor", "Check the installation."),
 }

@@ -16,6 +16,7 @@ Key = Annotated[
     ),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of rows.")]
+Reason = Annotated[str | None, typer.Option(help="Why; it is recorded with the event.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

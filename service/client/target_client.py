@@ -14,6 +14,7 @@ from service.client.retries import NO_RETRIES, TOO_MANY_REQUESTS, UNAVAILABLE, R
 from service.schemas import (
     AdaptResult,
     BatchInfo,
+    DomainInfo,
     Domains,
     Drift,
     EventPage,
@@ -22,6 +23,7 @@ from service.schemas import (
     PredictResult,
     RollbackRequest,
     TargetInfo,
+    TargetList,
 )
 from service.vocabulary import ERROR_PREFIX, Mode
 
@@ -162,6 +164,31 @@ class Client:
         """Say what becomes of good versions: ``off``, ``shadow`` or ``auto``."""
         return self._send("PUT", "/mode", TargetInfo, json={"mode": mode, "reason": reason})
 
+    def targets(self) -> TargetList:
+        """List the targets of the default model."""
+        return self._parse(self._request("GET", f"{self._url}/targets", True), TargetList)
+
+    def create_target(self, name: str) -> TargetList:
+        """Make a target, which begins with the exported version."""
+        body = {"name": name}
+        return self._parse(self._request("POST", f"{self._url}/targets", json=body), TargetList)
+
+    def delete_target(self, name: str) -> TargetList:
+        """Delete a target with all its versions and events."""
+        url = f"{self._url}/targets/{quote(name, safe='')}"
+        return self._parse(self._request("DELETE", url), TargetList)
+
+    def change_domain(
+        self, number: int, *, name: str | None, pinned: bool, reason: str | None = None
+    ) -> DomainInfo:
+        """Name a domain, and pin it, so that it is kept however many others come."""
+        body = {"name": name, "pinned": pinned, "reason": reason}
+        return self._send("PUT", f"/domains/{number}", DomainInfo, json=body)
+
+    def forget_domain(self, number: int) -> Domains:
+        """Forget a domain: its images will be those of a new one."""
+        return self._send("DELETE", f"/domains/{number}", Domains)
+
     def domains(self) -> Domains:
         """List the domains that the target has been in."""
         return self._send("GET", "/domains", Domains, repeat=True)
@@ -218,22 +245,22 @@ class Client:
         body = {"force": force, "reason": reason}
         return self._send("POST", f"/versions/{version}/promote", TargetInfo, json=body)
 
-    def rollback(self, version: int | None = None) -> TargetInfo:
+    def rollback(self, version: int | None = None, *, reason: str | None = None) -> TargetInfo:
         """Serve an earlier version; default: the parent of the served one."""
-        body = RollbackRequest(version=version).model_dump()
+        body = RollbackRequest(version=version, reason=reason).model_dump()
         return self._send("POST", "/rollback", TargetInfo, json=body)
 
-    def reset(self) -> TargetInfo:
+    def reset(self, *, reason: str | None = None) -> TargetInfo:
         """Serve the exported version and forget what was observed since."""
-        return self._send("POST", "/reset", TargetInfo)
+        return self._send("POST", "/reset", TargetInfo, json={"reason": reason})
 
-    def freeze(self) -> TargetInfo:
+    def freeze(self, *, reason: str | None = None) -> TargetInfo:
         """Switch adaptation off."""
-        return self._send("POST", "/freeze", TargetInfo)
+        return self._send("POST", "/freeze", TargetInfo, json={"reason": reason})
 
-    def unfreeze(self) -> TargetInfo:
+    def unfreeze(self, *, reason: str | None = None) -> TargetInfo:
         """Switch adaptation on again."""
-        return self._send("POST", "/unfreeze", TargetInfo)
+        return self._send("POST", "/unfreeze", TargetInfo, json={"reason": reason})
 
     @property
     def url(self) -> str:

@@ -70,6 +70,7 @@ ARGUMENTS = {
     "serve": ("bundle",),
     "predict": ("image.png",),
     "submit": (".",),
+    "promote": ("1",),
 }
 
 

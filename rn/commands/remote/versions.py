@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rn.commands.remote.connection import connect
-from rn.options.common import LOCAL, AsJson, Key, Limit, TargetName, Url
+from rn.options.common import LOCAL, AsJson, Key, Limit, Reason, TargetName, Url
 
 if TYPE_CHECKING:
     from service.schemas import TargetInfo
@@ -40,10 +40,11 @@ def rollback(
     url: Url = LOCAL,
     target: TargetName = "default",
     key: Key = None,
+    reason: Reason = None,
 ) -> None:
     """Serve an earlier version of a target again."""
     with connect(url, target, key) as client:
-        info = client.rollback(version)
+        info = client.rollback(version, reason=reason)
     typer.echo(f"version {info.serving} is served")
 
 
