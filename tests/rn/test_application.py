@@ -18,9 +18,9 @@ def test_the_table_says_what_the_command_says(name: str) -> None:
 
 
 def test_a_misspelled_command_is_corrected() -> None:
-    result = rn("exprt")
+    result = rn("inspcet")
     assert result.exit_code == 2
-    assert "No such command 'exprt'. Did you mean 'export'?" in result.stderr
+    assert "No such command 'inspcet'. Did you mean 'inspect'?" in result.stderr
 
 
 def test_help_without_a_command() -> None:

@@ -76,10 +76,9 @@ def mode(
     if wanted is not None and wanted not in MODES:
         fail(f"{wanted} is no mode; there are {', '.join(MODES)}")
     with connect(url, target, key) as client:
-        if wanted is None:
-            info = client.versions(limit=1)
-        else:
-            info = client.set_mode(wanted, reason=reason)
+        if wanted is not None:
+            client.set_mode(wanted, reason=reason)
+        info = client.versions(limit=1)
     typer.echo(_explain(info))
 
 
