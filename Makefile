@@ -42,6 +42,7 @@ format: $(VENV)/installed ## Format the code and fix what can be fixed automatic
 docs: $(VENV)/installed ## Write the pages and the picture that are generated from code and results.
 	$(BIN)/python -m scripts.commands_page
 	$(BIN)/python -m scripts.settings_page
+	$(BIN)/python -m scripts.dashboard
 	$(BIN)/python -m bench.picture
 
 bench: $(VENV)/installed $(EXAMPLE)/manifest.json ## Measure the example: training, online adaptation, and serving.

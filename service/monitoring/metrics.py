@@ -19,6 +19,8 @@ from service.vocabulary import ERROR_PREFIX
 
 TIMES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 DEFAULT_CLASSES = 50
+# Kinds of problems that somebody should hear of.
+ALARMING = ("queue-full", "deadline-passed", "overloaded", "ledger-error")
 
 # A series with the time at which it began, for every series: twice the text, and nothing reads it.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -79,6 +81,10 @@ class Metrics:
             ["type"],
             registry=registry,
         )
+        # Prometheus does not see the first increase of a series that was not there before.
+        self.failures.labels("500")
+        for kind in ALARMING:
+            self.problems.labels(kind)
 
     def _add_prediction(self, registry: CollectorRegistry, classes: int) -> None:
         self.stage_seconds = Histogram(
@@ -155,7 +161,8 @@ class Metrics:
         self.domains = Gauge(
             "rn_domains", "Domains that may come back.", ["model", "target"], registry=registry
         )
-        self.drift = {
+        # Measured whenever the metrics are read.
+        self.measured = {
             "held": Gauge(
                 "rn_held_images",
                 "Last images of batches that did not move the statistics.",
@@ -171,6 +178,12 @@ class Metrics:
             "recent": Gauge(
                 "rn_drift_standard_errors",
                 "Largest difference of a feature of the last images of batches from the domain.",
+                ["model", "target"],
+                registry=registry,
+            ),
+            "unwritten": Gauge(
+                "rn_unwritten_stops",
+                "Emergency stops that hold, and that the ledger does not know yet.",
                 ["model", "target"],
                 registry=registry,
             ),

@@ -13,6 +13,7 @@ from service.vocabulary import EventKind
 
 logger = logging.getLogger(__name__)
 
+_OUTCOMES = ("published", "proposed", "rejected", "failed", "rolled_back")
 _LEVELS: dict[EventKind, int] = {
     "merged": logging.DEBUG,
     "alarm": logging.WARNING,
@@ -101,6 +102,9 @@ class TargetReport:
         self._domain = metrics.domain.labels(*names)
         self._domains = metrics.domains.labels(*names)
         self._metrics = metrics
+        # Prometheus does not see the first increase of a series that was not there before.
+        for status in _OUTCOMES:
+            metrics.versions.labels(*names, status)
 
     def log_change(self, kind: EventKind, detail: dict[str, Any]) -> None:
         """Log a change of the target that was recorded.
@@ -124,18 +128,18 @@ class TargetReport:
         self._domain.set(domain)
         self._domains.set(domains)
 
-    def show_drift(self, measure: Callable[[str], float]) -> None:
-        """Show the drift of the target, measured whenever the metrics are read, until :meth:`close`.
+    def show(self, measure: Callable[[str], float]) -> None:
+        """Show what is measured whenever the metrics are read, until :meth:`close`.
 
         Args:
-            measure: measures what a name of :attr:`Metrics.drift` says; NaN if too little is known.
+            measure: measures what a name of :attr:`Metrics.measured` says; NaN if too little is known.
         """
-        for name, gauge in self._metrics.drift.items():
+        for name, gauge in self._metrics.measured.items():
             gauge.labels(self._model, self._target).set_function(partial(measure, name))
 
     def close(self) -> None:
-        """Show the drift no more; what was counted stays."""
-        for gauge in self._metrics.drift.values():
+        """Measure no more; what was counted stays."""
+        for gauge in self._metrics.measured.values():
             # A gauge with a function refers to itself, and would keep what the function needs for long.
             gauge.labels(self._model, self._target).set_function(_unknown)
             _remove(gauge, self._model, self._target)

@@ -125,7 +125,7 @@ class OnlineTarget:
         self._recorder.report()
         self._report = report
         self._drift: tuple[Target, Seen, DriftReport] | None = None
-        report.show_drift(self._measure_drift)
+        report.show(self._measure)
         if not self.record.frozen:
             self._publisher.make_due_version()
 
@@ -266,8 +266,10 @@ class OnlineTarget:
         self._drift = record, seen, report
         return report
 
-    def _measure_drift(self, name: str) -> float:
-        """What the metrics show, see :meth:`TargetReport.show_drift`."""
+    def _measure(self, name: str) -> float:
+        """What the metrics show, see :meth:`TargetReport.show`."""
+        if name == "unwritten":
+            return self.unwritten
         report = self.drift()
         found = {
             "held": report.held,
