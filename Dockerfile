@@ -41,6 +41,6 @@ USER rn
 ENV RN_HOST=0.0.0.0 RN_PORT=8000 RN_BUNDLE=/bundles/digits RN_LEDGER=sqlite:////ledger/ledger.sqlite
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:' + os.environ.get('RN_PORT', '8000') + '/health/ready', timeout=4)"]
+    CMD ["rn", "health"]
 ENTRYPOINT ["rn"]
 CMD ["serve"]

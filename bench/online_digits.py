@@ -144,7 +144,11 @@ def measure(scene: Scene, bundle: Path, batch_size: int, seed: int) -> Accuracie
     files = [png(image) for image in pixels]
     held_out, labels = [files[i] for i in kept], target.labels[kept]
     offline = accuracy(offline_labels(scene.run, pixels[posted], pixels[kept]), labels)
-    with tempfile.TemporaryDirectory() as folder, served(bundle, Path(folder)) as client:
+    settings = {"RN_ADAPTATION": "auto"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(bundle, Path(folder), settings=settings) as client,
+    ):
         first = predictions(client, held_out)
         for start in range(0, ADAPT_IMAGES, batch_size):
             client.adapt([files[i] for i in posted[start : start + batch_size]])

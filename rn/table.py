@@ -129,5 +129,8 @@ COMMANDS = {
         "Say how far the last images are from the domain of a target.",
         ("service",),
     ),
+    "health": Entry(
+        "rn.commands.health:health", "Say whether a service is ready; exits with status 1 if not."
+    ),
     "doctor": Entry("rn.commands.doctor:doctor", "Check the installation."),
 }

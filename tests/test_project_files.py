@@ -1,14 +1,11 @@
 """The Makefile, the Dockerfile and the other files at the top fit the project."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 import tomllib
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -128,28 +125,25 @@ def test_hooks_run_programs_of_the_project() -> None:
         assert shutil.which(Path(sys.prefix) / "bin" / Path(program).name), program
 
 
-def test_the_container_is_asked_on_its_own_port_and_without_a_proxy() -> None:
-    """The health check runs in the container, where Docker may set a proxy for everything else."""
+def test_the_container_is_asked_by_the_command_that_is_made_for_it() -> None:
     text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
     found = re.search(r"^HEALTHCHECK .* CMD (\[.*\])$", text, re.MULTILINE)
     assert found is not None
-    program, *arguments = json.loads(found[1])
-    assert program == "python"
+    assert json.loads(found[1]) == ["rn", "health"]
 
-    class Ready(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/health/ready" else 404)
-            self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
+@pytest.mark.parametrize("name", ["serve", "serve-gpu", "replica"])
+def test_compose_serves_the_example_or_the_bundle_that_is_named(name: str) -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    assert "${RN_BUNDLE:-bundles}:/served:ro" in services[name]["volumes"]
+    assert "${RN_BUNDLE:-bundles}:/served:ro" in services["adapt"]["volumes"]
+    assert services[name]["read_only"] is True
+    assert services[name]["entrypoint"] == ["sh", "-euc"]
 
-    with HTTPServer(("127.0.0.1", 0), Ready) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        environment = {**os.environ, "RN_PORT": str(server.server_port)}
-        environment |= dict.fromkeys(("http_proxy", "HTTP_PROXY"), "http://127.0.0.1:9")
-        result = subprocess.run([sys.executable, *arguments], env=environment, check=False)
-        server.shutdown()
-        thread.join()
-    assert result.returncode == 0
+
+def test_what_compose_mounts_is_there() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values()
+    mounted = [
+        volume.split(":")[0] for service in services for volume in service.get("volumes", [])
+    ]
+    assert all((ROOT / path).exists() for path in mounted if path.startswith("./"))

@@ -1,5 +1,6 @@
 """Opens the database of the ledger, with its tables as this program needs them."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,8 +53,11 @@ def open_database(url: str) -> Engine:
     except SQLAlchemyError as error:
         engine.dispose()
         raise _cannot_open(parsed, error) from error
-    except LedgerError:
+    except LedgerError as error:
         engine.dispose()
+        hint = _permission_hint(parsed)
+        if hint:
+            raise LedgerError(f"{error}{hint}") from error
         raise
     if server:
         # Only now: to migrate a large ledger may take long.
@@ -73,7 +77,24 @@ def _alone(url: URL) -> Iterator[None]:
 
 
 def _cannot_open(url: URL, error: Exception) -> LedgerError:
-    return LedgerError(f"cannot open the ledger {url}: {describe_error(error, first_line=True)}")
+    reason = describe_error(error, first_line=True)
+    return LedgerError(f"cannot open the ledger {url}: {reason}{_permission_hint(url)}")
+
+
+def _permission_hint(url: URL) -> str:
+    """What would let this user write the file of a ledger, as after a volume was made by root."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return ""
+    file = Path(url.database).absolute()
+    # Unlike those of a path, these say no where one may not look.
+    folder = next((each for each in file.parents if os.path.exists(each)), file.parent)
+    places = [place for place in (folder, file) if os.path.exists(place)]
+    if all(os.access(place, os.W_OK, effective_ids=True) for place in places):
+        return ""
+    user, group = os.geteuid(), os.getegid()
+    return (
+        f"; this process is user {user} and may not write there: chown -R {user}:{group} {folder}"
+    )
 
 
 def _parse(url: str) -> URL:

@@ -1,4 +1,6 @@
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -26,6 +28,24 @@ def test_a_ledger_that_cannot_be_opened_is_reported_in_one_line(make: Any, tmp_p
     with pytest.raises(LedgerError, match=r"^cannot open the ledger sqlite:///\S+: .+$") as failed:
         Ledger(make(tmp_path))
     assert "\n" not in str(failed.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("mode", [0o755, 0o700])
+def test_who_may_not_write_is_told_what_would_help(mode: int) -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(mode)
+        os.seteuid(10001)
+        try:
+            with pytest.raises(LedgerError) as failed:
+                Ledger(f"sqlite:///{folder}/ledger.sqlite")
+        finally:
+            os.seteuid(0)
+    said = str(failed.value)
+    assert said.endswith(
+        f"; this process is user 10001 and may not write there: chown -R 10001:0 {folder}"
+    )
+    assert "\n" not in said
 
 
 @pytest.mark.parametrize(

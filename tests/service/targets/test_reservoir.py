@@ -26,7 +26,7 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.rglob(f"*{SUFFIX}"))
 
 
-@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
 def test_images_survive_a_restart_in_their_order(tmp_path: Path, key: bytes | None) -> None:
     first = Reservoir(8, ImageFolder(tmp_path / "x", key))
     for seed in range(3):
