@@ -30,7 +30,7 @@ ENTRYPOINT ["rn"]
 FROM base AS serve
 # cpu or gpu; gpu needs the NVIDIA container toolkit on the host.
 ARG RUNTIME=cpu
-RUN pip install --constraint constraints.txt --constraint constraints-gpu.txt ".[${RUNTIME}]"
+RUN pip install --constraint constraints.txt --constraint constraints-gpu.txt ".[${RUNTIME},postgres]"
 COPY bundle bundle
 COPY export export
 COPY rn rn

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from bundle.extras import install_command
 from bundle.text import describe_error
 from service.errors import LedgerError
 from service.ledger.file_locks import lock_file, opened
@@ -34,7 +35,7 @@ def open_database(url: str) -> Engine:
     Raises:
         LedgerError: if it cannot be opened, or a later version of this program wrote it.
     """
-    parsed = _parse(url)
+    given = parsed = _parse(url)
     server = parsed.drivername == "postgresql+psycopg"
     if server:
         parsed = with_options(parsed)
@@ -43,7 +44,7 @@ def open_database(url: str) -> Engine:
         # A server that was restarted leaves connections behind that cannot be used.
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
     except (SQLAlchemyError, ImportError, OSError) as error:
-        raise _cannot_open(parsed, error) from error
+        raise _cannot_open(given, error) from error
     if parsed.get_backend_name() == "sqlite":
         sqlalchemy.event.listen(engine, "connect", _set_pragmas)
         sqlalchemy.event.listen(engine, "begin", _begin)
@@ -52,7 +53,7 @@ def open_database(url: str) -> Engine:
             prepare(engine.execution_options(**{BEGIN: WRITING}))
     except SQLAlchemyError as error:
         engine.dispose()
-        raise _cannot_open(parsed, error) from error
+        raise _cannot_open(given, error) from error
     except LedgerError as error:
         engine.dispose()
         hint = _permission_hint(parsed)
@@ -78,7 +79,10 @@ def _alone(url: URL) -> Iterator[None]:
 
 def _cannot_open(url: URL, error: Exception) -> LedgerError:
     reason = describe_error(error, first_line=True)
-    return LedgerError(f"cannot open the ledger {url}: {reason}{_permission_hint(url)}")
+    hint = _permission_hint(url)
+    if isinstance(error, ImportError) and url.drivername == "postgresql+psycopg":
+        hint = f": {install_command('postgres')}"
+    return LedgerError(f"cannot open the ledger {url}: {reason}{hint}")
 
 
 def _permission_hint(url: URL) -> str:
