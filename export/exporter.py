@@ -40,6 +40,7 @@ from export.variants.conversion import NO_VARIANTS, VariantOptions, make_variant
 from export.variants.image_split import ImageSplit, check_split, split_images
 from rn_model.layers.domains import Domain
 from rn_model.layers.shrinkage import Spread
+from rn_model.runs.class_shares import ClassShares
 
 
 class Built(NamedTuple):
@@ -62,13 +63,14 @@ def export_bundle(
     free_size: bool = False,
     calibration_updates: int = UPDATES,
     relations: bool = False,
+    class_shares: ClassShares | None = None,
     replace: bool = False,
 ) -> Manifest:
     """Fold the target branch of a converted model and write it as a bundle.
 
     Args:
         model, info, images, spread_images, statistics, sample_images, variants, free_size,
-            calibration_updates, relations: see :func:`build_bundle`.
+            calibration_updates, relations, class_shares: see :func:`build_bundle`.
         path: directory to write.
         replace: whether an existing bundle may be replaced.
 
@@ -89,6 +91,7 @@ def export_bundle(
         free_size=free_size,
         calibration_updates=calibration_updates,
         relations=relations,
+        class_shares=class_shares,
     )
     write_bundle(path, built.manifest, built.contents, replace=replace)
     return built.manifest
@@ -106,6 +109,7 @@ def build_bundle(
     free_size: bool = False,
     calibration_updates: int = UPDATES,
     relations: bool = False,
+    class_shares: ClassShares | None = None,
 ) -> Built:
     """Fold the target branch of a converted model into the files of a bundle.
 
@@ -127,6 +131,8 @@ def build_bundle(
         calibration_updates: number of harmless updates that the service's guard is calibrated with.
         relations: whether the moments of few images are shrunk by the relations of the channels, see
             :mod:`rn_model.layers.shrinkage`.
+        class_shares: class shares of the source, and how its classes are confused, by which the service
+            estimates those of the target.
 
     Raises:
         ExportError: if the network cannot be exported faithfully.
@@ -151,6 +157,12 @@ def build_bundle(
     if images is not None:
         samples = choose_samples(images) if sample_images else None
         guards = calibrate_guards(parts, images, samples, calibration_updates, free_size=free_size)
+        if class_shares is not None:
+            known = {
+                "confusion": class_shares.confusion,
+                "source_shares": class_shares.source,
+            }
+            guards = guards.model_copy(update=known)
         if samples is not None:
             contents[files.SAMPLE_IMAGES] = pack_sample_images(samples)
     estimator = estimator_of(spreads)

@@ -61,4 +61,5 @@ def build_run(path: Path, name: str, options: RunOptions) -> Built:
         free_size=options.free_size,
         relations=options.relations,
         variants=VariantOptions(options.precisions, options.max_loss, labelled),
+        class_shares=run.record.class_shares,
     )

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.optimize import nnls
 
 LIMIT = 0.15
+# With more classes, the matrix of their confusion is not kept.
+MAX_CLASSES = 200
 _SUM_WEIGHT = 1e3
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -23,6 +25,8 @@ class ClassShares(BaseModel):
         source: shares among the labelled source images, ``(K,)``.
         target: shares among the target images, estimated without their labels, ``(K,)``.
         images: number of target images of the estimate.
+        confusion: mean prediction for held-out source images by their class, ``(K, K)``, a row for each;
+            None where it is not known, or too large to keep.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +34,7 @@ class ClassShares(BaseModel):
     source: tuple[Share, ...]
     target: tuple[Share, ...]
     images: int = Field(ge=1)
+    confusion: tuple[tuple[Share, ...], ...] | None = None
 
     @property
     def distance(self) -> float:
@@ -92,7 +97,13 @@ def estimate_class_shares(
         source=_shares(np.bincount(source_labels, minlength=classes)),
         target=_shares(solution),
         images=images,
+        confusion=_rows(confusion.T) if classes <= MAX_CLASSES else None,
     )
+
+
+def _rows(matrix: Floats) -> tuple[tuple[float, ...], ...]:
+    # Rounded, because the record is text.
+    return tuple(tuple(float(value) for value in row) for row in matrix.clip(0, 1).round(6))
 
 
 def _shares(amounts: NDArray[Any]) -> tuple[float, ...]:

@@ -9,10 +9,13 @@ shares; for weights without a confusion matrix, the predictions themselves. Assu
 target's images are predicted as the source's are; under a shift of the inputs the estimate is rough.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bundle.manifest import GuardCalibration
 
 Shares = NDArray[np.float64]
 # A class counts as if at least this part of an equal share of the images were predicted so; heavier
@@ -21,6 +24,8 @@ MIN_SHARE = 0.2
 MAX_WEIGHT = 5.0
 # Images' worth of belief in the source's shares.
 BELIEF = 50.0
+# Above this distance from the source's shares, no label-free score of a version may fall at all.
+FAR_OFF = 0.3
 
 
 @dataclass(frozen=True)
@@ -34,29 +39,51 @@ class ClassShares:
     """
 
     shares: Shares
-    images: int
+    images: float
     distance: float
 
 
 def estimate_shares(
-    probabilities: NDArray[np.float64],
+    mean: Shares,
+    images: float,
     confusion: NDArray[np.float64] | None,
     source: Shares | None = None,
 ) -> ClassShares:
     """Estimate the class shares of images from their predictions.
 
     Args:
-        probabilities: predictions ``(N, K)``.
+        mean: mean prediction of the images, ``(K,)``; without effect if there are none.
+        images: number of images.
         confusion: mean prediction of source images by their class, ``(K, K)``, a row for each true class;
             None to take the mean prediction as it is.
         source: class shares of the source; None for equal ones.
     """
-    images, classes = probabilities.shape
+    classes = len(mean)
     prior = np.full(classes, 1 / classes) if source is None else source
-    mean = probabilities.mean(axis=0) if images else prior
     shares = mean if confusion is None else _solve(mean, confusion, prior)
     shares = (images * shares + BELIEF * prior) / (images + BELIEF)
     return ClassShares(shares, images, float(np.abs(shares - prior).sum() / 2))
+
+
+def share_estimator(guards: GuardCalibration | None) -> Callable[[Shares], ClassShares] | None:
+    """Estimates class shares from the sum of the predictions of images, ``(K,)``, each of which counts 1.
+
+    Args:
+        guards: what a bundle knows of the source.
+
+    Returns:
+        None if it does not know how the source's classes are confused.
+    """
+    if guards is None or guards.confusion is None or guards.source_shares is None:
+        return None
+    confusion, source = np.array(guards.confusion), np.array(guards.source_shares)
+
+    def estimate(predicted: Shares) -> ClassShares:
+        images = float(predicted.sum())
+        mean = predicted / images if images else source
+        return estimate_shares(mean, images, confusion, source)
+
+    return estimate
 
 
 def image_weights(probabilities: NDArray[np.float64], shares: Shares) -> NDArray[np.float64]:

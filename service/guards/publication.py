@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bundle.moments import FlatMoments
 from bundle.scores import label_free_scores
 from service.guards.balanced_score import compare
+from service.guards.class_shares import FAR_OFF
 from service.guards.conformal import ConformalGuard
 from service.guards.disagreement import disagreement
 
@@ -113,9 +114,20 @@ class PublicationGuard:
             )
         return Decision(scores, reason)
 
-    def judge_elsewhere(self, views: Views) -> Decision:
-        """Judge a candidate of another domain, on recent images of it."""
+    def judge_elsewhere(self, views: Views, share_distance: float | None = None) -> Decision:
+        """Judge a candidate of another domain, on recent images of it.
+
+        Args:
+            views: predictions on these images.
+            share_distance: distance of its class shares from the source's; None if that is not known.
+        """
         scores = _differences(views, self.options.alpha)
+        margin, because = self.options.margin, ""
+        if share_distance is not None:
+            scores["share_distance"] = share_distance
+            if share_distance > FAR_OFF:
+                margin = 0.0
+                because = f", and its class shares are far from the source's ({share_distance:.2f})"
         if not np.isfinite(views.candidate).all():
             return Decision({}, "predictions are not finite")
         # Any finite candidate is better than a served version that is not finite.
@@ -123,7 +135,9 @@ class PublicationGuard:
             return Decision(scores, None)
         compared = compare(views.served, views.candidate)
         scores |= {"balanced_served": compared.served, "balanced": compared.candidate}
-        reason = compared.reason(self.options.margin)
+        reason = compared.reason(margin)
+        if reason is not None:
+            reason += because
         if reason is None and self.exported_score is not None:
             found = label_free_scores(views.candidate).nuclear_norm
             scores["recognizable"] = found / self.exported_score

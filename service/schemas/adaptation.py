@@ -169,6 +169,16 @@ class Drift(BaseModel):
     class_shares: dict[str, float] = Field(
         description="Class shares of the domain as they are predicted."
     )
+    class_shares_estimated: dict[str, float] | None = Field(
+        None,
+        description="The same, corrected by how the source's classes are confused; null if the bundle does"
+        " not know that.",
+    )
+    share_distance: float | None = Field(
+        None,
+        description="Half the sum of their differences from the source's, 0 to 1; above 0.3, versions of"
+        " other domains have to score no worse at all.",
+    )
     held: int = Field(description="Number of the last images that did not move the statistics.")
     sites: list[SiteDrift] = Field(
         description="Distances at every normalization layer; empty before the first image."

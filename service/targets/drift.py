@@ -10,6 +10,7 @@ from bundle.interface import feature_names
 from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
 from service.adaptation.change import MIN_ERROR, Features, stack
+from service.guards.class_shares import ClassShares, share_estimator
 from service.ledger.records import Target
 from service.targets.traffic import Seen
 
@@ -88,6 +89,8 @@ class DriftReport:
         held: number of the last images that did not move the statistics.
         shift: mean distance of the domain's means from the exported ones, in standard deviations.
         sites: the same for every site, and more; empty without images.
+        estimated: estimated class shares of the domain; None if the bundle does not know how classes are
+            confused, or without images.
     """
 
     domain: int
@@ -96,6 +99,7 @@ class DriftReport:
     held: int
     shift: float
     sites: Sequence[SiteDifference]
+    estimated: ClassShares | None = None
 
 
 def report_drift(target: Target, bundle: Bundle, served: FlatMoments, traffic: Seen) -> DriftReport:
@@ -113,6 +117,7 @@ def report_drift(target: Target, bundle: Bundle, served: FlatMoments, traffic: S
     before = stack(list(memory.reference), 0)
     total = memory.shares.sum()
     shares = memory.shares / total if total else memory.shares
+    classes = share_estimator(bundle.manifest.guards)
     sites = _sites(bundle, state.moments, served) if state.count else []
     weights = [site.channels for site in bundle.manifest.sites]
     shift = float(np.average([site.mean for site in sites], weights=weights)) if sites else 0.0
@@ -127,6 +132,7 @@ def report_drift(target: Target, bundle: Bundle, served: FlatMoments, traffic: S
         held=memory.held,
         shift=shift,
         sites=sites,
+        estimated=None if classes is None or not total else classes(memory.shares),
     )
 
 

@@ -135,7 +135,7 @@ def describe_drift(target: str, report: DriftReport, classes: Sequence[str], lim
     def shares(compared: Compared) -> dict[str, float]:
         return dict(zip(classes, compared.shares.tolist(), strict=False))
 
-    recent, traffic = report.recent, report.traffic
+    recent, traffic, estimated = report.recent, report.traffic, report.estimated
     return Drift(
         target=target,
         domain=report.domain,
@@ -145,6 +145,10 @@ def describe_drift(target: str, report: DriftReport, classes: Sequence[str], lim
         features=features(recent),
         shift=report.shift,
         class_shares=shares(recent),
+        class_shares_estimated=None
+        if estimated is None
+        else dict(zip(classes, estimated.shares.tolist(), strict=True)),
+        share_distance=None if estimated is None else estimated.distance,
         held=report.held,
         sites=[SiteDrift.model_validate(site) for site in report.sites],
         traffic=TrafficDrift(

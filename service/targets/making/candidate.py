@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from service.adaptation.memory import DomainMemory
 from service.adaptation.state import OnlineState
 from service.guards.probation import ImageScore
 from service.inference.background import AT_ONCE, Pieces
@@ -105,7 +106,9 @@ class CandidateMaker:
             lambda: self._builder.build(number, state.moments, state.count)
         )
         self._judge.scorer.forget(number)
-        verdict: Verdict = self._judge.judge(session, state, served, parent)
+        verdict: Verdict = self._judge.judge(
+            session, state, served, parent, DomainMemory.from_bytes(memory).shares
+        )
         decision = verdict.decision
         version = make_version(
             number,

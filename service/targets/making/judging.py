@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
 from bundle.scores import label_free_scores
 from service.adaptation.state import EXPORTED_DOMAIN, OnlineState
+from service.guards.class_shares import share_estimator
 from service.guards.conformal import ConformalGuard
 from service.guards.probation import ImageScore
 from service.guards.publication import (
@@ -84,13 +86,19 @@ class Judge:
             settings.publication_max_shift,
         )
         self._conformal = conformal
+        self._classes = share_estimator(guards)
         self._exported = exported
         self.reservoir = reservoir
         self.scorer = Scorer(samples, background)
         self._guard: PublicationGuard | None = None
 
     def judge(
-        self, candidate: Session, state: OnlineState, served: Session, parent: Version
+        self,
+        candidate: Session,
+        state: OnlineState,
+        served: Session,
+        parent: Version,
+        predicted: NDArray[np.float64],
     ) -> Verdict:
         """Judge a candidate.
 
@@ -99,6 +107,7 @@ class Judge:
             state: state that it was made of.
             served: session of the served version.
             parent: the served version.
+            predicted: sum of the predictions of images of the domain, ``(K,)``; empty without any.
         """
         guard = self._publication_guard()
         moments = guard.judge_moments(parent.state.moments, state.moments)
@@ -118,7 +127,7 @@ class Judge:
                 return Verdict(moments, only_proposed=None if self.reservoir.size else UNJUDGED)
             known, new = (self.scorer.predict(each, images) for each in (served, candidate))
             views = Views(known, known, new)
-            found = guard.judge_elsewhere(views)
+            found = guard.judge_elsewhere(views, self._share_distance(predicted))
         decision = Decision({**moments.scores, **found.scores}, found.reason)
         if found.reason is not None:
             return Verdict(decision)
@@ -138,6 +147,12 @@ class Judge:
         usual = self.scorer.on_samples(0, self._exported).max(axis=1)
         error = usual.std() / np.sqrt(len(probabilities))
         return bool(probabilities.max(axis=1).mean() >= usual.mean() - MAX_ERRORS * error)
+
+    def _share_distance(self, predicted: NDArray[np.float64]) -> float | None:
+        """Distance of the estimated class shares from the source's; None if that cannot be told."""
+        if self._classes is None or not predicted.size:
+            return None
+        return self._classes(predicted).distance
 
     def _publication_guard(self) -> PublicationGuard:
         """The guard; the exported version is scored when that is needed first."""

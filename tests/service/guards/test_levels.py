@@ -139,11 +139,37 @@ def test_a_few_labels_decide() -> None:
 
 @given(st.integers(2, 8), st.integers(1, 80), st.integers(0, 10**6))
 def test_shares_are_shares(classes: int, count: int, seed: int) -> None:
-    found = estimate_shares(
-        predictions(count, classes, seed), np.eye(classes) * 0.9 + 0.1 / classes
-    )
+    mean = predictions(count, classes, seed).mean(axis=0)
+    found = estimate_shares(mean, count, np.eye(classes) * 0.9 + 0.1 / classes)
     assert found.shares.sum() == pytest.approx(1)
     assert (found.shares >= 0).all() and 0 <= found.distance <= 1
+
+
+@given(st.integers(2, 6), st.integers(0, 10**6))
+def test_true_shares_are_found_from_confused_predictions(classes: int, seed: int) -> None:
+    """Of many images, whose classes are confused as those of the source were."""
+    generator = np.random.default_rng(seed)
+    confusion = 0.6 * np.eye(classes) + 0.4 * generator.dirichlet(np.ones(classes), classes)
+    shares = generator.dirichlet(np.ones(classes))
+    found = estimate_shares(shares @ confusion, 1e6, confusion)
+    np.testing.assert_allclose(found.shares, shares, atol=0.05)
+    # Nothing is known of no images; and the mean prediction alone would have been worse.
+    none = estimate_shares(shares @ confusion, 0, confusion, source=shares)
+    np.testing.assert_allclose(none.shares, shares)
+    assert none.distance == pytest.approx(0, abs=1e-9)
+
+
+def test_far_off_shares_call_for_caution() -> None:
+    generator = np.random.default_rng(0)
+    p = predictions(64, 4, 1)
+    worse = 0.97 * p + 0.03 * generator.dirichlet(np.ones(4), 64)
+    guard = PublicationGuard(OPTIONS)
+    views = Views(p, p, worse)
+    assert guard.judge_elsewhere(views).reason is None
+    assert guard.judge_elsewhere(views, share_distance=0.2).reason is None
+    refused = guard.judge_elsewhere(views, share_distance=0.4)
+    assert "class shares are far" in str(refused.reason)
+    assert refused.scores["share_distance"] == 0.4
 
 
 def test_frequent_classes_weigh_less() -> None:
