@@ -130,3 +130,11 @@ def test_a_taken_place_is_refused_before_the_run_is_read(tmp_path: Path, full_bu
         assert line == f"{full_bundle} is a bundle: choose another path"
     line = refusal(missing, "--out", tmp_path / "out")
     assert line.endswith("run.json is missing: this is not the directory of a run")
+
+
+def test_relations_of_channels_are_measured_if_that_is_wanted(
+    small_run: Path, tmp_path: Path
+) -> None:
+    result = rn_export(small_run, "--out", tmp_path / "bundle", "--relations")
+    assert result.exit_code == 0, result.output
+    assert load_bundle(tmp_path / "bundle").manifest.estimator == "related_channels"

@@ -128,7 +128,7 @@ def test_what_is_missing_or_too_much_is_named(weights: Path, small_run: Path) ->
     )
     assert refusal(small_run, "--classes", "3", *out).endswith("also give --backbone")
     needed = ("--backbone", NAME, "--classes", "3", "--preprocessing", CONTRACT)
-    for flag in (("--int8",), ("--no-samples",), ("--statistics", "source")):
+    for flag in (("--int8",), ("--no-samples",), ("--relations",), ("--statistics", "source")):
         line = refusal(weights, *needed, *flag, *out)
         assert line == f"{flag[0]}: only for a run, because weights bring no target images"
 
