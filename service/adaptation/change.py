@@ -19,6 +19,9 @@ MIN_ERROR = 1e-4
 SINGLE = 4
 MAD_TO_DEVIATION = 1.4826
 MIN_SPREAD = 0.02
+# Robust z-score above which an image counts less, and the fewest images that show what is usual.
+LARGE_Z = 4.0
+MIN_TYPICAL = 16
 
 
 def log_features(features: Features) -> Features:
@@ -90,6 +93,23 @@ def foreignness(features: Features, reference: Features) -> NDArray[np.float64]:
     scale = np.maximum(spread, MIN_SPREAD)
     z = np.max(np.abs(features[:, :SINGLE] - median) / scale, axis=1, initial=0)
     return np.where(np.isfinite(features).all(axis=1), z, np.inf)
+
+
+def typicality(features: Features) -> NDArray[np.float64]:
+    """Weights of the images of one batch, ``(N,)``: those that are unlike most of the others count less.
+
+    A Huber-like weight, ``min(1, (4 / z)^2)`` of the robust z-score of :func:`foreignness` within the
+    batch: 1 for nearly all images of a batch without foreign ones, and small for a minority of another kind
+    that was admitted, because a few foreign images are no change of the domain.
+
+    Args:
+        features: features ``(N, F)``.
+    """
+    if len(features) < MIN_TYPICAL:
+        return np.ones(len(features))
+    z = foreignness(features, features)
+    weights: NDArray[np.float64] = np.square(np.minimum(1.0, LARGE_Z / np.maximum(z, LARGE_Z)))
+    return weights
 
 
 def stack(rows: Sequence[Features], width: int) -> Features:

@@ -11,7 +11,7 @@ from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
 from bundle.scores import softmax
-from service.adaptation.change import Features, log_features, stack
+from service.adaptation.change import Features, log_features, stack, typicality
 from service.adaptation.memory import Arrival, DomainMemory
 from service.adaptation.observer import Observation, Observer, representative
 from service.adaptation.outcome import BatchOutcome, Left, NotAdmitted
@@ -205,7 +205,7 @@ class MomentEstimator:
     def _add(
         self, run: _Running, images: Sequence[Pixels], observed: Observation | None = None
     ) -> None:
-        """Merge images, weighted so that frequent classes do not decide alone.
+        """Merge images, weighted so that frequent classes do not decide alone, nor foreign images much.
 
         Args:
             run: what the images are added to.
@@ -222,6 +222,7 @@ class MomentEstimator:
         memory.count_classes(probabilities, len(images))
         run.probabilities.append((probabilities, len(images)))
         weights = image_weights(probabilities, memory.shares)
+        weights = weights * typicality(log_features(observed.features))
         weight = float(len(images))
         if weights.std() > MIN_UNEVENNESS:
             # A second pass, because the classes are known only after the first.
