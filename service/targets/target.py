@@ -4,6 +4,7 @@ Every method that changes the target runs in one worker thread, one after anothe
 reference and never wait for it.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
 from service.adaptation.estimator import MomentEstimator
-from service.errors import AdaptationFrozen
+from service.errors import AdaptationFrozen, LedgerError, MomentsDropped
 from service.inference.background import AT_ONCE, Pieces
 from service.inference.sessions import Session, SessionBuilder
 from service.inference.tuning import UNMEASURED, Plan
@@ -270,14 +271,18 @@ class OnlineTarget:
         """What the metrics show, see :meth:`TargetReport.show`."""
         if name == "unwritten":
             return self.unwritten
-        report = self.drift()
+        try:
+            report = self.drift()
+        except (LedgerError, MomentsDropped):
+            # The metrics are wanted just when something does not work.
+            return math.nan
         found = {
             "held": report.held,
             "shift": report.shift,
             "recent": report.recent.z,
             "traffic": report.traffic.z,
         }[name]
-        return float("nan") if found is None else found
+        return math.nan if found is None else found
 
     def after_run(self, version: int, images: Pixels, probabilities: NDArray[np.float64]) -> None:
         """Count a run of the network, and describe some of its images.

@@ -13,6 +13,7 @@ from service.errors import (
     DomainInUse,
     InvalidContent,
     LedgerError,
+    MomentsDropped,
     Overloaded,
     RequestTimeout,
     TooLarge,
@@ -29,6 +30,8 @@ MAX_NUMBER = 2**31 - 1
 Number = Annotated[int, Path(ge=0, le=MAX_NUMBER, description="Number of the domain.")]
 
 _ERRORS = problem_responses(UnknownModel, UnknownTarget)
+# The served version may have to be read again.
+_DRIFT_ERRORS = problem_responses(UnknownModel, UnknownTarget, MomentsDropped, LedgerError)
 _CHANGE_ERRORS = problem_responses(
     UnknownModel,
     UnknownTarget,
@@ -81,7 +84,7 @@ async def forget_domain(
     return describe_domains(target.record)
 
 
-@router.get("/drift", responses=_ERRORS)
+@router.get("/drift", responses=_DRIFT_ERRORS)
 async def get_drift(resources: ResourcesDep, model: ModelDep, target: TargetDep) -> Drift:
     """Compare the last images with the domain's before them, and the domain with the exported one."""
     report = await resources.offload(target.drift)

@@ -171,3 +171,19 @@ def test_old_sessions_are_freed(bundle_path: Path, tmp_path: Path) -> None:
         after = resources()
         assert target.record.serving == 13
     np.testing.assert_array_less(after, np.array(before) + 2)
+
+
+def test_metrics_are_answered_without_the_ledger(bundle_path: Path, tmp_path: Path) -> None:
+    with serving(settings_for(bundle_path, tmp_path, commit_every=8)) as service:
+        service.adapt(noise(8))
+        target = service.resources.models.default.targets.default
+        target.queries._known.clear()
+        connection = sqlite3.connect(tmp_path / "ledger.sqlite")
+        for table in ("versions", "snapshots"):
+            connection.execute(f"ALTER TABLE {table} RENAME TO no_{table}")
+        connection.commit()
+        connection.close()
+        found = service.metrics()
+        assert found["rn_serving_version", "small", "default"] == 1
+        assert np.isnan(found["rn_domain_shift", "small", "default"])
+        assert service.http.get("/drift").status_code == 503
