@@ -4,6 +4,7 @@ The built-in example, with half of its images to make versions of, and the other
 Harmless versions are made of 64 images each: how many are refused at publication, and how many of 5,000
 streams of arriving images would roll one back? Harmful versions have their moments moved along a random
 direction: how many are refused, and after how many arriving images would they be rolled back otherwise?
+And how many labels, of images on which a version and its parent disagree, are enough to say which is worse?
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from rn_model.runs.record import load_run
 from service.adaptation.observer import Observer
 from service.adaptation.state import OnlineState
 from service.guards.conformal import ConformalGuard
+from service.guards.evidence import Evidence
 from service.guards.probation import ImageScore, Probation
 from service.inference.sessions import Session, SessionBuilder
 from service.settings import Settings
@@ -34,6 +36,7 @@ from service.targets.making.watching import PROBATION_IMAGES
 
 UPDATE_IMAGES = 64
 HARM = (5.0, 10.0)
+LABELS = 20
 SCALES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -119,6 +122,15 @@ def main(
         refused = [_refused(guard, maker.exported, new) for _, new in chosen]
         after = [_found(*pair, alpha, generator) for pair in chosen]
         print(f"harm of {low:g} to {high:g} points: refused {_share(refused)}; {_images(after)}")
+        needed = [_labels_needed(*pair, labels, alpha, generator) for pair in chosen]
+        print(f"  by labels: {_labels(needed)}")
+    wrong = []
+    for _ in range(streams):
+        parent, new = (made[i][0] for i in generator.choice(updates, 2, replace=False))
+        better = max((parent, new), key=lambda each: (each.arriving.argmax(1) == labels).mean())
+        worse = new if better is parent else parent
+        wrong.append(_labels_needed(worse, better, labels, alpha, generator) is not None)
+    print(f"versions that are no worse, called worse by labels: {_share(wrong)}; level {alpha:g}")
 
 
 def _harmful(
@@ -155,6 +167,36 @@ def _found(parent: Made, new: Made, alpha: float, generator: np.random.Generator
         if probation.failed:
             return number
     return None
+
+
+def _labels_needed(
+    parent: Made,
+    new: Made,
+    labels: NDArray[np.int64],
+    alpha: float,
+    generator: np.random.Generator,
+) -> int | None:
+    """Number of labels after which the new version is called worse; None if it never is."""
+    old, own = parent.arriving.argmax(1), new.arriving.argmax(1)
+    asked = generator.permutation(np.flatnonzero(old != own))
+    evidence = Evidence(alpha)
+    for number, index in enumerate(asked, 1):
+        right = int(old[index] == labels[index]) - int(own[index] == labels[index])
+        evidence = evidence.after([right])
+        if evidence.verdict == "worse":
+            return number
+    return None
+
+
+def _labels(needed: Sequence[int | None]) -> str:
+    found = [each for each in needed if each is not None]
+    if not found:
+        return f"0 of {len(needed)} found"
+    within = sum(each <= LABELS for each in found)
+    return (
+        f"{within} of {len(needed)} found with {LABELS} labels, {len(found)} with all; median"
+        f" {np.median(found):.0f} labels"
+    )
 
 
 def _share(found: Sequence[bool]) -> str:
