@@ -143,7 +143,6 @@ def main() -> None:
             tree = ProcessTree(pid)
             load = make_load(parse_url(url), "/predict", jpeg_payloads(), tree)
             rate = SHARE * run_load(load, ClosedLoop(2, 5.0, 2.0)).requests_per_second
-            # What adaptation needs once is not counted as its peak.
             quiet_memory = tree.memory() or 0
             ratios, posted, peak = list[float](), 0, 0
             before = commits(url)
