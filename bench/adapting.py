@@ -33,6 +33,14 @@ from service.settings import Settings
 BATCH = 64
 # Enough for a level of guards of one in ten, and quick.
 UPDATES = 9
+# Random networks recognize nothing, and change their mind easily.
+PERMISSIVE = {
+    "adaptation": "auto",
+    "publication_max_shift": "1e9",
+    "publication_margin": "2",
+    "publication_recognizable": "0",
+    "alpha": "1e-9",
+}
 
 
 def make_bundle(name: str, images: Pixels, folder: Path) -> Bundle:
@@ -93,13 +101,8 @@ def main() -> None:
         settings = Settings.model_validate(
             {
                 "bundle": folder,
-                "adaptation": "auto",
                 "threads": 1,
-                # Random networks recognize nothing, and change their mind easily.
-                "publication_max_shift": 1e9,
-                "publication_margin": 2.0,
-                "publication_recognizable": 0.0,
-                "alpha": 1e-9,
+                **PERMISSIVE,
             }
         )
         observer = Observer(bundle, settings)

@@ -11,41 +11,51 @@ import argparse
 import statistics
 import tempfile
 import threading
-import time
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import httpx
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.adapting import make_bundle, pictures
-from bench.npy import HEADERS, npy_bytes
+from bench.adapting import PERMISSIVE, make_bundle, pictures
 from bench.overload import quiet_loop
-from bundle import Bundle
+from bench.refold import measure, refold_seconds
 from rn.load.local_service import local_service
-from rn.load.payload import jpeg_payloads
+from rn.load.payload import NPY, jpeg_payloads, npy_bytes
 from rn.load.process_usage import ProcessTree
 from rn.load.sending.closed_loop import ClosedLoop
 from rn.load.sending.load import make_load, run_load
 from rn.load.sending.request import parse_url
-from service.inference.sessions import SessionBuilder
-from service.settings import Settings
 
 SHARE = 0.2
 ROUNDS = 3
 MB = 2**20
-SETTINGS = {
-    "RN_ADAPTATION": "auto",
-    # Random networks recognize nothing, and change their mind easily.
-    "RN_PUBLICATION_MAX_SHIFT": "1e9",
-    "RN_PUBLICATION_MARGIN": "2",
-    "RN_PUBLICATION_RECOGNIZABLE": "0",
-    "RN_ALPHA": "1e-9",
-}
+SETTINGS = {f"RN_{name.upper()}": value for name, value in PERMISSIVE.items()}
 
 
-class Adapting:
+class Beside(ABC):
+    """Something that is done in a thread of its own while the block runs."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @abstractmethod
+    def _run(self) -> None:
+        """Do it until the end of the block."""
+
+
+class Adapting(Beside):
     """A client that posts batches, one after another, while the block runs.
 
     Args:
@@ -57,43 +67,26 @@ class Adapting:
     """
 
     def __init__(self, url: str, size: int) -> None:
+        super().__init__()
         self.posted = 0
         self._url, self._size = url, size
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Adapting":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def _run(self) -> None:
         with httpx.Client(base_url=self._url, timeout=300.0) as http:
             while not self._stop.is_set():
                 content = npy_bytes(pictures(64, self._size, 1000 + self.posted))
-                http.post("/adapt", content=content, headers=HEADERS).raise_for_status()
+                headers = {"Content-Type": NPY}
+                http.post("/adapt", content=content, headers=headers).raise_for_status()
                 self.posted += 64
 
 
-class Peak:
+class Peak(Beside):
     """The largest memory of a process while the block runs."""
 
     def __init__(self, tree: ProcessTree) -> None:
+        super().__init__()
         self.bytes = 0
         self._tree = tree
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Peak":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.wait(0.2):
@@ -108,23 +101,6 @@ def commits(url: str) -> tuple[float, float]:
     return values["rn_commit_seconds_count"], values["rn_commit_seconds_sum"]
 
 
-def refold_ratio(bundle: Bundle, folder: Path, image: Any) -> tuple[float, float]:
-    """Processor time of building a version's session, in milliseconds and in predictions."""
-    settings = Settings.model_validate({"bundle": folder / "bundle", "threads": 1})
-    builder = SessionBuilder(bundle, settings, 1)
-    build, predict = list[float](), list[float]()
-    for number in range(8):
-        begun = time.process_time()
-        session = builder.build(number + 1, bundle.target, 64.0)
-        build.append(time.process_time() - begun)
-        session.probabilities(image)
-        begun = time.process_time()
-        session.probabilities(image)
-        predict.append(time.process_time() - begun)
-    middle = statistics.median(build[1:])
-    return 1e3 * middle, middle / statistics.median(predict)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="What adaptation costs those who predict.")
@@ -135,9 +111,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         bundle = make_bundle(given.network, pictures(128, given.size, 0), folder)
-        made = refold_ratio(bundle, folder, pictures(1, given.size, 5))
+        parts = measure(bundle, given.size, repeats=7)
         print(
-            f"{given.network}: building a version takes {made[0]:.0f} ms, {made[1]:.1f} predictions"
+            f"{given.network}: a version takes {1e3 * refold_seconds(parts):.0f} ms beyond its scores"
         )
         with local_service(folder / "bundle", SETTINGS) as (url, pid):
             tree = ProcessTree(pid)

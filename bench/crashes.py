@@ -25,9 +25,9 @@ import numpy as np
 import sqlalchemy as sa
 import typer
 
-from bench.npy import HEADERS, npy_bytes
 from bundle import load_bundle
 from bundle.preprocessing import Pixels
+from rn.load.payload import NPY, npy_bytes
 from service.ledger.tables import BatchRow
 
 CLIENTS = 4
@@ -55,7 +55,7 @@ class Client:
 
     def post(self, http: httpx.Client, number: int) -> httpx.Response:
         """Post a batch; the same number always gives the same bytes."""
-        headers = {**HEADERS, "Idempotency-Key": f"{self.name} {number}"}
+        headers = {"Content-Type": NPY, "Idempotency-Key": f"{self.name} {number}"}
         return http.post("/adapt", content=npy_bytes(self._batch(number)), headers=headers)
 
     def run(self, url: str) -> None:

@@ -9,7 +9,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,11 @@ def measure(bundle: Bundle, size: int, repeats: int) -> dict[str, list[float]]:
     return {name: seconds[1:] for name, seconds in parts.items()}
 
 
+def refold_seconds(parts: Mapping[str, Sequence[float]]) -> float:
+    """Seconds of all steps until a session is ready, from what :func:`measure` found."""
+    return sum(statistics.median(parts[name]) for name in ("compensate", "fold", "session"))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -86,7 +91,7 @@ def main() -> None:
             f"{name:<17} {1000 * middle:7.1f} ms ({1000 * low:.1f} to {1000 * high:.1f}),"
             f" {middle / prediction:.2f} of a prediction"
         )
-    total = sum(statistics.median(parts[name]) for name in ("compensate", "fold", "session"))
+    total = refold_seconds(parts)
     print(
         f"refold and new session: {1000 * total:.1f} ms, {total / prediction:.2f} of a prediction"
     )

@@ -4,7 +4,6 @@ Prints the number of requests, how many of them failed, and the memory of the se
 """
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ import psutil
 from bench.serving.service import served
 from bundle.files import MANIFEST, MANIFEST_SUM
 from bundle.manifest import Manifest
+from rn.load.payload import npy_bytes
 
 SWAPS = 100
 WARM_UP = 10
@@ -100,9 +100,7 @@ def put(source: Path, path: Path, name: str) -> None:
 def images(bundle: Path) -> bytes:
     """The body of a request with two images."""
     manifest = Manifest.model_validate_json((bundle / MANIFEST).read_bytes())
-    buffer = io.BytesIO()
-    np.save(buffer, np.zeros((2, *manifest.preprocessing.shape), np.uint8))
-    return buffer.getvalue()
+    return npy_bytes(np.zeros((2, *manifest.preprocessing.shape), np.uint8))
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from bench.npy import HEADERS, npy_bytes
 from bundle import load_bundle
 from bundle.preprocessing import Pixels
 from rn.load.local_service import local_service
+from rn.load.payload import NPY, npy_bytes
 from rn.load.process_usage import ProcessTree
 
 MB = 2**20
@@ -38,7 +38,7 @@ def main() -> None:
     }
     with (
         local_service(given.bundle, settings) as (url, pid),
-        httpx.Client(base_url=url, headers=HEADERS, timeout=300.0) as http,
+        httpx.Client(base_url=url, headers={"Content-Type": NPY}, timeout=300.0) as http,
     ):
         tree = ProcessTree(pid)
         http.post("/predict", content=npy_bytes(samples[:1])).raise_for_status()

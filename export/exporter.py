@@ -156,13 +156,14 @@ def build_bundle(
     guards = None
     if images is not None:
         samples = choose_samples(images) if sample_images else None
-        guards = calibrate_guards(parts, images, samples, calibration_updates, free_size=free_size)
-        if class_shares is not None:
-            known = {
-                "confusion": class_shares.confusion,
-                "source_shares": class_shares.source,
-            }
-            guards = guards.model_copy(update=known)
+        guards = calibrate_guards(
+            parts,
+            images,
+            samples,
+            calibration_updates,
+            free_size=free_size,
+            class_shares=class_shares,
+        )
         if samples is not None:
             contents[files.SAMPLE_IMAGES] = pack_sample_images(samples)
     estimator = estimator_of(spreads)

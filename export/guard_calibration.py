@@ -18,6 +18,7 @@ from export.assembly import Assembly
 from export.checks.images import evenly_spaced
 from export.checks.parity import batches
 from export.network.input_features import input_features
+from rn_model.runs.class_shares import ClassShares
 
 # Enough for a level of one in a hundred.
 UPDATES = 99
@@ -37,6 +38,7 @@ def calibrate_guards(
     *,
     free_size: bool = False,
     seed: int = 0,
+    class_shares: ClassShares | None = None,
 ) -> GuardCalibration:
     """Input features of the domain, and the drops of the score under harmless updates.
 
@@ -47,17 +49,24 @@ def calibrate_guards(
         updates: number of updates; fewer are made if they would take longer than ``MAX_SECONDS``.
         free_size: whether images may have any size.
         seed: seed of the draws.
+        class_shares: class shares of the source, and how its classes are confused; None if not known.
     """
     chosen = evenly_spaced(images, REFERENCE_IMAGES)
     features = [
         input_features(torch.from_numpy(part), free_size).numpy() for part in batches(chosen)
     ]
     rows = tuple(tuple(map(float, row)) for row in np.concatenate(features))
+    known = GuardCalibration(
+        features=rows,
+        confusion=None if class_shares is None else class_shares.confusion,
+        source_shares=None if class_shares is None else class_shares.source,
+    )
     if samples is None or len(images) < UPDATE_IMAGES:
-        return GuardCalibration(features=rows)
+        return known
     scored = evenly_spaced(samples, SCORED_IMAGES)
     drops = _drops(parts, images, scored, updates, np.random.default_rng(seed))
-    return GuardCalibration(features=rows, scored_images=len(scored), drops=tuple(sorted(drops)))
+    found = {"scored_images": len(scored), "drops": tuple(sorted(drops))}
+    return known.model_copy(update=found)
 
 
 def _drops(

@@ -10,6 +10,7 @@ FILE = Path(__file__).parents[1] / "monitoring" / "grafana" / "dashboard.json"
 WIDTH = 24
 # What the variables at the top of the dashboard select.
 CHOSEN = 'model=~"$model", target=~"$target"'
+PREDICTIONS = 'route=~".*/(predict|infer)"'
 SOURCE = {"type": "prometheus", "uid": "prometheus"}
 
 
@@ -36,6 +37,11 @@ class Panel:
     limit: float | None = None
 
 
+def largest(metric: str) -> str:
+    """Largest value of a gauge among the replicas, for each of the chosen targets."""
+    return f"max by (target) ({metric}{{{CHOSEN}}})"
+
+
 def rate_of(metric: str, by: str) -> str:
     """Rate of a counter of the chosen targets."""
     return f"sum by ({by}) (rate({metric}{{{CHOSEN}}}[$__rate_interval]))"
@@ -53,7 +59,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
         (
             Panel(
                 "Version",
-                [(f"max by (target) (rn_serving_version{{{CHOSEN}}})", "{{target}}")],
+                [(largest("rn_serving_version"), "{{target}}")],
                 "none",
                 "Version that is served. A step down is a rollback, or an earlier domain.",
                 "stat",
@@ -61,7 +67,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Domain",
-                [(f"max by (target) (rn_domain{{{CHOSEN}}})", "{{target}}")],
+                [(largest("rn_domain"), "{{target}}")],
                 "none",
                 "0 is the domain that the bundle was exported for.",
                 "stat",
@@ -69,7 +75,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Pending images",
-                [(f"max by (target) (rn_pending_images{{{CHOSEN}}})", "{{target}}")],
+                [(largest("rn_pending_images"), "{{target}}")],
                 "none",
                 "Images that are in no version yet.",
                 "stat",
@@ -77,7 +83,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Switched off",
-                [(f"max by (target) (rn_frozen{{{CHOSEN}}})", "{{target}}")],
+                [(largest("rn_frozen"), "{{target}}")],
                 "bool_yes_no",
                 "Whether adaptation is frozen.",
                 "stat",
@@ -93,8 +99,8 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 "Requests a second",
                 [
                     (
-                        'sum by (status) (rate(rn_http_request_seconds_count{route=~".*/(predict|infer)"}'
-                        "[$__rate_interval]))",
+                        "sum by (status) (rate(rn_http_request_seconds_count"
+                        f"{{{PREDICTIONS}}}[$__rate_interval]))",
                         "{{status}}",
                     )
                 ],
@@ -105,7 +111,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 "Latency",
                 [
                     (
-                        quantile("rn_http_request_seconds", share, 'route=~".*/(predict|infer)"'),
+                        quantile("rn_http_request_seconds", share, PREDICTIONS),
                         name,
                     )
                     for share, name in ((0.5, "median"), (0.99, "99th percentile"))
@@ -159,9 +165,9 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             Panel(
                 "Drift of the last images",
                 [
-                    (f"max by (target) (rn_drift_standard_errors{{{CHOSEN}}})", "{{target}}"),
+                    (largest("rn_drift_standard_errors"), "{{target}}"),
                     (
-                        f"max by (target) (rn_traffic_drift_standard_errors{{{CHOSEN}}})",
+                        largest("rn_traffic_drift_standard_errors"),
                         "{{target}}, predictions",
                     ),
                 ],
@@ -172,7 +178,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Distance from the exported domain",
-                [(f"max by (target) (rn_domain_shift{{{CHOSEN}}})", "{{target}}")],
+                [(largest("rn_domain_shift"), "{{target}}")],
                 "none",
                 "Mean distance of the domain's means, in standard deviations.",
             ),
@@ -189,7 +195,7 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
             ),
             Panel(
                 "Held images",
-                [(f"max by (target) (rn_held_images{{{CHOSEN}}})", "{{target}}")],
+                [(largest("rn_held_images"), "{{target}}")],
                 "none",
                 "Of the last 64, those that moved nothing: they wait for more evidence, or are foreign.",
                 limit=32,

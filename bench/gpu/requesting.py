@@ -1,7 +1,6 @@
 """Measures the whole service on the device, over HTTP."""
 
 import http.client
-import io
 import os
 import tempfile
 import threading
@@ -9,11 +8,10 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
-
 from bench.gpu.measuring import Found, spread
 from bench.gpu.predicting import images_of
-from bundle import Bundle, Pixels
+from bundle import Bundle
+from rn.load.payload import npy_bytes
 from service.vocabulary import Device, Precision
 
 CLIENTS = ((1, 1), (16, 1), (64, 1), (1, 16), (16, 16))
@@ -34,7 +32,7 @@ def requests(
                 ready = round(time.perf_counter() - begun, 2)
                 url = urlsplit(client._url)
                 for clients, images in CLIENTS:
-                    body = _npy(images_of(bundle, images))
+                    body = npy_bytes(images_of(bundle, images))
                     found = _load((url.hostname or "", url.port or 0), body, clients, seconds)
                     found["images_per_s"] = round(found.pop("requests_per_s") * images, 1)
                     common: Found = {"precision": precision, "ready_s": ready}
@@ -43,12 +41,6 @@ def requests(
             log = (Path(folder) / "service.log").read_text(errors="replace")
             raise RuntimeError(f"{error}: {log[-1500:]}") from error
     return rows
-
-
-def _npy(images: Pixels) -> bytes:
-    content = io.BytesIO()
-    np.save(content, images)
-    return content.getvalue()
 
 
 def _load(address: tuple[str, int], body: bytes, clients: int, seconds: float) -> Found:

@@ -18,7 +18,7 @@ from export.errors import ExportError
 from export.network.sites import NormSite
 from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
-from rn_model.layers.shrinkage import Relations, Spread
+from rn_model.layers.shrinkage import Spread, split_spread
 
 TOLERANCE = 1e-4
 BATCH = 256
@@ -184,10 +184,9 @@ def _torch_moments(
     seen = []
     for site, spread in zip(sites, spreads, strict=True):
         prior = Moments(mean[site.slice], variance[site.slice])
-        values, *related = spread.tensors()
-        relations = Relations(*related) if related else None
         weights = torch.ones(len(images))
-        seen.append(Observation("target", weights, PRIOR, prior, values, relations))
+        known = split_spread(spread.tensors())
+        seen.append(Observation("target", weights, PRIOR, prior, *known))
         site.layer.observation = seen[-1]
     try:
         network(torch.from_numpy(images))

@@ -24,7 +24,7 @@ from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.domains import Domain, other_domain
 from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
-from rn_model.layers.shrinkage import Relations, Spread, shrink
+from rn_model.layers.shrinkage import Relations, Spread, shrink, split_spread
 
 DOMAIN: Domain = "target"
 # The tracer treats sizes of 0 and 1 as fixed.
@@ -68,7 +68,7 @@ def state(layer: DomainNorm) -> dict[str, Tensor]:
 class _Observe(nn.Module):
     def __init__(self, site: NormSite, spread: Spread) -> None:
         super().__init__()
-        self._related = spread.relations is not None
+        self._spread = len(spread.tensors())
         self.layer = copy.deepcopy(site.layer)
         self._names = list(state(site.layer))
         self.example = [
@@ -81,10 +81,9 @@ class _Observe(nn.Module):
         ]
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        x, image_weight, prior_weight, mean, variance, spread, *values = inputs
-        relations, values = _take_relations(values, self._related)
-        prior = Moments(mean, variance)
-        seen = Observation(DOMAIN, image_weight, prior_weight, prior, spread, relations)
+        x, image_weight, prior_weight, mean, variance, *rest = inputs
+        known, values = split_spread(rest[: self._spread]), rest[self._spread :]
+        seen = Observation(DOMAIN, image_weight, prior_weight, Moments(mean, variance), *known)
         self.layer.observation = seen
         y = functional_call(self.layer, dict(zip(self._names, values, strict=True)), (x,))
         self.layer.observation = None
@@ -108,7 +107,7 @@ class _Map(nn.Module):
 class _Compensate(nn.Module):
     def __init__(self, site: NormSite, spread: Spread) -> None:
         super().__init__()
-        self._related = spread.relations is not None
+        self._spread = len(spread.tensors())
         self.map = _Map(copy.deepcopy(site.layer).double())
         self._names = [f"layer.{name}" for name in state(site.layer)]
         values = state(self.map.layer).values()
@@ -120,10 +119,10 @@ class _Compensate(nn.Module):
         ]
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        mean, variance, count, spread, *values = inputs
-        relations, values = _take_relations(values, self._related)
+        mean, variance, count, *rest = inputs
+        known, values = split_spread(rest[: self._spread]), rest[self._spread :]
         named = dict(zip(self._names, values, strict=True))
-        given = (Moments(mean, variance), count, spread, relations)
+        given = (Moments(mean, variance), count, *known)
         found: list[Tensor] = functional_call(self.map, named, given)
         return found
 
@@ -141,14 +140,6 @@ class _All(nn.Module):
         for part, given in zip(self.parts, inputs, strict=True):
             outputs += part(given)
         return outputs
-
-
-def _take_relations(values: list[Tensor], related: bool) -> tuple[Relations | None, list[Tensor]]:
-    """Relations from the beginning of some inputs, and the other inputs."""
-    if not related:
-        return None, values
-    count = len(Relations._fields)
-    return Relations(*values[:count]), values[count:]
 
 
 def trace_templates(

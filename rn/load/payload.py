@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from rn.load.errors import LoadError
@@ -51,10 +52,16 @@ def npy_payloads(
     generator = np.random.default_rng(seed)
     payloads = []
     for _ in range(count):
-        file = io.BytesIO()
-        np.save(file, generator.integers(0, 256, (images, *shape), dtype=np.uint8))
-        payloads.append(Payload(file.getvalue(), NPY, images))
+        pixels = generator.integers(0, 256, (images, *shape), dtype=np.uint8)
+        payloads.append(Payload(npy_bytes(pixels), NPY, images))
     return payloads
+
+
+def npy_bytes(pixels: NDArray[np.uint8]) -> bytes:
+    """Pixels ``(N, height, width, channels)`` as an ``.npy`` file."""
+    file = io.BytesIO()
+    np.save(file, pixels)
+    return file.getvalue()
 
 
 def _jpeg(generator: np.random.Generator) -> bytes:

@@ -36,6 +36,7 @@ in groups of 1, 2, 4, 8 and 16 directions by falling eigenvalue, and all others 
 "Adaptive wavelet estimation: a block thresholding and oracle inequality approach", 1999).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,8 +48,6 @@ from rn_model.layers.moments import Moments
 # Squared shift, in units of the variance, that is not followed.
 TOLERANCE = 0.1
 NOISE_FACTOR = 2.0
-
-
 # Sizes of the groups of directions, by falling eigenvalue; all others are one more.
 GROUPS = (1, 2, 4, 8, 16)
 
@@ -83,9 +82,15 @@ class Spread:
     relations: Relations | None = None
 
     def tensors(self, dtype: torch.dtype = torch.float32) -> list[Tensor]:
-        """Mean and square as ``(2,)``, and the relations, if there are any."""
+        """Mean and square as ``(2,)``, and the relations, if there are any; see :func:`split_spread`."""
         both = torch.tensor([self.mean, self.square], dtype=dtype)
         return [both, *(value.to(dtype) for value in self.relations or ())]
+
+
+def split_spread(tensors: Sequence[Tensor]) -> tuple[Tensor, Relations | None]:
+    """What :meth:`Spread.tensors` gives, as :func:`shrink` takes it."""
+    both, *related = tensors
+    return both, Relations(*related) if related else None
 
 
 # Where there are no images to measure it on: of the size that convolutional networks have in the middle.

@@ -46,9 +46,15 @@ def difference(sample: Features, reference: Features) -> float:
         sample: features ``(N, F)``, N at least 2.
         reference: features ``(M, F)``, M at least 2.
     """
-    of_sample, of_reference = (x.var(axis=0, ddof=1) / len(x) for x in (sample, reference))
-    error = np.sqrt(of_sample + of_reference) + MIN_ERROR
+    error = standard_error(sample, reference)
     return float(np.max(np.abs(sample.mean(axis=0) - reference.mean(axis=0)) / error))
+
+
+def standard_error(sample: Features, reference: Features) -> NDArray[np.float64]:
+    """Standard error of the difference of the means of each feature, ``(F,)``; see :func:`difference`."""
+    of_sample, of_reference = (x.var(axis=0, ddof=1) / len(x) for x in (sample, reference))
+    error: NDArray[np.float64] = np.sqrt(of_sample + of_reference) + MIN_ERROR
+    return error
 
 
 def last_change(sample: Features, reference: Features, at_least: int) -> tuple[int, float]:
@@ -108,7 +114,7 @@ def typicality(features: Features) -> NDArray[np.float64]:
     if len(features) < MIN_TYPICAL:
         return np.ones(len(features))
     z = foreignness(features, features)
-    weights: NDArray[np.float64] = np.square(np.minimum(1.0, LARGE_Z / np.maximum(z, LARGE_Z)))
+    weights: NDArray[np.float64] = np.square(LARGE_Z / np.maximum(z, LARGE_Z))
     return weights
 
 

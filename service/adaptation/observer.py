@@ -13,7 +13,7 @@ from bundle.preprocessing import Pixels
 from service.adaptation.change import Features
 from service.adaptation.features import FeatureReader
 from service.adaptation.state import OnlineState
-from service.inference.background import AT_ONCE, Pieces
+from service.inference.background import AT_ONCE, Pieces, in_parts
 from service.inference.device import device_session
 from service.inference.gpu.runner import BUILDING
 from service.inference.gpu.thread import DEVICE_THREAD
@@ -23,10 +23,9 @@ from service.settings import Settings
 ENOUGH, SHARE = 512, 8
 
 # Images whose moments are measured together: at every site they are normalized by each other's, too, so
-# smaller parts would follow a new domain more slowly. But all that the network computes of them is in
-# memory at once: a gigabyte for 64 images of a ResNet-18 at 224x224 pixels, and a fifth of that for 16.
+# smaller parts would follow a new domain more slowly. But 64 images of 224x224 pixels take a gigabyte in a
+# ResNet-18, and 16 a fifth of that.
 PART, LARGE_PART = 64, 16
-LARGE_PIXELS = 128 * 128
 
 _OUTPUTS = ["batch_mean", "batch_variance", "features", "logits"]
 
@@ -116,9 +115,7 @@ class Observer:
 
     def parts(self, images: Sequence[Pixels]) -> list[Sequence[Pixels]]:
         """The images in parts that are observed one after another."""
-        large = any(image.shape[0] * image.shape[1] > LARGE_PIXELS for image in images)
-        size = LARGE_PART if large else PART
-        return [images[start : start + size] for start in range(0, len(images), size)]
+        return in_parts(images, PART, LARGE_PART)
 
 
 def representative(images: Sequence[Pixels], count: float) -> Sequence[Pixels]:

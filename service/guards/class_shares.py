@@ -65,7 +65,10 @@ def estimate_shares(
     return ClassShares(shares, images, float(np.abs(shares - prior).sum() / 2))
 
 
-def share_estimator(guards: GuardCalibration | None) -> Callable[[Shares], ClassShares] | None:
+ShareEstimator = Callable[[Shares], ClassShares]
+
+
+def share_estimator(guards: GuardCalibration | None) -> ShareEstimator | None:
     """Estimates class shares from the sum of the predictions of images, ``(K,)``, each of which counts 1.
 
     Args:

@@ -9,15 +9,20 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from bundle.preprocessing import Pixels
 
 T = TypeVar("T")
 
 # Images that are scored in one piece; decoding is a piece per image.
 PIECE = 8
+# Images with more pixels are run in smaller parts: all that a network computes of a part is in memory at
+# once.
+LARGE_PIXELS = 128 * 128
 # A thread at this priority gets a tenth of a processor that another one wants. At the lowest priority, a
 # thread that holds the interpreter's lock would be kept from giving it back.
 NICENESS = 10
@@ -146,6 +151,13 @@ class Line:
         finally:
             with self._lock:
                 self._urgent -= 1
+
+
+def in_parts(images: Sequence[Pixels] | Pixels, size: int, large: int) -> list[Any]:
+    """Images, each ``(H, W, C)``, in parts of at most ``size``, or of ``large`` if any is a large one."""
+    any_large = any(image.shape[0] * image.shape[1] > LARGE_PIXELS for image in images)
+    most = large if any_large else size
+    return [images[start : start + most] for start in range(0, len(images), most)]
 
 
 def _lower_priority() -> None:

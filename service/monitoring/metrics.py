@@ -1,5 +1,7 @@
 """Prometheus metrics of the service."""
 
+from functools import partial
+
 from prometheus_client import (
     GC_COLLECTOR,
     PLATFORM_COLLECTOR,
@@ -113,6 +115,7 @@ class Metrics:
         self.queued = Gauge("rn_queue_images", "Images waiting for prediction.", registry=registry)
 
     def _add_adaptation(self, registry: CollectorRegistry) -> None:
+        gauge = partial(Gauge, labelnames=["model", "target"], registry=registry)
         self.adapted = Counter(
             "rn_adapt_images_total",
             "Posted target images by verdict.",
@@ -137,60 +140,32 @@ class Metrics:
             buckets=TIMES,
             registry=registry,
         )
-        self.serving = Gauge(
-            "rn_serving_version",
-            "Version that is served.",
-            ["model", "target"],
-            registry=registry,
+        self.serving = gauge("rn_serving_version", "Version that is served.")
+        self.pending = gauge(
+            "rn_pending_images", "Admitted images that are not yet part of a version."
         )
-        self.pending = Gauge(
-            "rn_pending_images",
-            "Admitted images that are not yet part of a version.",
-            ["model", "target"],
-            registry=registry,
-        )
-        self.frozen = Gauge(
-            "rn_frozen",
-            "1 if adaptation is switched off.",
-            ["model", "target"],
-            registry=registry,
-        )
-        self.domain = Gauge(
-            "rn_domain", "Number of the domain.", ["model", "target"], registry=registry
-        )
-        self.domains = Gauge(
-            "rn_domains", "Domains that may come back.", ["model", "target"], registry=registry
-        )
+        self.frozen = gauge("rn_frozen", "1 if adaptation is switched off.")
+        self.domain = gauge("rn_domain", "Number of the domain.")
+        self.domains = gauge("rn_domains", "Domains that may come back.")
         # Measured whenever the metrics are read.
         self.measured = {
-            "held": Gauge(
-                "rn_held_images",
-                "Last images of batches that did not move the statistics.",
-                ["model", "target"],
-                registry=registry,
+            "held": gauge(
+                "rn_held_images", "Last images of batches that did not move the statistics."
             ),
-            "shift": Gauge(
+            "shift": gauge(
                 "rn_domain_shift",
                 "Mean distance of the domain's means from the exported ones, in standard deviations.",
-                ["model", "target"],
-                registry=registry,
             ),
-            "recent": Gauge(
+            "recent": gauge(
                 "rn_drift_standard_errors",
                 "Largest difference of a feature of the last images of batches from the domain.",
-                ["model", "target"],
-                registry=registry,
             ),
-            "unwritten": Gauge(
+            "unwritten": gauge(
                 "rn_unwritten_stops",
                 "Emergency stops that hold, and that the ledger does not know yet.",
-                ["model", "target"],
-                registry=registry,
             ),
-            "traffic": Gauge(
+            "traffic": gauge(
                 "rn_traffic_drift_standard_errors",
                 "Largest difference of a feature of the last predicted images from the domain.",
-                ["model", "target"],
-                registry=registry,
             ),
         }

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from bundle.interface import feature_names
 from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
-from service.adaptation.change import MIN_ERROR, Features, stack
-from service.guards.class_shares import ClassShares, share_estimator
+from service.adaptation.change import Features, stack, standard_error
+from service.guards.class_shares import ClassShares, ShareEstimator
+from service.guards.publication import mean_shift
 from service.ledger.records import Target
 from service.targets.traffic import Seen
 
@@ -102,7 +103,13 @@ class DriftReport:
     estimated: ClassShares | None = None
 
 
-def report_drift(target: Target, bundle: Bundle, served: FlatMoments, traffic: Seen) -> DriftReport:
+def report_drift(
+    target: Target,
+    bundle: Bundle,
+    served: FlatMoments,
+    traffic: Seen,
+    classes: ShareEstimator | None,
+) -> DriftReport:
     """Describe the drift of a target.
 
     Args:
@@ -110,6 +117,7 @@ def report_drift(target: Target, bundle: Bundle, served: FlatMoments, traffic: S
         bundle: its bundle.
         served: raw moments of the served version.
         traffic: the last predicted images.
+        classes: estimates class shares; None if that cannot be done.
     """
     state, memory = target.state, target.memory
     names = feature_names(bundle.manifest)
@@ -117,10 +125,6 @@ def report_drift(target: Target, bundle: Bundle, served: FlatMoments, traffic: S
     before = stack(list(memory.reference), 0)
     total = memory.shares.sum()
     shares = memory.shares / total if total else memory.shares
-    classes = share_estimator(bundle.manifest.guards)
-    sites = _sites(bundle, state.moments, served) if state.count else []
-    weights = [site.channels for site in bundle.manifest.sites]
-    shift = float(np.average([site.mean for site in sites], weights=weights)) if sites else 0.0
     return DriftReport(
         domain=state.domain,
         recent=Compared(len(recent), _differences(recent, before, names), shares),
@@ -130,8 +134,8 @@ def report_drift(target: Target, bundle: Bundle, served: FlatMoments, traffic: S
             traffic.shares,
         ),
         held=memory.held,
-        shift=shift,
-        sites=sites,
+        shift=mean_shift(bundle.target, state.moments) if state.count else 0.0,
+        sites=_sites(bundle, state.moments, served) if state.count else [],
         estimated=None if classes is None or not total else classes(memory.shares),
     )
 
@@ -141,8 +145,7 @@ def _differences(
 ) -> list[FeatureDifference]:
     if min(len(recent), len(reference)) < MIN_IMAGES:
         return []
-    of_recent, of_reference = (x.var(axis=0, ddof=1) / len(x) for x in (recent, reference))
-    error = np.sqrt(of_recent + of_reference) + MIN_ERROR
+    error = standard_error(recent, reference)
     now, before = recent.mean(axis=0), reference.mean(axis=0)
     return [
         FeatureDifference(name, float(now[i]), float(before[i]), float(error[i]))

@@ -105,6 +105,7 @@ class OnlineTarget:
         judge = Judge(
             bundle, settings, self._reservoir, lambda: served.find(0) or build(0), background
         )
+        self._classes = judge.classes
         self._watch = Watch(settings.alpha, judge.scorer)
         self._mover = LabelMover(self._recorder, self.queries, served, self._estimator, self._watch)
         parts = (self._recorder, self.queries, served, self._estimator, judge, self._watch)
@@ -263,7 +264,7 @@ class OnlineTarget:
         if self._drift is not None and self._drift[0] is record and self._drift[1] is seen:
             return self._drift[2]
         served = self.queries.version(record.serving).state.moments
-        report = report_drift(record, self._bundle, served, seen)
+        report = report_drift(record, self._bundle, served, seen, self._classes)
         self._drift = record, seen, report
         return report
 

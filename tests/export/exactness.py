@@ -20,7 +20,7 @@ from export.network.pixel_scaling import PixelScaling
 from export.network.sites import NormSite, find_sites
 from rn_model.layers.moments import Moments
 from rn_model.layers.observation import Observation
-from rn_model.layers.shrinkage import ASSUMED, Relations, Spread, relations_of
+from rn_model.layers.shrinkage import ASSUMED, Spread, relations_of, split_spread
 from tests.shrinking import set_shrunk
 
 PREPROCESSING = Preprocessing(
@@ -80,10 +80,9 @@ class Exported:
         seen = []
         for site, spread in zip(self.sites, self.spreads, strict=True):
             moments = Moments(*(torch.from_numpy(value[site.slice]) for value in prior))
-            both, *related = spread.tensors(torch.float64)
-            relations = Relations(*related) if related else None
             weights = torch.from_numpy(weight)
-            seen.append(Observation("target", weights, PRIOR, moments, both, relations))
+            known = split_spread(spread.tensors(torch.float64))
+            seen.append(Observation("target", weights, PRIOR, moments, *known))
             site.layer.observation = seen[-1]
         yield seen
         for site in self.sites:

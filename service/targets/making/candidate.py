@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.adaptation.memory import DomainMemory
 from service.adaptation.state import OnlineState
@@ -79,9 +80,10 @@ class CandidateMaker:
         batches = list(target.batches)
         left_out: list[str] = []
         first: Candidate | None = None
+        predicted = DomainMemory.from_bytes(memory).shares
         for _ in range(MAX_ATTEMPTS):
             state = target.state_of(batches)
-            found = self._try(number, state, served, parent, memory, left_out)
+            found = self._try(number, state, served, parent, memory, predicted, left_out)
             first = first or found
             if not found.rejected:
                 return found
@@ -100,15 +102,14 @@ class CandidateMaker:
         served: Session,
         parent: Version,
         memory: bytes,
+        predicted: NDArray[np.float64],
         left_out: Sequence[str],
     ) -> Candidate:
         session = self._background.run(
             lambda: self._builder.build(number, state.moments, state.count)
         )
         self._judge.scorer.forget(number)
-        verdict: Verdict = self._judge.judge(
-            session, state, served, parent, DomainMemory.from_bytes(memory).shares
-        )
+        verdict: Verdict = self._judge.judge(session, state, served, parent, predicted)
         decision = verdict.decision
         version = make_version(
             number,

@@ -60,6 +60,7 @@ class Judge:
 
     Attributes:
         reservoir: recent images of each domain.
+        classes: estimates class shares; None if the bundle does not know enough.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Judge:
             settings.publication_max_shift,
         )
         self._conformal = conformal
-        self._classes = share_estimator(guards)
+        self.classes = share_estimator(guards)
         self._exported = exported
         self.reservoir = reservoir
         self.scorer = Scorer(samples, background)
@@ -150,9 +151,9 @@ class Judge:
 
     def _share_distance(self, predicted: NDArray[np.float64]) -> float | None:
         """Distance of the estimated class shares from the source's; None if that cannot be told."""
-        if self._classes is None or not predicted.size:
+        if self.classes is None or not predicted.size:
             return None
-        return self._classes(predicted).distance
+        return self.classes(predicted).distance
 
     def _publication_guard(self) -> PublicationGuard:
         """The guard; the exported version is scored when that is needed first."""

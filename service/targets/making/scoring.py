@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.preprocessing import Pixels
-from service.adaptation.observer import LARGE_PIXELS
-from service.inference.background import PIECE, Pieces
+from service.inference.background import PIECE, Pieces, in_parts
 from service.inference.sessions import Session
 
 Probabilities = NDArray[np.float64]
@@ -34,13 +33,9 @@ class Scorer:
 
     def predict(self, session: Session, images: Sequence[Pixels] | Pixels) -> Probabilities:
         """Probabilities ``(N, K)`` of a version for some images, N at least 1."""
-        large = images[0].shape[0] * images[0].shape[1] > LARGE_PIXELS
-        size = LARGE_PIECE if large else PIECE
         parts = [
-            self._background.run(
-                partial(session.probabilities, np.asarray(images[start : start + size]))
-            )
-            for start in range(0, len(images), size)
+            self._background.run(partial(session.probabilities, np.asarray(part)))
+            for part in in_parts(images, PIECE, LARGE_PIECE)
         ]
         return np.concatenate(parts)
 
