@@ -35,7 +35,11 @@ def health(
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         fail(f"{place} does not answer: {reason}")
-    typer.echo(f"ready: {content['model']}, version {content['serving']}, {content['provider']}")
+    # Where keys are needed, whoever has none is told no more than this.
+    line = "ready"
+    if "model" in content:
+        line += f": {content['model']}, version {content['serving']}, {content['provider']}"
+    typer.echo(line)
 
 
 def _own_url() -> str:

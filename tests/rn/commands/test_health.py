@@ -25,6 +25,13 @@ def test_a_ready_service_says_what_it_runs(
     assert refused.stderr.endswith("is not ready: the service is shutting down\n")
 
 
+def test_with_keys_it_is_ready_too(bundle_path: Path, tmp_path: Path) -> None:
+    """Who asks without a key is told no more than that."""
+    with serving(settings_for(bundle_path, tmp_path, predict_key="k" * 32)) as service:
+        result = rn("health", "--url", service.url)
+    assert (result.exit_code, result.stdout) == (0, "ready\n")
+
+
 def test_under_a_path_of_a_proxy(bundle_path: Path, tmp_path: Path) -> None:
     settings = settings_for(bundle_path, tmp_path, root_path="/rn")
     with serving(settings) as service:
