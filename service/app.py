@@ -15,6 +15,8 @@ from service.api.documentation import FILES, add_pages, describe_checks
 from service.api.gate import Gate, SecurityHeaders
 from service.api.http_forms import HttpForms
 from service.api.observation import RequestObserver
+from service.api.page import examples, stream
+from service.api.page.files import page_router
 from service.api.problems import install_problem_handlers
 from service.api.rest import (
     adapt,
@@ -66,6 +68,7 @@ def create_app(
         LedgerError: if the ledger cannot be opened.
         ModelNotLoaded: if the directory of models cannot be used.
         DeviceError: if the requested device cannot be used.
+        ExamplesError: if the example images cannot be read.
     """
     tracing.start()
     settings = settings or Settings()
@@ -101,20 +104,22 @@ def create_app(
     app.state.resources = resources
     install_problem_handlers(app, resources.metrics)
 
-    _add_routes(app)
+    add_routes(app)
+    app.include_router(page_router())
     add_pages(app)
     describe_checks(app, resources.policy.authenticator.has_keys)
     _add_middleware(app, resources)
     return app
 
 
-def _add_routes(app: FastAPI) -> None:
+def add_routes(app: FastAPI) -> None:
+    """Add all operations of the API to an application."""
     for prefix in PREFIXES:
-        for module in (predict, adapt, versions, evidence, domains, labels, events):
+        for module in (predict, adapt, versions, evidence, domains, labels, events, stream):
             app.include_router(module.router, prefix=prefix, include_in_schema=not prefix)
     for prefix in ("", "/models/{model}"):
         app.include_router(targets.router, prefix=prefix, include_in_schema=not prefix)
-    for router in (models.router, v2.router, operations.router):
+    for router in (models.router, v2.router, operations.router, examples.router):
         app.include_router(router)
 
 

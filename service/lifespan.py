@@ -10,6 +10,7 @@ from service.inference.queue import Limits
 from service.ledger.ledger import Ledger
 from service.memory import release_free_memory
 from service.models.default import DefaultModel, read_ahead
+from service.models.examples import Examples, read_examples
 from service.models.opening import open_models
 from service.monitoring.metrics import Metrics
 from service.monitoring.requests import run_in_thread
@@ -34,11 +35,14 @@ class Resources:
         models: the models that are loaded.
         engine: engine of the predictions of all models.
         background: runs what predictions come before.
+        examples: labelled images that visitors of the page may try; None if there are none.
         grpc_port: port on which gRPC is answered; None if it is not.
         draining: whether the service is shutting down.
+        streams: number of readers that follow what happens.
 
     Raises:
-        KeysError, BundleError, LedgerError, DeviceError, ModelNotLoaded: if the service cannot be started.
+        KeysError, BundleError, LedgerError, DeviceError, ModelNotLoaded, ExamplesError: if the service
+            cannot be started.
     """
 
     def __init__(self, settings: Settings, reading: "Future[DefaultModel] | None" = None) -> None:
@@ -53,9 +57,11 @@ class Resources:
         self.engine = Engine(settings.worker_count, limits, self.metrics)
         self.background = Background(self.engine.wait_until_idle)
         self.models = open_models(reading, settings, self.ledger, self.metrics, self.background)
+        self.examples = self._read_examples()
         release_free_memory()
         self.grpc_port: int | None = None
         self.draining = False
+        self.streams = 0
         self._workers = ThreadPoolExecutor(settings.processors, thread_name_prefix="work")
         # One thread, which waits for the background: at most one request to adapt is decoded at a time.
         self._intake = ThreadPoolExecutor(1, thread_name_prefix="intake")
@@ -63,6 +69,13 @@ class Resources:
         self.metrics.build.info(
             {"model": model.name, "bundle": model.bundle.fingerprint, "provider": model.provider}
         )
+
+    def _read_examples(self) -> Examples | None:
+        folder = self.settings.examples
+        if folder is None:
+            return None
+        manifest = self.models.default.bundle.manifest
+        return read_examples(folder, manifest.classes, manifest.preprocessing)
 
     async def offload(self, work: Callable[[], T]) -> T:
         """Run work in a thread that would block the event loop for long, such as a query."""

@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         description="Path under which a proxy serves this service, such as /rn; the proxy removes it from"
         " requests.",
     )
+    examples: Path | None = Field(
+        None,
+        description="Folder of labelled images of the default model, a folder per class, on which the page"
+        " shows what a changed camera does; unset: it does not.",
+    )
     predict_key: SecretStr | None = Field(
         None, description="Key with the role predict, at least 32 characters; `rn key` makes one."
     )

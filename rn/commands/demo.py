@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path("bundles/digits")
 WIDTH = 24
+# As many as a service reads.
+WRITTEN = 1000
 # The demonstration shows a service that publishes what it makes.
 SETTINGS = {"RN_ADAPTATION": "auto"}
 
@@ -28,6 +30,12 @@ def demo(
         int, typer.Option(min=1, max=1000, help="Unlabelled images of the new camera.")
     ] = 256,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per request.")] = 32,
+    write_images: Annotated[
+        Path | None,
+        typer.Option(
+            help="Only write labelled digits there, for the page: a value of RN_EXAMPLES."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the example adapting to a new camera, and refusing junk.
@@ -35,6 +43,9 @@ def demo(
     Serves the bundle on a free port with a ledger of its own, and removes both at the end. The labels of
     the digits measure the accuracy that is shown; the service never sees them.
     """
+    if write_images is not None:
+        _write(write_images)
+        return
     from rich.console import Console
 
     from rn.demonstration.scenes import play
@@ -55,6 +66,17 @@ def demo(
                 steps.append(step)
     if as_json:
         typer.echo(json.dumps([step.to_json() for step in steps], indent=2))
+
+
+def _write(folder: Path) -> None:
+    from bundle.writing.atomic import write_directory
+    from rn.demonstration.images import labelled_files
+
+    if folder.exists():
+        fail(f"{folder} exists already; name a folder that does not")
+    with one_line(OSError):
+        write_directory(folder, labelled_files(WRITTEN))
+    typer.echo(f"wrote {WRITTEN} labelled digits to {folder}")
 
 
 def _show(step: "Step", console: "Console") -> None:

@@ -37,7 +37,7 @@ def serve(
     POST images to /predict to label them, and unlabelled images of the target to /adapt. Every setting of
     the service can also be given in the environment, with the prefix RN_.
     """
-    from service.errors import LedgerError, ModelNotLoaded
+    from service.errors import ExamplesError, LedgerError, ModelNotLoaded
     from service.inference.device import DeviceError
     from service.monitoring.logs import configure_logging, log_event
     from service.security.keys import KeysError
@@ -52,7 +52,8 @@ def serve(
     }
     settings = load_settings({name: value for name, value in given.items() if value is not None})
     configure_logging(settings.log_format, settings.log_level)
-    with one_line(KeysError, BundleError, LedgerError, ModelNotLoaded, DeviceError):
+    errors = KeysError, BundleError, LedgerError, ModelNotLoaded, DeviceError, ExamplesError
+    with one_line(*errors):
         app = _create_app(settings)
     from service.server.listening import AddressError, listen
 

@@ -45,6 +45,16 @@ def unlabelled(count: int, camera: Camera) -> list[bytes]:
     return _files(camera(target_images().pixels[_order()[:count]]))
 
 
+def labelled_files(count: int) -> dict[str, bytes]:
+    """PNG files of digits by their paths, in a folder per class, as ``RN_EXAMPLES`` takes them."""
+    digits, chosen = target_images(), _order()[:count]
+    files = _files(digits.pixels[chosen])
+    return {
+        f"{CLASSES[digits.labels[index]]}/{index:04}.png": content
+        for index, content in zip(chosen.tolist(), files, strict=True)
+    }
+
+
 def noise(count: int) -> list[bytes]:
     """PNG files of noise in the size of the digits."""
     shape = (count, *target_images().pixels.shape[1:])

@@ -67,6 +67,17 @@ async def get_target(request: Request, resources: ResourcesDep, model: ModelDep)
     return await resources.offload(lambda: model.targets.find(name))
 
 
+async def check_target(request: Request, resources: ResourcesDep) -> None:
+    """Bring the target that the request's path names into memory, without keeping its model open.
+
+    Raises:
+        UnknownModel: if no such model is loaded.
+        UnknownTarget: if the model has no such target.
+    """
+    with resources.models.find(request.path_params.get("model")).use() as model:
+        await get_target(request, resources, model)
+
+
 TargetDep = Annotated[OnlineTarget, Depends(get_target)]
 
 

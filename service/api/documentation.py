@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 
 from service.api.problems import problem_responses
 from service.api.route_access import is_of_protocol
@@ -75,10 +75,6 @@ def add_pages(app: FastAPI) -> None:
             with_google_fonts=False,
         )
         return _with_policy(page)
-
-    @app.get("/", include_in_schema=False)
-    async def root(request: Request) -> RedirectResponse:
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
 
 def describe_checks(app: FastAPI, has_keys: bool) -> None:

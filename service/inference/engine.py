@@ -67,6 +67,11 @@ class Engine:
         place.hold(1)
         return place
 
+    @property
+    def waiting(self) -> int:
+        """Number of images that wait."""
+        return self._queue.waiting
+
     def wait_until_idle(self, seconds: float) -> bool:
         """Wait until no image that can be run waits for a worker, for at most some seconds.
 

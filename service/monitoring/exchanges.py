@@ -1,6 +1,6 @@
 """Requests from their first header to the end of their answer, by route and outcome."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
@@ -49,3 +49,10 @@ class Exchanges:
             child = self._seconds.labels(key[0], key[1], f"{key[2]}xx")
             self._children[key] = child
         child.observe(seconds)
+
+    def buckets(self) -> Iterator[tuple[Mapping[str, str], float, float]]:
+        """Labels, upper bound and cumulative count of every bucket of every kind of request."""
+        for metric in self._seconds.collect():
+            for sample in metric.samples:
+                if sample.name.endswith("_bucket"):
+                    yield sample.labels, float(sample.labels["le"]), sample.value

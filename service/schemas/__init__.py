@@ -23,12 +23,14 @@ from service.schemas.bodies import (
     TargetRequest,
 )
 from service.schemas.models import Health, Liveness, ModelInfo, ModelList
+from service.schemas.page import ActivityInfo, ExampleImage, ExampleList
 from service.schemas.predictions import TOP_K, ImagePrediction, PredictResult
 from service.schemas.targets import EventInfo, EventPage, TargetInfo, TargetList
 from service.schemas.versions import EvidenceImage, EvidenceInfo, Labels, VersionInfo
 
 __all__ = [
     "TOP_K",
+    "ActivityInfo",
     "AdaptResult",
     "BatchInfo",
     "DomainInfo",
@@ -40,6 +42,8 @@ __all__ = [
     "EvidenceImage",
     "EvidenceInfo",
     "EvidenceRequest",
+    "ExampleImage",
+    "ExampleList",
     "FeatureDrift",
     "Health",
     "ImageNotAdmitted",

@@ -68,7 +68,11 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", "/v2/repository/models/{model}/load"): OPERATE,
     ("POST", "/v2/repository/models/{model}/unload"): OPERATE,
     ("GET", "/metrics"): METRICS,
-    ("GET", "/"): ANY_KEY,
+    # The page holds nothing secret: it asks for a key and gets everything else with it.
+    ("GET", "/"): EVERYBODY,
+    ("GET", "/page/{file}"): EVERYBODY,
+    ("GET", "/examples"): PREDICT,
+    ("GET", "/stream"): _HISTORY,
     ("GET", "/docs"): ANY_KEY,
     ("GET", "/redoc"): ANY_KEY,
     ("GET", "/openapi.json"): ANY_KEY,
@@ -77,7 +81,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
 
 # Pages that a browser opens by their address, where it cannot send a key of its own accord: there, a
 # browser may ask for the key as a password. None of them changes anything.
-PAGES = frozenset({"/", "/docs", "/redoc", "/openapi.json", "/static-offline-docs"})
+PAGES = frozenset({"/docs", "/redoc", "/openapi.json", "/static-offline-docs"})
 
 _PREFIX = re.compile(r"^(/models/\{model\})?(/targets/\{target\})?(?=/)")
 

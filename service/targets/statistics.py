@@ -5,6 +5,9 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from service.inference.prediction import Prediction
 
 
@@ -29,6 +32,24 @@ class VersionStatistics:
     last: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Sums over all predicted images.
+
+    Attributes:
+        images: their number.
+        confidence: sum of the probabilities of their labels.
+        labels: how often each class was predicted ``(K,)``; empty before the first image.
+    """
+
+    images: int
+    confidence: float
+    labels: NDArray[np.int64]
+
+
+NOTHING = Predicted(0, 0.0, np.zeros(0, np.int64))
+
+
 @dataclass
 class Statistics:
     """What a target answered since its model was loaded; safe for threads.
@@ -36,10 +57,12 @@ class Statistics:
     Attributes:
         failures: number of requests that failed.
         failed: sum of their times, in seconds.
+        predicted: what was predicted.
     """
 
     failures: int = 0
     failed: float = 0.0
+    predicted: Predicted = NOTHING
     _versions: defaultdict[int, VersionStatistics] = field(
         default_factory=lambda: defaultdict(VersionStatistics)
     )
@@ -57,10 +80,22 @@ class Statistics:
             found.infer += prediction.infer
             found.last = int(time.time() * 1000)
 
-    def count_run(self, version: int) -> None:
-        """Count a run of the network."""
+    def count_run(self, version: int, probabilities: NDArray[np.float64]) -> None:
+        """Count a run of the network.
+
+        Args:
+            version: version that ran.
+            probabilities: its predictions ``(N, K)``.
+        """
+        labels = np.bincount(probabilities.argmax(axis=1), minlength=probabilities.shape[1])
+        confidence = float(probabilities.max(axis=1).sum())
         with self._lock:
             self._versions[version].runs += 1
+            seen = self.predicted
+            counts = labels if seen is NOTHING else seen.labels + labels
+            self.predicted = Predicted(
+                seen.images + len(probabilities), seen.confidence + confidence, counts
+            )
 
     def count_failure(self, seconds: float) -> None:
         """Count a request that failed."""

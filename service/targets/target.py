@@ -293,7 +293,7 @@ class OnlineTarget:
             images: its images ``(N, H, W, C)``.
             probabilities: their predictions ``(N, K)``.
         """
-        self.statistics.count_run(version)
+        self.statistics.count_run(version, probabilities)
         self.traffic.see(images, probabilities)
 
     def close(self) -> None:

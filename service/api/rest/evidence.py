@@ -1,14 +1,10 @@
 """Evidence about a version: labels of images on which it and its parent disagree."""
 
-import base64
-import io
-
 from fastapi import APIRouter, Request
-from PIL import Image
 
-from bundle.preprocessing import Pixels
 from service.api.dependencies import CallerDep, ModelDep, TargetDep, actor_of
 from service.api.json_bodies import describe_body, read_json_body
+from service.api.pictures import png
 from service.api.problems import problem_responses
 from service.api.rest.versions import Number
 from service.errors import (
@@ -89,15 +85,9 @@ def _describe(dispute: Dispute, target: OnlineTarget) -> EvidenceInfo:
         alpha=evidence.alpha,
         images=[
             EvidenceImage(
-                id=each.name, png=_png(each.image), parent=each.parent, version=each.version
+                id=each.name, png=png(each.image), parent=each.parent, version=each.version
             )
             for each in dispute.images
         ],
         serving=target.record.serving,
     )
-
-
-def _png(pixels: Pixels) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,1 @@
+"""The page of the service: its files, and the routes that only it needs."""
