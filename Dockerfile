@@ -15,6 +15,12 @@ RUN useradd --uid 10001 --create-home rn \
 COPY pyproject.toml constraints.txt constraints-gpu.txt README.md LICENSE ./
 RUN for package in bundle export rn rn_model service; do mkdir $package && touch $package/__init__.py; done
 
+# The page of the service, built by a Node.js that stays in this stage.
+FROM base AS page
+COPY scripts/build_page.py scripts/build_page.py
+COPY page page/
+RUN python scripts/build_page.py
+
 FROM base AS train
 RUN --mount=type=bind,from=wheels,target=/wheels \
     pip install --find-links /wheels --constraint constraints.txt '.[train,cpu]'
@@ -36,6 +42,7 @@ COPY export export
 COPY rn rn
 COPY rn_model rn_model
 COPY service service
+COPY --from=page /app/service/api/page/static service/api/page/static
 RUN rm -rf build && pip install --no-deps --force-reinstall .
 USER rn
 ENV RN_HOST=0.0.0.0 RN_PORT=8000 RN_BUNDLE=/bundles/digits RN_LEDGER=sqlite:////ledger/ledger.sqlite

@@ -6,8 +6,13 @@ EXAMPLE := bundles/digits
 # More flags for the training of the example, such as --steps 50.
 EXAMPLE_FLAGS ?=
 BUNDLE ?= $(EXAMPLE)
+# Labelled images with which a visitor of the page changes the camera of the example.
+IMAGES := $(EXAMPLE)-images
 # The example publishes what it learns; your bundle proposes it until you say otherwise.
-MODE := $(if $(filter $(EXAMPLE),$(BUNDLE)),RN_ADAPTATION=$${RN_ADAPTATION:-auto})
+MODE := $(if $(filter $(EXAMPLE),$(BUNDLE)),RN_ADAPTATION=$${RN_ADAPTATION:-auto} RN_EXAMPLES=$(IMAGES))
+PAGE := service/api/page/static/index.html
+PAGE_SOURCES := $(wildcard page/*.json page/*.ts page/index.html page/src/* page/src/camera/* page/src/views/* page/src/api/client.ts page/src/api/stream.ts)
+ADDRESS = http://127.0.0.1:$${RN_PORT:-8000}
 # Tests of one file run in the same process, so that they share what the file sets up.
 WORKERS ?= 2
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -16,18 +21,25 @@ PIP := $(BIN)/pip install --quiet --constraint constraints.txt --editable
 RUNTIME := $(if $(wildcard $(VENV)/installed),$(VENV)/installed,$(VENV)/runtime)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test coverage lint format docs bench clean
+.PHONY: help serve page test coverage lint format docs bench clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-serve: $(RUNTIME) $(BUNDLE)/manifest.json ## Serve the example on port 8000, or your bundle: BUNDLE=DIRECTORY.
-	$(MODE) $(BIN)/rn serve $(BUNDLE)
+serve: $(RUNTIME) $(PAGE) $(BUNDLE)/manifest.json $(if $(filter $(EXAMPLE),$(BUNDLE)),| $(IMAGES)) ## Serve the example on port 8000, or your bundle: BUNDLE=DIRECTORY.
+	@echo "The page:         $(ADDRESS)/"
+	@echo "The API:          $(ADDRESS)/docs"
+	@echo "In a terminal:    $(BIN)/rn demo, $(BIN)/rn --help"
+	@echo "Your own images:  README.md, \"Your own images\""
+	@echo "Everything else:  docs/README.md"
+	@$(MODE) $(BIN)/rn serve $(BUNDLE)
 
-test: $(VENV)/installed ## Run the tests, in two processes: WORKERS=N for another number, 0 for none.
+page: $(PAGE) ## Build the page of the service, with a Node.js of its own if there is none.
+
+test: $(VENV)/installed $(PAGE) ## Run the tests, in two processes: WORKERS=N for another number, 0 for none.
 	$(PYTEST)
 
-coverage: $(VENV)/installed ## Run the tests and measure which branches they reach.
+coverage: $(VENV)/installed $(PAGE) ## Run the tests and measure which branches they reach.
 	$(PYTEST) --cov --cov-report=term
 
 lint: $(VENV)/installed ## Check style and types.
@@ -43,6 +55,7 @@ docs: $(VENV)/installed ## Write the pages and the picture that are generated fr
 	$(BIN)/python -m scripts.commands_page
 	$(BIN)/python -m scripts.settings_page
 	$(BIN)/python -m scripts.dashboard
+	$(BIN)/python -m scripts.api_description
 	$(BIN)/python -m bench.picture
 
 bench: $(VENV)/installed $(EXAMPLE)/manifest.json ## Measure the example: training, online adaptation, and serving.
@@ -51,7 +64,7 @@ bench: $(VENV)/installed $(EXAMPLE)/manifest.json ## Measure the example: traini
 	$(BIN)/rn bench $(EXAMPLE)
 
 clean: ## Remove everything that was installed, trained, exported or recorded.
-	rm -rf $(VENV) build *.egg-info runs bundles var
+	rm -rf $(VENV) build *.egg-info runs bundles var page/node_modules service/api/page/static
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -68,6 +81,14 @@ runs/digits/run.json: | $(RUNTIME)
 
 $(EXAMPLE)/manifest.json: runs/digits/run.json
 	$(BIN)/rn export runs/digits --out $(EXAMPLE) --replace
+
+$(IMAGES): | $(RUNTIME)
+	$(BIN)/rn demo --write-images $@
+
+$(PAGE): $(PAGE_SOURCES) | $(RUNTIME)
+	@echo building the page
+	@$(BIN)/python -m scripts.build_page 2>&1 >/dev/null
+	@touch $@
 
 %/manifest.json:
 	@echo "$* is not a bundle: set BUNDLE=DIRECTORY, or omit it to use the example" >&2; exit 1

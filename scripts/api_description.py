@@ -1,4 +1,4 @@
-"""Writes the description of the API from which the page's client is made: ``python -m scripts.api_description``."""
+"""Writes the description of the API for the client of the page: ``python -m scripts.api_description``."""
 
 import json
 from pathlib import Path

@@ -22,7 +22,7 @@ def main() -> None:
     npm = find_npm()
     quiet = ("--no-audit", "--no-fund", "--loglevel=error")
     subprocess.run([*npm, "ci", *quiet], cwd=PAGE, check=True)
-    subprocess.run([*npm, "run", "--silent", "build"], cwd=PAGE, check=True, stdout=sys.stderr)
+    subprocess.run([*npm, "run", "--silent", "build"], cwd=PAGE, check=True)
 
 
 def find_npm() -> list[str]:

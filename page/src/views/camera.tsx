@@ -62,7 +62,8 @@ function turn(next: Camera, text = ""): void {
 }
 
 const outcome = (result: Schemas["AdaptResult"]) => {
-  const parts = [`${result.admitted} of ${result.received} admitted`];
+  const parts = [`${result.admitted} admitted`];
+  if (result.admitted > result.received) parts[0] += ", those that were held before among them";
   if (result.alarm) parts.push(result.alarm);
   const made = result.committed;
   if (made) parts.push(`version ${made.number} ${made.status}${made.reason ? `: ${made.reason}` : ""}`);
@@ -121,7 +122,7 @@ export function ChangedCamera() {
       <h2 id="camera-title">A changed camera</h2>
       <p class="hint">
         {examples.value.labels.length} labelled examples, as another camera would see them. Their labels stay in this
-        page; the service gets images alone, and never these.
+        page, and the service adapts to other images than these.
       </p>
       <div class="camera">
         <div class="pictures">

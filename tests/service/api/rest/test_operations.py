@@ -29,12 +29,6 @@ def test_readiness_ends_when_the_service_drains(service: Service) -> None:
     assert service.http.get("/health/live").status_code == 200
 
 
-def test_the_front_door_leads_to_the_documentation(service: Service) -> None:
-    answer = service.http.get("/", follow_redirects=True)
-    assert answer.status_code == 200
-    assert answer.url.path == "/docs"
-
-
 def test_counts_move(bundle_path: Path, tmp_path: Path) -> None:
     with serving(settings_for(bundle_path, tmp_path, commit_every=6)) as service:
         assert service.metrics()["rn_serving_version", "small", "default"] == 0
