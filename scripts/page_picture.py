@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 FILE = Path(__file__).parents[1] / "docs" / "page.webp"
-SIZE = {"width": 1000, "height": 640}
+SIZE = {"width": 1000, "height": 860}
 MILLISECONDS = 1600
 LAST = 4000
 POSTED = 8  # lines of the story that adaptation adds
