@@ -87,7 +87,7 @@ $(IMAGES): | $(RUNTIME)
 
 $(PAGE): $(PAGE_SOURCES) | $(RUNTIME)
 	@echo building the page
-	@$(BIN)/python -m scripts.build_page 2>&1 >/dev/null
+	@$(BIN)/python -m scripts.build_page
 	@touch $@
 
 %/manifest.json:

@@ -27,7 +27,10 @@ def main() -> None:
     environment = {"NODE_USE_SYSTEM_CA": "1", **os.environ, "PATH": path}
     quiet = ("--no-audit", "--no-fund", "--loglevel=error")
     for arguments in (("ci", *quiet), ("run", "--silent", "build")):
-        subprocess.run([*npm, *arguments], cwd=PAGE, check=True, env=environment)
+        command = [*npm, *arguments]
+        result = subprocess.run(command, cwd=PAGE, env=environment, capture_output=True, text=True)
+        if result.returncode:
+            sys.exit(f"the page was not built:\n{result.stdout}{result.stderr}")
 
 
 def find_node() -> tuple[Path, list[str]]:

@@ -151,10 +151,6 @@ class LedgerConflict(LedgerError):
     """Another process changed the target since it was read."""
 
 
-class ExamplesError(ServiceError):
-    """The example images of the page cannot be read."""
-
-
 class Unauthenticated(ServiceError):
     """The request holds no key, or one that the service does not know."""
 

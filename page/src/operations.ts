@@ -34,3 +34,16 @@ export const freeze = (frozen: boolean, reason: string) =>
 
 export const setMode = (mode: Mode, reason: string) =>
   done(() => data(ofTarget().PUT("/mode", { body: { mode, ...because(reason) } })));
+
+export const changeDomain = (number: number, name: string, pinned: boolean, reason: string) =>
+  done(() =>
+    data(
+      ofTarget().PUT("/domains/{number}", {
+        params: { path: { number } },
+        body: { pinned, ...(name ? { name } : {}), ...because(reason) },
+      }),
+    ),
+  );
+
+export const forgetDomain = (number: number) =>
+  done(() => data(ofTarget().DELETE("/domains/{number}", { params: { path: { number } } })));

@@ -1,6 +1,6 @@
 /** What the page knows of the service, kept up to date by the stream. */
 import { computed, effect, signal } from "@preact/signals";
-import { data, key, keyWanted, model, ofService, ofTarget, said, type Schemas, target } from "./api/client";
+import { data, key, keyWanted, model, ofModel, ofService, ofTarget, said, type Schemas, target } from "./api/client";
 import { follow } from "./api/stream";
 
 type Event = Schemas["EventInfo"];
@@ -69,10 +69,7 @@ export async function refreshDrift(): Promise<void> {
 
 async function refreshService(): Promise<void> {
   health.value = await data(ofService().GET("/health/ready"));
-  const names = model.value
-    ? data(ofService().GET("/targets", { baseUrl: `${location.pathname.replace(/\/$/, "")}/models/${model.value}` }))
-    : data(ofService().GET("/targets"));
-  targets.value = (await names).targets;
+  targets.value = (await data(ofModel().GET("/targets"))).targets;
 }
 
 let due: ReturnType<typeof setTimeout> | undefined;

@@ -37,8 +37,9 @@ def serve(
     POST images to /predict to label them, and unlabelled images of the target to /adapt. Every setting of
     the service can also be given in the environment, with the prefix RN_.
     """
-    from service.errors import ExamplesError, LedgerError, ModelNotLoaded
+    from service.errors import LedgerError, ModelNotLoaded
     from service.inference.device import DeviceError
+    from service.models.examples import ExamplesError
     from service.monitoring.logs import configure_logging, log_event
     from service.security.keys import KeysError
 

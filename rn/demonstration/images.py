@@ -1,13 +1,12 @@
 """The images of the demonstration: handwritten digits, a camera that changes, and junk."""
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from bundle.images.encoding import encode_png
 from bundle.preprocessing import Pixels
 from rn_model.digits.images import CLASSES, target_images
 
@@ -77,10 +76,4 @@ def _order() -> NDArray[np.int64]:
 
 
 def _files(pixels: Pixels) -> list[bytes]:
-    return [_png(image) for image in pixels]
-
-
-def _png(pixels: Pixels) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0]).save(buffer, "PNG")
-    return buffer.getvalue()
+    return [encode_png(image) for image in pixels]

@@ -11,9 +11,12 @@ import numpy as np
 from bundle.images.errors import ImageError
 from bundle.images.folder import find_images
 from bundle.preprocessing import Pixels, Preprocessing
-from service.errors import ExamplesError
 
 MAX_EXAMPLES = 1000
+
+
+class ExamplesError(Exception):
+    """The images cannot be read."""
 
 
 @dataclass(frozen=True)

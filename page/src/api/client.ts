@@ -16,15 +16,12 @@ export const keyWanted = signal(false);
 export const model = signal(asked.get("model") ?? "");
 export const target = signal(asked.get("target") ?? "");
 
-const prefix = computed(() => {
-  const parts: string[] = [];
-  if (model.value) parts.push("models", encodeURIComponent(model.value));
-  if (target.value) parts.push("targets", encodeURIComponent(target.value));
-  return parts.length ? `/${parts.join("/")}` : "";
-});
+const ofName = (kind: string, name: string) => (name ? `/${kind}/${encodeURIComponent(name)}` : "");
+const modelAddress = computed(() => `${ROOT}${ofName("models", model.value)}`);
+const targetAddress = computed(() => `${modelAddress.value}${ofName("targets", target.value)}`);
 
 /** Address of a path of the chosen target. */
-export const addressOf = (path: string) => `${ROOT}${prefix.value}${path}`;
+export const addressOf = (path: string) => `${targetAddress.value}${path}`;
 
 /** Headers that every request needs. */
 export function credentials(): Record<string, string> {
@@ -53,6 +50,8 @@ function clientOf(baseUrl: string) {
 
 /** Operations of the chosen target. */
 export const ofTarget = () => clientOf(addressOf(""));
+/** Operations of the chosen model. */
+export const ofModel = () => clientOf(modelAddress.value);
 /** Operations of the service as a whole. */
 export const ofService = () => clientOf(ROOT);
 

@@ -16,6 +16,8 @@ export function follow(listener: Listener): () => void {
     fetch: async (url, init) => {
       const response = await fetch(url, init as RequestInit);
       if (response.status === 401) keyWanted.value = true;
+      // Asking again would change nothing until there is another key or target.
+      if ([401, 403, 404].includes(response.status)) source.close();
       return response as never;
     },
     onConnect: () => listener.connected(true),

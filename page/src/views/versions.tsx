@@ -1,5 +1,6 @@
 /** The line of versions as a graph, and what an operator may do with it. */
 import { domains, info, serving, type Version } from "../state";
+import { Domains } from "./domains";
 import { Operate } from "./operate";
 
 const STEP = 56;
@@ -86,6 +87,7 @@ export function Versions() {
           ))}
         </tbody>
       </table>
+      <Domains />
     </section>
   );
 }

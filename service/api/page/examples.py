@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from bundle.images.encoding import encode_png_text
 from service.api.dependencies import ResourcesDep
-from service.api.pictures import png
 from service.api.problems import problem_responses
 from service.api.rest.paging import Limit
 from service.errors import InvalidContent
@@ -31,7 +31,7 @@ async def list_examples(
 
     def describe() -> list[ExampleImage]:
         return [
-            ExampleImage(label=label, png=png(pixels))
+            ExampleImage(label=label, png=encode_png_text(pixels))
             for label, pixels in zip(examples.labels[chosen], examples.pixels[chosen], strict=True)
         ]
 

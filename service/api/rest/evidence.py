@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Request
 
+from bundle.images.encoding import encode_png_text
 from service.api.dependencies import CallerDep, ModelDep, TargetDep, actor_of
 from service.api.json_bodies import describe_body, read_json_body
-from service.api.pictures import png
 from service.api.problems import problem_responses
 from service.api.rest.versions import Number
 from service.errors import (
@@ -85,7 +85,10 @@ def _describe(dispute: Dispute, target: OnlineTarget) -> EvidenceInfo:
         alpha=evidence.alpha,
         images=[
             EvidenceImage(
-                id=each.name, png=png(each.image), parent=each.parent, version=each.version
+                id=each.name,
+                png=encode_png_text(each.image),
+                parent=each.parent,
+                version=each.version,
             )
             for each in dispute.images
         ],

@@ -15,6 +15,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from starlette.types import Message, Scope
 
+from service.api.page.files import BUILT
 from service.api.route_access import RouteAccess
 from service.app import create_app
 from service.security.keys import digest_of, new_key
@@ -57,9 +58,13 @@ def requests(service: Service) -> list[tuple[str, str, str]]:
         path = template if context.methods else f"{template}/favicon.png"
         model = service.resources.models.default.name
         given = {"model": model, "target": "default", "number": "0", "version": "0", "batch": "0"}
+        given["file"] = next((BUILT / "page").iterdir()).name
         for name, value in given.items():
             path = path.replace(f"{{{name}}}", value)
         assert "{" not in path, f"{path}: say here what to put in"
+        if template.endswith("/stream"):
+            # It is asked for by itself: whoever may follow it is never done.
+            continue
         for method in context.methods or {"GET"}:
             found.append((method, path, template))
     return found
@@ -87,6 +92,13 @@ def test_every_route_asks_for_the_roles_of_its_row(keyed: Service) -> None:
                     assert method == "HEAD" or kind(answer) == "missing-role"
         seen += 1
     assert seen > 40
+
+
+def test_a_stream_asks_for_its_roles(keyed: Service) -> None:
+    assert keyed.http.get("/stream").status_code == 401
+    for role, key in KEYS.items():
+        with keyed.http.stream("GET", "/stream", headers=bearer(key)) as answer:
+            assert answer.status_code == (200 if role in ("adapt", "operate") else 403)
 
 
 def test_no_route_is_without_a_role(bundle_path: Path, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from bundle import Bundle, Pixels, load_bundle
 from bundle.files import MANIFEST
@@ -31,7 +30,7 @@ from service.ledger.records import Page, Version, VersionRecord
 from service.targets.idempotency import Idempotency
 from service.targets.target import OnlineTarget
 from tests.bundle.tampering import copy_of, write_manifest
-from tests.service.online_targets import target_of
+from tests.service.online_targets import Fixed, target_of
 from tests.service.pictures import flat, noise
 
 SEEN = noise(5, seed=50)
@@ -374,19 +373,6 @@ def test_a_batch_can_be_asked_for(bundle_path: Path, tmp_path: Path) -> None:
         assert (record.status, record.version) == ("merged", 1)
         with pytest.raises(UnknownBatch, match="has no batch 'x'"):
             target.queries.batch("x")
-
-
-class Fixed:
-    """Gives the images one class after another, with some certainty."""
-
-    def __init__(self, start: int, certainty: float) -> None:
-        self._start, self._certainty = start, certainty
-
-    def logits(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Logits ``(N, 3)``."""
-        classes = (np.arange(len(pixels)) + self._start) % 3
-        found: NDArray[np.float32] = np.eye(3, dtype=np.float32)[classes] * self._certainty
-        return found
 
 
 def test_a_version_that_harms_is_rolled_back(bundle_path: Path, tmp_path: Path) -> None:

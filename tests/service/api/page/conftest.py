@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.service.pictures import noise, png
 from tests.service.running import Service, serving, settings_for
@@ -46,11 +46,16 @@ def lent(bundle_path: Path, examples: Path, tmp_path: Path) -> Iterator[Service]
 def page(browser: Browser) -> Iterator[Page]:
     """A page of a browser without memory; nothing may go wrong in its console."""
     said: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            said.append(message.text)
+
     with browser.new_context() as context:
         page = context.new_page()
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and said.append(message.text))
+        page.on("console", note)
         yield page
     # What an answer with an error leaves there is the browser's; the page says it in its own words.
     assert [line for line in said if "Failed to load resource" not in line] == []

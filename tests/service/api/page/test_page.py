@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from service.inference.sessions import Session
 from service.security.keys import new_key
+from tests.service.online_targets import Fixed
 from tests.service.pictures import noise, png
 from tests.service.running import Service, serving, settings_for
 
@@ -98,6 +100,36 @@ def test_an_operator_leaves_reasons(page: Page, lent: Service) -> None:
     done = {event["kind"]: event["reason"] for event in events}
     for kind in ("frozen", "unfrozen", "mode", "rolled_back", "promoted"):
         assert done[kind] == "the lens was cleaned", kind
+
+
+def test_domains_get_names(page: Page, lent: Service) -> None:
+    open_page(page, lent, "versions")
+    name = page.get_by_label("name of domain 0")
+    name.fill("day")
+    name.press("Enter")
+    page.get_by_label("kept").check()
+    expect(page.get_by_role("link", name="version 0, exported, served, day")).to_be_visible()
+    expect(page.get_by_label("kept")).to_be_checked()
+    (domain,) = lent.http.get("/domains").json()["domains"]
+    assert (domain["name"], domain["pinned"]) == ("day", True)
+
+
+def test_one_key_labels_an_image(page: Page, lent: Service) -> None:
+    lent.adapt(noise(16))
+    # This network says the same of all noise, before and after: here, two that never agree.
+    target = lent.resources.models.default.targets.default
+    target.served._cache[0] = Session(0, Fixed(0, 9.0))
+    target.served.serve(Session(1, Fixed(1, 9.0)))
+    before = lent.http.get("/versions/1/evidence").json()
+    assert before["images"]
+    open_page(page, lent, "versions/1")
+    evidence = page.get_by_role("region", name="Evidence")
+    expect(evidence.get_by_role("status")).to_contain_text("after 0 labels")
+    page.keyboard.press("2")
+    expect(evidence.get_by_role("status")).to_contain_text("after 1 labels")
+    first, *_ = before["images"]
+    left = lent.http.get("/versions/1/evidence").json()["images"]
+    assert first["id"] not in [each["id"] for each in left]
 
 
 def test_a_link_shows_the_story_of_a_version(page: Page, lent: Service) -> None:
