@@ -30,7 +30,8 @@ export interface DriftPoint {
 export const drifts = signal<DriftPoint[]>([]);
 
 export const now = computed(() => activities.value.at(-1) ?? null);
-export const serving = computed(() => now.value?.serving ?? info.value?.serving ?? 0);
+/** Version that is served, as it was heard of last. */
+export const serving = signal(0);
 export const alarms = computed(() => events.value.filter((event) => event.alarm || event.kind === "alarm"));
 
 /** Runs something that asks the service; what goes wrong is shown at the top of the page. */
@@ -54,6 +55,7 @@ export async function refresh(): Promise<void> {
     data(api.GET("/domains")),
   ]);
   info.value = found;
+  serving.value = found.serving;
   events.value = page.events;
   domains.value = where;
   await refreshDrift();
@@ -97,7 +99,10 @@ export function start(): void {
     return follow({
       connected: (is) => (connected.value = is),
       change: refreshSoon,
-      activity: (activity) => (activities.value = [...activities.value, activity].slice(-KEPT)),
+      activity: (activity) => {
+        activities.value = [...activities.value, activity].slice(-KEPT);
+        serving.value = activity.serving;
+      },
     });
   });
   setInterval(() => {

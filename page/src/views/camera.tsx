@@ -79,6 +79,7 @@ const adapt = () =>
     for (let first = 0; first < count; first += BATCH) {
       const numbers = Array.from({ length: Math.min(BATCH, count - first) }, (_, place) => first + place);
       const result = await postImages<Schemas["AdaptResult"]>("/adapt", npy(pick(changed, numbers)));
+      if (result.committed) await refresh();
       await tell(`${first + numbers.length} unlabelled images posted: ${outcome(result)}`, Boolean(result.alarm));
     }
   });
