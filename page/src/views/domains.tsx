@@ -1,5 +1,5 @@
 /** The domains that the target has been in: names, pins, and forgetting. */
-import { useRef } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { Schemas } from "../api/client";
 import { changeDomain, forgetDomain } from "../operations";
 import { domains } from "../state";
@@ -9,13 +9,14 @@ import { reason } from "./operate";
 type Domain = Schemas["DomainInfo"];
 
 function Row({ domain, current }: { domain: Domain; current: boolean }) {
-  const { number, name, pinned } = domain;
-  // Both are sent with every change; the page may not have heard of the last one yet.
-  const named = useRef<HTMLInputElement>(null);
-  const kept = useRef<HTMLInputElement>(null);
-  const change = () => {
-    if (named.current && kept.current)
-      void changeDomain(number, named.current.value.trim(), kept.current.checked, reason.value);
+  const { number } = domain;
+  // What was typed holds until the service has taken it; news of it may come in between.
+  const [draft, setDraft] = useState<Partial<Domain>>({});
+  const { name, pinned } = { ...domain, ...draft };
+  const change = (changes: Partial<Domain>) => {
+    const next = { name, pinned, ...changes };
+    setDraft(next);
+    void changeDomain(number, (next.name ?? "").trim(), next.pinned, reason.value).then(() => setDraft({}));
   };
   return (
     <tr>
@@ -26,20 +27,19 @@ function Row({ domain, current }: { domain: Domain; current: boolean }) {
       <td>
         <input
           type="text"
-          ref={named}
           maxLength={64}
           aria-label={`name of domain ${number}`}
           value={name ?? ""}
-          onChange={change}
+          onInput={(event) => setDraft({ ...draft, name: event.currentTarget.value })}
+          onChange={() => change({})}
         />
       </td>
       <td>
         <label>
           <input
             type="checkbox"
-            ref={kept}
             checked={pinned}
-            onChange={change}
+            onChange={(event) => change({ pinned: event.currentTarget.checked })}
           />{" "}
           kept
         </label>
