@@ -363,7 +363,9 @@ def available_memory() -> int:
 @lru_cache
 def available_processors() -> int:
     """Number of processors that this process may use: its affinity, limited by the cgroup's quota."""
-    count = len(os.sched_getaffinity(0))
+    # macOS knows no affinity.
+    known = hasattr(os, "sched_getaffinity")
+    count = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
     except (OSError, ValueError):

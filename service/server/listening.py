@@ -1,12 +1,15 @@
 """The socket that the service listens on, and the file descriptors that its connections may take."""
 
-import os
 import resource
 import socket
+
+import psutil
 
 BACKLOG = 2048
 # For the ledger, models that are loaded while others are served, and connections about to be closed.
 RESERVED_DESCRIPTORS = 64
+# Where the limit is said to be infinite; macOS allows no more, whatever it says.
+MOST_DESCRIPTORS = 10240
 
 
 class AddressError(Exception):
@@ -38,6 +41,7 @@ def listen(host: str, port: int) -> socket.socket:
 def connections_possible() -> int:
     """Raise the limit of file descriptors as far as allowed, and count the connections that fit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    taken = len(os.listdir("/proc/self/fd"))
-    return max(1, hard - taken - RESERVED_DESCRIPTORS)
+    possible = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    taken: int = psutil.Process().num_fds()
+    return max(1, possible - taken - RESERVED_DESCRIPTORS)

@@ -34,6 +34,15 @@ def test_workers() -> None:
     assert 1 <= available_processors() <= len(os.sched_getaffinity(0))
 
 
+def test_processors_are_counted_where_there_is_no_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    available_processors.cache_clear()
+    try:
+        assert 1 <= available_processors() <= (os.cpu_count() or 1)
+    finally:
+        available_processors.cache_clear()
+
+
 def test_earlier_names_of_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RN_GATE_MARGIN", "0.5")
     monkeypatch.setenv("RN_GATE_MAX_SHIFT", "7")
