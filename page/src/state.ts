@@ -97,7 +97,11 @@ export function start(): void {
       keyWanted.value = false;
     });
     return follow({
-      connected: (is) => (connected.value = is),
+      connected: (is) => {
+        connected.value = is;
+        // It may be another service than before, whose history says nothing of what was missed.
+        if (is) refreshSoon();
+      },
       change: refreshSoon,
       activity: (activity) => {
         activities.value = [...activities.value, activity].slice(-KEPT);

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.service.pictures import noise, png
 from tests.service.running import Service, serving, settings_for
 
+# Two processes of tests share two processors.
+TIMEOUT = 30_000
+expect.set_options(timeout=TIMEOUT)
 CHROMIUM = shutil.which("chromium")
 
 
@@ -53,7 +56,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
     with browser.new_context() as context:
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(TIMEOUT)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("console", note)
         yield page
