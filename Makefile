@@ -11,7 +11,7 @@ IMAGES := $(EXAMPLE)-images
 # The example publishes what it learns; your bundle proposes it until you say otherwise.
 MODE := $(if $(filter $(EXAMPLE),$(BUNDLE)),RN_ADAPTATION=$${RN_ADAPTATION:-auto} RN_EXAMPLES=$(IMAGES))
 PAGE := service/api/page/static/index.html
-PAGE_SOURCES := $(wildcard page/*.json page/*.ts page/index.html page/src/* page/src/camera/* page/src/views/* page/src/api/client.ts page/src/api/stream.ts)
+PAGE_SOURCES := $(wildcard page/*.json page/*.ts page/index.html page/src/* page/src/*/*)
 ADDRESS = http://127.0.0.1:$${RN_PORT:-8000}
 # Tests of one file run in the same process, so that they share what the file sets up.
 WORKERS ?= 2

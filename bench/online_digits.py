@@ -11,7 +11,6 @@ when the digits suddenly come from a camera with a third of the contrast on a gr
 
 import argparse
 import copy
-import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from bench.serving import served
+from bundle.images.encoding import encode_png
 from bundle.preprocessing import Pixels
 from export import BundleInfo, export_bundle
 from rn_model import set_branch
@@ -141,7 +140,7 @@ def measure(scene: Scene, bundle: Path, batch_size: int, seed: int) -> Accuracie
     pixels = scene.camera(target.pixels)
     order = np.random.default_rng(seed).permutation(len(pixels))
     posted, kept = order[:ADAPT_IMAGES], order[-HELD_OUT_IMAGES:]
-    files = [png(image) for image in pixels]
+    files = [encode_png(image) for image in pixels]
     held_out, labels = [files[i] for i in kept], target.labels[kept]
     offline = accuracy(offline_labels(scene.run, pixels[posted], pixels[kept]), labels)
     settings = {"RN_ADAPTATION": "auto"}
@@ -191,13 +190,6 @@ def offline_labels(run: Run, seen: Pixels, unseen: Pixels) -> NDArray[np.int64]:
 def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     """Accuracy in percent."""
     return 100 * float((predicted == labels).mean())
-
-
-def png(pixels: Pixels) -> bytes:
-    """Encode preprocessed grey pixels ``(H, W, 1)`` as a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0]).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 if __name__ == "__main__":

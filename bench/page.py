@@ -7,12 +7,13 @@ empty cache. The time is given beside that of loading an empty answer of the sam
 import argparse
 import gzip
 import json
-import shutil
 import statistics
 import time
 from collections.abc import Callable
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+
+from bench.browser import chromium
 
 
 def main() -> None:
@@ -21,16 +22,12 @@ def main() -> None:
     parser.add_argument("url", nargs="?", default="http://127.0.0.1:8000")
     parser.add_argument("--loads", type=int, default=15, help="number of loads")
     arguments = parser.parse_args()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+    with chromium() as browser:
         size = _compressed_size(browser, arguments.url)
         ready = _times(browser, arguments.loads, lambda page: _open(page, arguments.url))
         empty = _times(
             browser, arguments.loads, lambda page: page.goto(f"{arguments.url}/health/live")
         )
-        browser.close()
     found = {
         "compressed_bytes": size,
         "ready_seconds": round(statistics.median(ready), 3),

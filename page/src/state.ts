@@ -1,6 +1,6 @@
 /** What the page knows of the service, kept up to date by the stream. */
 import { computed, effect, signal } from "@preact/signals";
-import { data, key, keyWanted, model, ofModel, ofService, ofTarget, said, type Schemas, target } from "./api/client";
+import { data, keyWanted, ofModel, ofService, ofTarget, said, type Schemas } from "./api/client";
 import { follow } from "./api/stream";
 
 type Event = Schemas["EventInfo"];
@@ -33,6 +33,10 @@ export const now = computed(() => activities.value.at(-1) ?? null);
 /** Version that is served, as it was heard of last. */
 export const serving = signal(0);
 export const alarms = computed(() => events.value.filter((event) => event.alarm || event.kind === "alarm"));
+
+/** The name that a person gave a domain. */
+export const nameOfDomain = (number: number) =>
+  domains.value?.domains.find((each) => each.number === number)?.name;
 
 /** Runs something that asks the service; what goes wrong is shown at the top of the page. */
 export async function showing<T>(work: () => Promise<T>): Promise<T | undefined> {
@@ -85,9 +89,6 @@ function refreshSoon(): void {
 /** Follows the chosen target from now on, and the next one when another is chosen. */
 export function start(): void {
   effect(() => {
-    // Read here, so that a change of one of them begins anew.
-    const chosen = [key.value, model.value, target.value];
-    if (chosen.length === 0) return undefined;
     activities.value = [];
     drifts.value = [];
     info.value = null;
@@ -96,6 +97,7 @@ export function start(): void {
       await refresh();
       keyWanted.value = false;
     });
+    // Asks for the key and the target, and begins anew when one of them is another.
     return follow({
       connected: (is) => {
         connected.value = is;

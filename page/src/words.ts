@@ -8,6 +8,10 @@ export const decimal = (value: number, digits = 3) => Number(value.toPrecision(d
 export const time = (at: string) =>
   new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
+/** What became of a version, in one line. */
+export const outcomeOf = ({ number, status, reason }: Schemas["VersionInfo"]) =>
+  `version ${number} ${status}${reason ? `: ${reason}` : ""}`;
+
 /** What an event says, in one line. */
 export function describe(event: Schemas["EventInfo"]): string {
   const parts = [event.kind.replaceAll("_", " ")];

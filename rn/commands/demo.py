@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path("bundles/digits")
 WIDTH = 24
-# As many as a service reads.
-WRITTEN = 1000
 # The demonstration shows a service that publishes what it makes.
 SETTINGS = {"RN_ADAPTATION": "auto"}
 
@@ -71,12 +69,13 @@ def demo(
 def _write(folder: Path) -> None:
     from bundle.writing.atomic import write_directory
     from rn.demonstration.images import labelled_files
+    from service.models.examples import MAX_EXAMPLES
 
     if folder.exists():
         fail(f"{folder} exists already; name a folder that does not")
     with one_line(OSError):
-        write_directory(folder, labelled_files(WRITTEN))
-    typer.echo(f"wrote {WRITTEN} labelled digits to {folder}")
+        write_directory(folder, labelled_files(MAX_EXAMPLES))
+    typer.echo(f"wrote {MAX_EXAMPLES} labelled digits to {folder}")
 
 
 def _show(step: "Step", console: "Console") -> None:

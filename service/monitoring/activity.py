@@ -1,5 +1,6 @@
 """What a service did between two looks at its metrics: rates, and quantiles of its times."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -78,13 +79,9 @@ def quantile(buckets: Mapping[float, float], share: float) -> float | None:
     if not total:
         return None
     wanted, low, below = share * total, 0.0, 0.0
-    for bound in sorted(buckets):
-        count = buckets[bound]
+    for bound, count in sorted(buckets.items()):
         if count >= wanted and count > below:
-            return (
-                low
-                if bound == float("inf")
-                else low + (bound - low) * (wanted - below) / (count - below)
-            )
-        low, below = (low if bound == float("inf") else bound), count
+            reached = (wanted - below) / (count - below)
+            return low if math.isinf(bound) else low + (bound - low) * reached
+        low, below = bound, count
     return low

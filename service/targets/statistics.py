@@ -39,7 +39,7 @@ class Predicted:
     Attributes:
         images: their number.
         confidence: sum of the probabilities of their labels.
-        labels: how often each class was predicted ``(K,)``; empty before the first image.
+        labels: how often each class was predicted ``(K,)``; ``(1,)`` before the first image.
     """
 
     images: int
@@ -47,7 +47,7 @@ class Predicted:
     labels: NDArray[np.int64]
 
 
-NOTHING = Predicted(0, 0.0, np.zeros(0, np.int64))
+NOTHING = Predicted(0, 0.0, np.zeros(1, np.int64))
 
 
 @dataclass
@@ -92,9 +92,8 @@ class Statistics:
         with self._lock:
             self._versions[version].runs += 1
             seen = self.predicted
-            counts = labels if seen is NOTHING else seen.labels + labels
             self.predicted = Predicted(
-                seen.images + len(probabilities), seen.confidence + confidence, counts
+                seen.images + len(probabilities), seen.confidence + confidence, seen.labels + labels
             )
 
     def count_failure(self, seconds: float) -> None:

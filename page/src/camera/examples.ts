@@ -1,6 +1,6 @@
 /** The labelled images that the service lends, and how well it labels them. */
 import { data, ofService, postImages, type Schemas } from "../api/client";
-import { type Images, npy, pick } from "./pixels";
+import { type Images, npy, part } from "./pixels";
 
 const PAGE = 250;
 /** Images of one request: fewer than any service refuses to take at once, unless it was told to. */
@@ -29,11 +29,10 @@ export async function loadExamples(): Promise<Examples | null> {
   if (found.length < 20) return null;
   const all = await decode(found.map((image) => image.png));
   const count = Math.min(MEASURED, Math.floor(found.length / 2));
-  const numbers = found.map((_, number) => number);
   return {
-    measured: pick(all, numbers.slice(0, count)),
+    measured: part(all, 0, count),
     labels: found.slice(0, count).map((image) => image.label),
-    unlabelled: pick(all, numbers.slice(count)),
+    unlabelled: part(all, count, found.length - count),
   };
 }
 
@@ -72,8 +71,7 @@ export async function measure(images: Images, labels: string[]): Promise<Measure
   let version = 0;
   for (let first = 0; first < labels.length; first += PART) {
     const some = labels.slice(first, first + PART);
-    const part = pick(images, [...some.keys()].map((place) => first + place));
-    const result = await postImages<Schemas["PredictResult"]>("/predict", npy(part));
+    const result = await postImages<Schemas["PredictResult"]>("/predict", npy(part(images, first, some.length)));
     right += result.predictions.filter((prediction, place) => prediction.label === some[place]).length;
     version = result.version;
   }

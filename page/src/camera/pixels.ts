@@ -28,14 +28,10 @@ export interface Images {
 export const sizeOf = (images: Images) => images.height * images.width * images.channels;
 export const countOf = (images: Images) => images.pixels.length / sizeOf(images);
 
-/** Some of the images, by their numbers. */
-export function pick(images: Images, numbers: number[]): Images {
+/** Some of the images that follow one another; the pixels are shared. */
+export function part(images: Images, first: number, count: number): Images {
   const size = sizeOf(images);
-  const pixels = new Uint8ClampedArray(numbers.length * size);
-  numbers.forEach((number, place) =>
-    pixels.set(images.pixels.subarray(number * size, (number + 1) * size), place * size),
-  );
-  return { ...images, pixels };
+  return { ...images, pixels: images.pixels.subarray(first * size, (first + count) * size) };
 }
 
 /** Random numbers that are the same every time, evenly spread from 0 to 1 (mulberry32). */

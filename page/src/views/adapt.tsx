@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { postImages, type Schemas } from "../api/client";
 import { info, refresh, showing } from "../state";
+import { outcomeOf } from "../words";
 import { DropZone } from "./drop";
 
 const BATCH = 16;
@@ -46,8 +47,7 @@ function note(batch: File[], result: Schemas["AdaptResult"]): void {
   const said = [...before.said];
   if (result.alarm) said.push(result.alarm);
   if (result.rolled_back) said.push(`rolled back: ${result.rolled_back}`);
-  const made = result.committed;
-  if (made) said.push(`version ${made.number} ${made.status}${made.reason ? `: ${made.reason}` : ""}`);
+  if (result.committed) said.push(outcomeOf(result.committed));
   progress.value = {
     ...before,
     posted: before.posted + batch.length,

@@ -1,12 +1,12 @@
 /** A changed camera on the examples: accuracy falls, comes back by adaptation, and junk is refused. */
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { postImages, type Schemas } from "../api/client";
 import { type Examples, loadExamples, measure, type Measurement } from "../camera/examples";
-import { type Camera, draw, GREY, type Images, junk, npy, pick, SAME, seenBy } from "../camera/pixels";
+import { type Camera, countOf, draw, GREY, junk, npy, part, SAME, seenBy } from "../camera/pixels";
 import { rollBack } from "../operations";
 import { refresh, showing } from "../state";
-import { percent } from "../words";
+import { outcomeOf, percent } from "../words";
 
 const BATCH = 32;
 const POSTED = 256;
@@ -22,7 +22,9 @@ interface Line {
 
 const examples = signal<Examples | null>(null);
 const camera = signal<Camera>(SAME);
-const seen = signal<Images | null>(null);
+/** The first examples as the camera sees them, and those on which accuracy is measured. */
+const shown = computed(() => examples.value && seenBy(camera.value, part(examples.value.measured, 0, SHOWN)));
+const seen = computed(() => examples.value && seenBy(camera.value, examples.value.measured));
 const measured = signal<Measurement | null>(null);
 const story = signal<Line[]>([]);
 const busy = signal("");
@@ -36,10 +38,8 @@ const KNOBS: { name: keyof Camera; low: number; high: number; step: number; unit
 
 async function tell(text: string, alarm = false): Promise<void> {
   const lent = examples.value;
-  if (!lent) return;
-  const images = seenBy(camera.value, lent.measured);
-  seen.value = images;
-  const found = await measure(images, lent.labels);
+  if (!lent || !seen.value) return;
+  const found = await measure(seen.value, lent.labels);
   measured.value = found;
   if (text) story.value = [...story.value, { text, alarm, ...found }];
 }
@@ -55,8 +55,6 @@ let due: ReturnType<typeof setTimeout> | undefined;
 
 function turn(next: Camera, text = ""): void {
   camera.value = next;
-  const lent = examples.value;
-  if (lent) seen.value = seenBy(next, pick(lent.measured, [...Array(SHOWN).keys()]));
   clearTimeout(due);
   due = setTimeout(() => void working("measure", () => tell(text)), 200);
 }
@@ -65,8 +63,7 @@ const outcome = (result: Schemas["AdaptResult"]) => {
   const parts = [`${result.admitted} admitted`];
   if (result.admitted > result.received) parts[0] += ", those that were held before among them";
   if (result.alarm) parts.push(result.alarm);
-  const made = result.committed;
-  if (made) parts.push(`version ${made.number} ${made.status}${made.reason ? `: ${made.reason}` : ""}`);
+  if (result.committed) parts.push(outcomeOf(result.committed));
   return parts.join("; ");
 };
 
@@ -74,13 +71,13 @@ const adapt = () =>
   working("adapt", async () => {
     const lent = examples.value;
     if (!lent) return;
-    const count = Math.min(POSTED, lent.unlabelled.pixels.length / (lent.measured.pixels.length / lent.labels.length));
-    const changed = seenBy(camera.value, lent.unlabelled, 2);
+    const count = Math.min(POSTED, countOf(lent.unlabelled));
+    const changed = seenBy(camera.value, part(lent.unlabelled, 0, count), 2);
     for (let first = 0; first < count; first += BATCH) {
-      const numbers = Array.from({ length: Math.min(BATCH, count - first) }, (_, place) => first + place);
-      const result = await postImages<Schemas["AdaptResult"]>("/adapt", npy(pick(changed, numbers)));
+      const size = Math.min(BATCH, count - first);
+      const result = await postImages<Schemas["AdaptResult"]>("/adapt", npy(part(changed, first, size)));
       if (result.committed) await refresh();
-      await tell(`${first + numbers.length} unlabelled images posted: ${outcome(result)}`, Boolean(result.alarm));
+      await tell(`${first + size} unlabelled images posted: ${outcome(result)}`, Boolean(result.alarm));
     }
   });
 
@@ -101,7 +98,7 @@ const goBack = () =>
 
 function Picture({ number }: { number: number }) {
   const place = useRef<HTMLCanvasElement>(null);
-  const images = seen.value;
+  const images = shown.value;
   useEffect(() => {
     if (place.current && images) draw(place.current, images, number);
   }, [images, number]);

@@ -1,7 +1,8 @@
 /** How far the target has moved: over time against its limit, by feature, by layer and by class. */
 import type { Schemas } from "../api/client";
 import { drift, drifts } from "../state";
-import { decimal, percent } from "../words";
+import { decimal } from "../words";
+import { Bars, largest } from "./bars";
 import { Chart } from "./chart";
 
 type Feature = Schemas["FeatureDrift"];
@@ -51,18 +52,7 @@ function Shares({ title, shares }: { title: string; shares: Record<string, numbe
   return (
     <div>
       <h3>{title}</h3>
-      <ul class="bars">
-        {Object.entries(shares)
-          .sort(([, one], [, other]) => other - one)
-          .slice(0, 12)
-          .map(([label, share]) => (
-            <li key={label}>
-              <span>{label}</span>
-              <meter min={0} max={1} value={share} aria-label={`share of ${label}`} />
-              <span>{percent(share)}</span>
-            </li>
-          ))}
-      </ul>
+      <Bars what="share" shares={largest(Object.entries(shares))} />
     </div>
   );
 }
@@ -71,7 +61,7 @@ export function DriftView() {
   const found = drift.value;
   const points = drifts.value;
   if (!found) return <p class="loading">Loading…</p>;
-  const largest = Math.max(...found.sites.map((site) => Math.max(site.mean, site.served)), 1e-9);
+  const farthest = Math.max(...found.sites.map((site) => Math.max(site.mean, site.served)), 1e-9);
   return (
     <section aria-labelledby="drift-title" class="card wide">
       <h2 id="drift-title">Drift</h2>
@@ -109,7 +99,7 @@ export function DriftView() {
                 <th scope="row">{site.site}</th>
                 {[site.mean, site.served].map((value, column) => (
                   <td key={column}>
-                    <meter min={0} max={largest} value={value} aria-label="distance" /> {decimal(value)}
+                    <meter min={0} max={farthest} value={value} aria-label="distance" /> {decimal(value)}
                   </td>
                 ))}
               </tr>

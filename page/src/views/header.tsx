@@ -1,6 +1,6 @@
 /** What is served, and whether the page is up to date. */
 import { key, keyWanted, model, target } from "../api/client";
-import { alarms, connected, domains, health, info, now, serving, targets } from "../state";
+import { alarms, connected, health, info, nameOfDomain, now, serving, targets } from "../state";
 
 function choose(name: string): void {
   target.value = name === "default" ? "" : name;
@@ -14,7 +14,6 @@ function choose(name: string): void {
 export function Header() {
   const found = health.value;
   const domain = now.value?.domain ?? info.value?.domain ?? 0;
-  const name = domains.value?.domains.find((each) => each.number === domain)?.name;
   const last = alarms.value.at(-1);
   return (
     <header>
@@ -38,7 +37,7 @@ export function Header() {
         </div>
         <div>
           <dt>domain</dt>
-          <dd>{name ?? domain}</dd>
+          <dd>{nameOfDomain(domain) ?? domain}</dd>
         </div>
         <div>
           <dt>mode</dt>

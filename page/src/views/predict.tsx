@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { postImages, type Schemas } from "../api/client";
 import { showing } from "../state";
-import { percent } from "../words";
+import { Bars } from "./bars";
 import { DropZone } from "./drop";
 
 type Result = Schemas["PredictResult"];
@@ -92,15 +92,7 @@ export function Predict() {
                 <p>
                   <strong data-testid="label">{found.label}</strong> by version {result.value?.version}
                 </p>
-                <ul class="bars">
-                  {Object.entries(found.probabilities).map(([label, probability]) => (
-                    <li key={label}>
-                      <span>{label}</span>
-                      <meter min={0} max={1} value={probability} aria-label={`probability of ${label}`} />
-                      <span>{percent(probability)}</span>
-                    </li>
-                  ))}
-                </ul>
+                <Bars what="probability" shares={Object.entries(found.probabilities)} />
               </>
             )}
           </div>

@@ -3,7 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import { data, ofTarget, said, type Schemas } from "../api/client";
 import { promote, rollBack } from "../operations";
 import { events, info, serving } from "../state";
-import { decimal, describe, time } from "../words";
+import { decimal, time } from "../words";
+import { Events } from "./events";
 import { Evidence } from "./evidence";
 import { Reason, reason } from "./operate";
 
@@ -106,14 +107,7 @@ export function Story({ number }: { number: number }) {
         </table>
       )}
       <h3>What happened to it</h3>
-      <ol class="events">
-        {about.map((event) => (
-          <li key={event.id}>
-            <time dateTime={event.at}>{time(event.at)}</time> {describe(event)}
-            {event.by && <span class="by"> by {event.by}</span>}
-          </li>
-        ))}
-      </ol>
+      <Events events={about} />
       {version.parent !== null && version.kept && <Evidence number={number} />}
     </article>
   );

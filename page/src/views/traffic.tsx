@@ -1,9 +1,7 @@
 /** Throughput, latency, confidence and predicted classes of the last minutes. */
 import { activities } from "../state";
-import { percent } from "../words";
+import { Bars, largest, type Shares } from "./bars";
 import { Chart } from "./chart";
-
-const SHOWN = 12;
 
 export function Traffic() {
   const seconds = activities.value;
@@ -13,7 +11,7 @@ export function Traffic() {
   for (const each of seconds)
     for (const [label, count] of Object.entries(each.labels)) counts.set(label, (counts.get(label) ?? 0) + count);
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  const most = [...counts].sort(([, one], [, other]) => other - one).slice(0, SHOWN);
+  const shares: Shares = [...counts].map(([label, count]) => [label, count / total]);
   return (
     <section aria-labelledby="traffic-title" class="card wide">
       <h2 id="traffic-title">Traffic of the last minutes</h2>
@@ -53,15 +51,7 @@ export function Traffic() {
       {total === 0 ? (
         <p class="hint">Nothing was predicted while this page was open.</p>
       ) : (
-        <ul class="bars">
-          {most.map(([label, count]) => (
-            <li key={label}>
-              <span>{label}</span>
-              <meter min={0} max={1} value={count / total} aria-label={`share of ${label}`} />
-              <span>{percent(count / total)}</span>
-            </li>
-          ))}
-        </ul>
+        <Bars what="share" shares={largest(shares)} />
       )}
     </section>
   );

@@ -1,5 +1,5 @@
 /** The line of versions as a graph, and what an operator may do with it. */
-import { domains, info, serving, type Version } from "../state";
+import { info, nameOfDomain, serving, type Version } from "../state";
 import { Domains } from "./domains";
 import { Operate } from "./operate";
 
@@ -7,8 +7,7 @@ const STEP = 56;
 const LANE = 44;
 const EDGE = 28;
 
-const nameOf = (domain: number) =>
-  domains.value?.domains.find((each) => each.number === domain)?.name ?? `domain ${domain}`;
+const nameOf = (domain: number) => nameOfDomain(domain) ?? `domain ${domain}`;
 
 function Graph({ versions }: { versions: Version[] }) {
   const lanes = [...new Set(versions.map((version) => version.domain))].sort((one, other) => one - other);

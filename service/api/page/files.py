@@ -4,10 +4,9 @@ import gzip
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from fastapi import Path as PathParameter
+from prometheus_client.exposition import gzip_accepted
 from starlette.exceptions import HTTPException
 
 BUILT = Path(__file__).parent / "static"
@@ -52,11 +51,10 @@ class PageFile:
     def answer(self, request: Request, caching: str) -> Response:
         """The answer to a request, compressed if the client reads that."""
         headers = {"Cache-Control": caching, "Vary": "Accept-Encoding"}
-        accepts = request.headers.get("accept-encoding", "")
-        names = {part.partition(";")[0].strip() for part in accepts.split(",")}
-        if "gzip" in names:
+        compressed = gzip_accepted(request.headers.get("accept-encoding", ""))
+        if compressed:
             headers["Content-Encoding"] = "gzip"
-        content = self.compressed if "gzip" in names else self.content
+        content = self.compressed if compressed else self.content
         return Response(content, media_type=self.media_type, headers=headers)
 
 
@@ -79,7 +77,7 @@ def page_router(folder: Path = BUILT) -> APIRouter:
         return response
 
     @router.get("/page/{file}")
-    async def file(request: Request, file: Annotated[str, PathParameter()]) -> Response:
+    async def page_file(request: Request, file: str) -> Response:
         if file not in files:
             raise HTTPException(404, f"the page has no file {file!r}")
         return files[file].answer(request, _FOR_EVER)

@@ -125,9 +125,7 @@ class _Watch:
         before, self._look, self._predicted = self._predicted, now, predicted
         seconds = max(activity.seconds, INTERVAL)
         images = predicted.images - before.images
-        counts = predicted.labels.copy()
-        if len(before.labels):
-            counts -= before.labels
+        counts = predicted.labels - before.labels
         return ActivityInfo(
             at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             requests=activity.requests / seconds,

@@ -1,19 +1,20 @@
 """The page in a real browser."""
 
-import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from bench.browser import CHROMIUM, chromium
 from tests.service.pictures import noise, png
 from tests.service.running import Service, serving, settings_for
 
 # Two processes of tests share two processors.
 TIMEOUT = 30_000
 expect.set_options(timeout=TIMEOUT)
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +32,8 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("needs chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -43,6 +42,15 @@ def lent(bundle_path: Path, examples: Path, tmp_path: Path) -> Iterator[Service]
     settings = settings_for(bundle_path, tmp_path, examples=examples, commit_every=16)
     with serving(settings) as service:
         yield service
+
+
+@contextmanager
+def opened(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A page of a browser without memory, with options of :meth:`Browser.new_context`."""
+    with browser.new_context(**options) as context:
+        page = context.new_page()
+        page.set_default_timeout(TIMEOUT)
+        yield page
 
 
 @pytest.fixture
@@ -54,9 +62,7 @@ def page(browser: Browser) -> Iterator[Page]:
         if message.type == "error":
             said.append(message.text)
 
-    with browser.new_context() as context:
-        page = context.new_page()
-        page.set_default_timeout(TIMEOUT)
+    with opened(browser) as page:
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("console", note)
         yield page

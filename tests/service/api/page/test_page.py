@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from service.inference.sessions import Session
 from service.security.keys import new_key
-from tests.service.api.page.conftest import TIMEOUT
+from tests.service.api.page.conftest import opened
 from tests.service.online_targets import Fixed
 from tests.service.pictures import noise, png
 from tests.service.running import Service, serving, settings_for
@@ -152,9 +152,7 @@ def test_everybody_can_use_it(scheme: str, browser: Browser, lent: Service) -> N
     lent.predict(noise(3))
     for width, height in (DESKTOP, PHONE):
         viewport = {"width": width, "height": height}
-        with browser.new_context(color_scheme=scheme, viewport=viewport) as context:  # type: ignore[arg-type]
-            page = context.new_page()
-            page.set_default_timeout(TIMEOUT)
+        with opened(browser, color_scheme=scheme, viewport=viewport) as page:
             for view in VIEWS:
                 open_page(page, lent, view)
                 expect(page.get_by_text("Loading…")).to_have_count(0)
@@ -174,9 +172,7 @@ def test_everybody_can_use_it(scheme: str, browser: Browser, lent: Service) -> N
 def test_a_key_is_asked_for(browser: Browser, bundle_path: Path, tmp_path: Path) -> None:
     key = new_key()
     settings = settings_for(bundle_path, tmp_path, operate_key=key)
-    with serving(settings) as service, browser.new_context() as context:
-        page = context.new_page()
-        page.set_default_timeout(TIMEOUT)
+    with serving(settings) as service, opened(browser) as page:
         page.goto(service.url)
         field = page.get_by_label("This service needs a key")
         for tried in (new_key(), key):
@@ -203,10 +199,8 @@ def test_it_stands_under_the_path_of_a_proxy(
 ) -> None:
     with (
         serving(settings_for(bundle_path, tmp_path, root_path="/rn")) as service,
-        browser.new_context() as context,
+        opened(browser) as page,
     ):
-        page = context.new_page()
-        page.set_default_timeout(TIMEOUT)
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{service.url}/rn/")
