@@ -24,6 +24,8 @@ MIN_SHARE = 0.2
 MAX_WEIGHT = 5.0
 # Images' worth of belief in the source's shares.
 BELIEF = 50.0
+# Ridge of the equations for the shares: how far a strongly confused pair of classes keeps to the source's.
+RIDGE = 1e-2
 # Above this distance from the source's shares, no label-free score of a version may fall at all.
 FAR_OFF = 0.3
 
@@ -60,8 +62,10 @@ def estimate_shares(
     """
     classes = len(mean)
     prior = np.full(classes, 1 / classes) if source is None else source
-    shares = mean if confusion is None else _solve(mean, confusion, prior)
-    shares = (images * shares + BELIEF * prior) / (images + BELIEF)
+    belief = BELIEF / (images + BELIEF)
+    # The more images, the less the ridge is needed; a fixed one would be wrong however many there are.
+    shares = mean if confusion is None else _solve(mean, confusion, prior, RIDGE * belief)
+    shares = (1 - belief) * shares + belief * prior
     return ClassShares(shares, images, float(np.abs(shares - prior).sum() / 2))
 
 
@@ -104,10 +108,9 @@ def image_weights(probabilities: NDArray[np.float64], shares: Shares) -> NDArray
     return np.minimum(weights, MAX_WEIGHT)
 
 
-def _solve(mean: Shares, confusion: NDArray[np.float64], prior: Shares) -> Shares:
+def _solve(mean: Shares, confusion: NDArray[np.float64], prior: Shares, ridge: float) -> Shares:
     """Shares that explain a mean prediction: ``confusion' shares = mean``, none below 0."""
     classes = len(mean)
-    ridge = 1e-2
     left = confusion @ confusion.T + ridge * np.eye(classes)
     solved = np.linalg.solve(left, confusion @ mean + ridge * prior)
     positive = np.clip(solved, 0, None)
