@@ -27,7 +27,7 @@ COMMANDS = {
     ),
     "compare": Entry(
         "rn.commands.compare:compare",
-        "Train a grid of normalizations and objectives, and tabulate it.",
+        "Train a grid of normalizations and objectives; tabulate it.",
         ("train",),
     ),
     "report": Entry(
@@ -78,6 +78,16 @@ COMMANDS = {
     "submit": Entry(
         "rn.commands.remote.submit:submit",
         "Post unlabelled images for a running service to adapt to.",
+        ("service",),
+    ),
+    "observe": Entry(
+        "rn.commands.observe:observe",
+        "Compute moments of images that stay where they are.",
+        ("cpu",),
+    ),
+    "submit-moments": Entry(
+        "rn.commands.remote.moments:submit_moments",
+        "Submit moments that rn observe computed to a running service.",
         ("service",),
     ),
     "versions": Entry(

@@ -77,6 +77,10 @@ class Settings(BaseSettings):
         None, description="Key with the role predict, at least 32 characters; `rn key` makes one."
     )
     adapt_key: SecretStr | None = Field(None, description="Key with the role adapt.")
+    moments_key: SecretStr | None = Field(
+        None,
+        description="Key with the role moments: it submits moments of images that stay elsewhere.",
+    )
     operate_key: SecretStr | None = Field(None, description="Key with the role operate.")
     metrics_key: SecretStr | None = Field(None, description="Key with the role metrics.")
     keys_file: Path | None = Field(

@@ -27,7 +27,7 @@ LogFormat = Literal["auto", "text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 # What a key may be used for.
-Role = Literal["predict", "adapt", "operate", "metrics"]
+Role = Literal["predict", "adapt", "moments", "operate", "metrics"]
 
 # How a version was made: exported with the bundle, or made online and then published, proposed to be
 # promoted by hand, or rejected.

@@ -48,11 +48,11 @@ ORDERS: Mapping[str, Order] = {
     ),
     "rn": (
         "__main__ commands",
-        "demonstration replaying",
+        "demonstration observing replaying",
         "load",
         "main options",
         "application termination",
-        "failing table terminal",
+        "failing progress table terminal",
     ),
     "rn_model": (
         "compare",

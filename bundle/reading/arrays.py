@@ -55,6 +55,23 @@ def read_arrays(name: str, content: bytes) -> ArrayFile:
     return ArrayFile(arrays, ranges)
 
 
+def read_metadata(name: str, content: bytes) -> dict[str, str]:
+    """What a safetensors file says about itself: text by name; empty if it says nothing.
+
+    Args:
+        name: name of the file in error messages.
+        content: its bytes.
+
+    Raises:
+        BundleError: if it is not a safetensors file, or what it says is not text.
+    """
+    _, header = _header(name, content)
+    found = header.get("__metadata__", {})
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise BundleError(f"{name}: the metadata of a safetensors file is text by name")
+    return found
+
+
 def read_moments(
     base: Mapping[str, NDArray[Any]], mean: str, variance: str, channels: int
 ) -> FlatMoments:

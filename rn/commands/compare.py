@@ -39,7 +39,7 @@ def compare(
         bool, typer.Option("--keep-checkpoints", help="Keep checkpoints of finished runs too.")
     ] = False,
 ) -> None:
-    """Train a grid of normalizations and objectives, and tabulate it.
+    """Train a grid of normalizations and objectives; tabulate it.
 
     Trains every run of the grid that is not finished; all runs of a task and seed share the training on
     the source. Then writes tables and plots into OUT. The same command resumes an interrupted grid.

@@ -11,6 +11,7 @@ from bundle.loaded import Bundle
 from bundle.moments import FlatMoments
 from bundle.preprocessing import Pixels
 from bundle.scores import softmax
+from service.adaptation.archive import Archive
 from service.adaptation.change import Features, log_features, stack, typicality
 from service.adaptation.memory import Arrival, DomainMemory
 from service.adaptation.observer import Observation, Observer, representative
@@ -138,14 +139,42 @@ class MomentEstimator:
                 Elsewhere the network that observed the batch does.
         """
         known = earlier or {}
-        references = {
-            number: stack(list(DomainMemory.from_bytes(domain.memory).reference), 0)
-            for number, domain in known.items()
-        }
+        references = _references(known)
         run = _Running(state, predict)
         for part in self._observer.parts(images):
             self._add_part(run, part, request, client, references, known, new_number)
         return self._outcome(run, len(images))
+
+    def merge_archive(
+        self,
+        archive: Archive,
+        state: OnlineState,
+        request: int = 0,
+        client: str | None = None,
+        earlier: Mapping[int, Earlier] | None = None,
+        new_number: int = 1,
+    ) -> BatchOutcome:
+        """Merge the moments of images that were observed elsewhere.
+
+        Args:
+            archive: what was observed of them.
+            state, request, client, earlier, new_number: see :meth:`merge_batch`.
+        """
+        known = earlier or {}
+        sample = archive.arrivals(request, client)
+        found = self._tracker.judge_archive(sample, _references(known))
+        run = _Running(state, predict=False, seen=archive.images)
+        if found is not None:
+            self._change(run, found, known, new_number)
+        memory = self._tracker.memory
+        memory.count_classes(archive.shares[None] / archive.images, archive.images)
+        run.state = run.state.merge(
+            archive.moments, archive.images, self._max_count, archive.weight
+        )
+        run.merged = OnlineState(archive.moments, archive.weight)
+        run.arrivals = sample
+        run.probabilities = [(archive.shares[None] / archive.images, archive.images)]
+        return replace(self._outcome(run, archive.images), elsewhere=archive.images)
 
     def _add_part(
         self,
@@ -238,6 +267,16 @@ class MomentEstimator:
         self, run: _Running, found: Found, earlier: Mapping[int, Earlier], new_number: int
     ) -> None:
         """Go to the domain that the images show; what came before in the batch stays where it was."""
+        self._change(run, found, earlier, new_number)
+        run.admitted, run.merged, run.probabilities = [], None, []
+        images = [arrival.image for arrival in found.part if arrival.image is not None]
+        for part in self._observer.parts(images):
+            self._add(run, part)
+
+    def _change(
+        self, run: _Running, found: Found, earlier: Mapping[int, Earlier], new_number: int
+    ) -> None:
+        """Leave the domain for another one, in the state in which it begins or goes on."""
         before = run.state
         number = found.recalled
         memory = (
@@ -246,10 +285,6 @@ class MomentEstimator:
         run.state = self._start(number, earlier, new_number)
         left = self._tracker.enter(found, memory)
         run.left, run.found = Left(before, left.to_bytes()), found
-        run.admitted, run.merged, run.probabilities = [], None, []
-        images = [arrival.image for arrival in found.part if arrival.image is not None]
-        for part in self._observer.parts(images):
-            self._add(run, part)
 
     def _start(
         self, number: int | None, earlier: Mapping[int, Earlier], new_number: int
@@ -281,6 +316,14 @@ class MomentEstimator:
             recalled=run.found is not None and run.found.recalled is not None,
             logits=run.logits,
         )
+
+
+def _references(earlier: Mapping[int, Earlier]) -> dict[int, Features]:
+    """Features of the images of earlier domains, by number."""
+    return {
+        number: stack(list(DomainMemory.from_bytes(domain.memory).reference), 0)
+        for number, domain in earlier.items()
+    }
 
 
 def _alarm(run: _Running, received: int) -> str | None:

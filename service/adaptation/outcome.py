@@ -56,6 +56,7 @@ class BatchOutcome:
         alarm: what is alarming about the batch, if anything is.
         left: the domain that ended with the batch; None if it goes on.
         recalled: whether the domain that began is an earlier one.
+        elsewhere: number of images that were merged without being here: those of an archive.
         logits: predictions ``(N, K)`` of the adapted network for the images, in parts, each with its number
             of images; None for a part that the served version has to predict.
     """
@@ -72,11 +73,12 @@ class BatchOutcome:
     left: Left | None
     recalled: bool
     logits: Sequence[tuple[int, NDArray[np.float32] | None]]
+    elsewhere: int = 0
 
     @property
     def admitted(self) -> int:
         """Number of images that were merged into the state."""
-        return len(self.images)
+        return len(self.images) + self.elsewhere
 
     @property
     def new_domain(self) -> bool:

@@ -157,6 +157,26 @@ class Tracker:
         self.memory.add(arrivals)
         return Judgement(verdicts, None, arrivals)
 
+    def judge_archive(
+        self, sample: Sequence[Arrival], earlier: Mapping[int, Features]
+    ) -> Found | None:
+        """Judge images of an archive, which are their own evidence of a change; remember them otherwise.
+
+        Args:
+            sample: some of its images, as many as decide about single images of requests.
+            earlier: references ``(M, F)`` of earlier domains by number, the likeliest first.
+
+        Returns:
+            The domain that they are of; None if it is the one that the target is in.
+        """
+        known = self.memory.known
+        if len(known) >= MIN_REFERENCE:
+            z = difference(stack([arrival.features for arrival in sample], 0), known)
+            if z >= self._options.change:
+                return self._find(sample, z, earlier)
+        self.memory.add(sample)
+        return None
+
     def snapshot(self) -> Callable[[], None]:
         """Remember what is remembered now.
 

@@ -1,6 +1,5 @@
 """The client: requests to one target of a running service."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self, TypeVar
@@ -10,6 +9,7 @@ import httpx
 from pydantic import BaseModel
 
 from service.client.batches import batched
+from service.client.errors import ClientError, error_of, shifted
 from service.client.retries import NO_RETRIES, TOO_MANY_REQUESTS, UNAVAILABLE, Retries
 from service.schemas import (
     AdaptResult,
@@ -25,28 +25,13 @@ from service.schemas import (
     TargetInfo,
     TargetList,
 )
-from service.vocabulary import ERROR_PREFIX, Mode
+from service.vocabulary import Mode
 
 Image = bytes | Path
 
 M = TypeVar("M", bound=BaseModel)
 
 TOO_LARGE = 413
-_POSITION = re.compile(r"^image (\d+) ")
-
-
-class ClientError(RuntimeError):
-    """The request failed, or the service could not be reached; one clear line.
-
-    Attributes:
-        status: HTTP status of the answer; None if there was no answer.
-        kind: kind of error as the service names it, such as ``key-reused``; empty if it names none.
-    """
-
-    def __init__(self, detail: str, status: int | None = None, kind: str = "") -> None:
-        super().__init__(detail)
-        self.status = status
-        self.kind = kind
 
 
 class Client:
@@ -154,6 +139,29 @@ class Client:
             files=_files(images),
             headers=headers,
             params=params,
+        )
+
+    def submit_moments(
+        self, content: bytes, *, key: str | None = None, dry_run: bool = False
+    ) -> AdaptResult:
+        """Submit moments of images that stay elsewhere.
+
+        Args:
+            content: a file that ``rn observe`` wrote.
+            key: idempotency key; repeats of a request with the same key count once.
+            dry_run: whether only to say what would become of them.
+        """
+        headers = {"Content-Type": "application/octet-stream"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return self._send(
+            "POST",
+            "/adapt/moments",
+            AdaptResult,
+            key is not None,
+            content=content,
+            headers=headers,
+            params={"dry_run": "true"} if dry_run else {},
         )
 
     def batch(self, name: str) -> BatchInfo:
@@ -282,7 +290,7 @@ class Client:
             )
         except ClientError as error:
             if error.status != TOO_LARGE or len(images) == 1:
-                raise ClientError(_shifted(str(error), start), error.status, error.kind) from error
+                raise ClientError(shifted(str(error), start), error.status, error.kind) from error
         middle = len(images) // 2
         result = self._predict(images[:middle], start, **given)
         rest = self._predict(
@@ -324,7 +332,7 @@ class Client:
                 if repeat and not hopeless and self._retries.pause(attempt, None, reason):
                     continue
                 raise ClientError(reason) from error
-            failed = _error(response)
+            failed = error_of(response)
             if failed is None:
                 return response
             again = response.status_code in (TOO_MANY_REQUESTS, UNAVAILABLE)
@@ -351,26 +359,6 @@ def _credentials(key: str | None) -> dict[str, str]:
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise ClientError("the key holds characters that no key of a service has")
     return {"Authorization": f"Bearer {key}"}
-
-
-def _error(response: httpx.Response) -> ClientError | None:
-    """The error that an answer reports; None for a success."""
-    if response.is_success:
-        return None
-    try:
-        problem = response.json()
-        detail, kind = str(problem["detail"]), str(problem.get("type", ""))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        detail, kind = f"the service answered {response.status_code} {response.reason_phrase}", ""
-    known = kind.startswith(ERROR_PREFIX)
-    return ClientError(
-        detail, response.status_code, kind.removeprefix(ERROR_PREFIX) if known else ""
-    )
-
-
-def _shifted(detail: str, start: int) -> str:
-    """A message about an image of a request, with its position among all images."""
-    return _POSITION.sub(lambda found: f"image {int(found[1]) + start} ", detail)
 
 
 def _size(image: Image) -> int:

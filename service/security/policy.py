@@ -67,6 +67,7 @@ def _read_keys(settings: Settings, limits: Limits) -> list[ApiKey]:
     held: dict[Role, SecretStr | None] = {
         "predict": settings.predict_key,
         "adapt": settings.adapt_key,
+        "moments": settings.moments_key,
         "operate": settings.operate_key,
         "metrics": settings.metrics_key,
     }

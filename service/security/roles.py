@@ -26,6 +26,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("GET", "/health/ready"): EVERYBODY,
     ("POST", "/predict"): PREDICT,
     ("POST", "/adapt"): _ADAPT,
+    ("POST", "/adapt/moments"): frozenset({"moments"}),
     ("GET", "/batches/{batch}"): _HISTORY,
     ("GET", "/domains"): _HISTORY,
     ("PUT", "/domains/{number}"): OPERATE,

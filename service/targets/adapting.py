@@ -1,6 +1,6 @@
 """What a request to adapt does to a target: its images are judged, merged and recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bundle.preprocessing import Pixels
 from bundle.scores import softmax
+from service.adaptation.archive import Archive
 from service.adaptation.estimator import MomentEstimator
 from service.adaptation.outcome import BatchOutcome
 from service.adaptation.state import EXPORTED_DOMAIN
@@ -80,13 +81,20 @@ class Adapting:
         self, images: Sequence[Pixels], client: str | None, predict: bool = False
     ) -> AdaptOutcome:
         """What would become of a batch; nothing is recorded, and nothing remembered."""
+        outcome, batch = self._try(lambda: self._estimate(images, client, predict))
+        return self._predicted(outcome, batch, images) if predict else outcome
+
+    def try_archive(self, archive: Archive, client: str | None) -> AdaptOutcome:
+        """What would become of an archive; nothing is recorded, and nothing remembered."""
+        return self._try(lambda: self._estimate_archive(archive, client))[0]
+
+    def _try(self, estimate: Callable[[], BatchOutcome]) -> tuple[AdaptOutcome, BatchOutcome]:
         restore = self._estimator.snapshot()
         try:
-            batch = self._estimate(images, client, predict)
+            batch = estimate()
         finally:
             restore()
-        outcome = AdaptOutcome.of_batch(batch, self._recorder.target.serving)
-        return self._predicted(outcome, batch, images) if predict else outcome
+        return AdaptOutcome.of_batch(batch, self._recorder.target.serving), batch
 
     def _predicted(
         self, outcome: AdaptOutcome, batch: BatchOutcome, images: Sequence[Pixels]
@@ -125,9 +133,32 @@ class Adapting:
             predict: whether to predict the batch.
         """
         with tracing.span("adapt"):
-            outcome, batch, failed = self._merge(images, idempotency, client, key, predict)
+            outcome, batch, failed = self._merge(
+                lambda: self._estimate(images, client, predict), idempotency, client, key
+            )
             if predict:
                 outcome = self._predicted(outcome, batch, images)
+        return self._follow_up(outcome, failed, idempotency)
+
+    def add_archive(
+        self, archive: Archive, idempotency: Idempotency | None, client: str | None, key: str
+    ) -> AdaptOutcome:
+        """Merge and record the moments of an archive, and do what follows from it.
+
+        Args:
+            archive: what was observed of its images.
+            idempotency, client, key: see :meth:`add_batch`.
+        """
+        with tracing.span("adapt"):
+            outcome, _, failed = self._merge(
+                lambda: self._estimate_archive(archive, client), idempotency, client, key
+            )
+        return self._follow_up(outcome, failed, idempotency)
+
+    def _follow_up(
+        self, outcome: AdaptOutcome, failed: Probation | None, idempotency: Idempotency | None
+    ) -> AdaptOutcome:
+        """Roll the served version back if it failed, or else make a version if it is time."""
         if failed is not None:
             return self._roll_back(outcome, failed)
 
@@ -155,18 +186,28 @@ class Adapting:
             predict=predict,
         )
 
+    def _estimate_archive(self, archive: Archive, client: str | None) -> BatchOutcome:
+        record = self._recorder.target
+        return self._estimator.merge_archive(
+            archive,
+            record.state,
+            request=record.revision + 1,
+            client=client,
+            earlier=earlier_domains(record, self._max_domains),
+            new_number=next_number(record),
+        )
+
     def _merge(
         self,
-        images: Sequence[Pixels],
+        estimate: Callable[[], BatchOutcome],
         idempotency: Idempotency | None,
         client: str | None,
         key: str,
-        predict: bool,
     ) -> tuple[AdaptOutcome, BatchOutcome, Probation | None]:
         """Record a batch; and the evidence against the served version, if that fails."""
         restore = self._estimator.snapshot()
         try:
-            batch = self._estimate(images, client, predict)
+            batch = estimate()
             if batch.left is None:
                 outcome, failed = self._stay(batch, key, idempotency, client)
             else:

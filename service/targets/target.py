@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
+from service.adaptation.archive import Archive
 from service.adaptation.estimator import MomentEstimator
 from service.errors import AdaptationFrozen, LedgerError, MomentsDropped
 from service.inference.background import AT_ONCE, Pieces
@@ -168,17 +169,43 @@ class OnlineTarget:
             LedgerError: if it cannot be recorded; nothing has changed then.
         """
         with self._recorder.writing():
-            return self._adapt(images, idempotency, client, dry_run, predict, name or uuid4().hex)
+            replayed = self._replayed(idempotency)
+            if replayed is not None:
+                return replayed
+            if dry_run:
+                return replace(self._adapting.try_batch(images, client, predict), dry_run=True)
+            batch = name or uuid4().hex
+            return self._adapting.add_batch(images, idempotency, client, batch, predict)
 
-    def _adapt(
+    def adapt_to_archive(
         self,
-        images: Sequence[Pixels],
-        idempotency: Idempotency | None,
-        client: str | None,
-        dry_run: bool,
-        predict: bool,
-        name: str,
+        archive: Archive,
+        idempotency: Idempotency | None = None,
+        client: str | None = None,
+        *,
+        dry_run: bool = False,
     ) -> AdaptOutcome:
+        """Let the moments of an archive of images that stays elsewhere move the statistics.
+
+        Args:
+            archive: what was observed of its images.
+            idempotency, client, dry_run: see :meth:`adapt`, also for what is raised.
+        """
+        with self._recorder.writing():
+            replayed = self._replayed(idempotency)
+            if replayed is not None:
+                return replayed
+            if dry_run:
+                return replace(self._adapting.try_archive(archive, client), dry_run=True)
+            return self._adapting.add_archive(archive, idempotency, client, uuid4().hex)
+
+    def _replayed(self, idempotency: Idempotency | None) -> AdaptOutcome | None:
+        """The outcome that was given under a key before; None if there is none, and adaptation is on.
+
+        Raises:
+            AdaptationFrozen: if it is off.
+            KeyReused: if the key was used for another request.
+        """
         replayed = None if idempotency is None else replay(self._ledger, self.record, idempotency)
         if replayed is not None:
             return replayed
@@ -186,9 +213,7 @@ class OnlineTarget:
             raise AdaptationFrozen("adaptation is frozen; POST /unfreeze to resume")
         if self.record.mode == "off":
             raise AdaptationFrozen("adaptation is off; PUT /mode with shadow or auto to begin")
-        if dry_run:
-            return replace(self._adapting.try_batch(images, client, predict), dry_run=True)
-        return self._adapting.add_batch(images, idempotency, client, name, predict)
+        return None
 
     def promote(self, number: int, actor: Actor = NOBODY, *, force: bool = False) -> Version:
         """Serve a version, and let adaptation continue from it.

@@ -71,6 +71,8 @@ ARGUMENTS = {
     "predict": ("image.png",),
     "submit": (".",),
     "promote": ("1",),
+    "observe": (".", "--bundle", "bundle", "--out", "out"),
+    "submit-moments": ("image.png",),
 }
 
 

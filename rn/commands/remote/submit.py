@@ -12,6 +12,7 @@ from rn.commands.remote.connection import connect
 from rn.commands.remote.sending import SOME_SKIPPED, Sending, find_files
 from rn.failing import fail
 from rn.options.common import LOCAL, Key, TargetName, Url
+from rn.progress import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ def submit(
     """
     files, passed_over = _find(folder)
     failed: Exception | None = None
-    with connect(url, target, key, persistent=True) as client, _progress() as progress:
+    with connect(url, target, key, persistent=True) as client, progress_bar() as progress:
         from service.client import ClientError
 
         submission = Submission(lambda line: _print(progress, line), batch_size)
@@ -142,19 +143,6 @@ def _print(progress: "Progress", line: str) -> None:
     from bundle.text import printable
 
     progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
-
-
-def _progress() -> "Progress":
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    description, left = TextColumn("{task.description}"), TimeRemainingColumn()
-    return Progress(description, BarColumn(), MofNCompleteColumn(), left)
 
 
 def _key(contents: Sequence[bytes]) -> str:

@@ -11,10 +11,12 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 
 from bundle.preprocessing import Pixels, Preprocessing
+from service.adaptation.archive import Archive, ArchiveError
+from service.api.body.reading import content_type, read_body
 from service.api.dependencies import CallerDep, ModelDep, ResourcesDep, TargetDep, client_of
 from service.api.problems import problem_responses
 from service.api.rest.answers import describe_batch, describe_outcome
-from service.api.rest.bodies import IMAGES_BODY
+from service.api.rest.bodies import IMAGES_BODY, MOMENTS_BODY
 from service.api.uploads import Upload, read_upload
 from service.errors import (
     AdaptationFrozen,
@@ -60,6 +62,17 @@ _BATCH_ERRORS = problem_responses(
     UnknownModel, UnknownTarget, UnknownBatch, InvalidContent, LedgerError
 )
 
+OCTETS = "application/octet-stream"
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        description="Repeats of a request with the same key count once.",
+    ),
+]
+
 
 @router.post(
     "/adapt",
@@ -73,14 +86,7 @@ async def adapt(
     model: ModelDep,
     target: TargetDep,
     caller: CallerDep,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=1,
-            max_length=200,
-            description="Repeats of a request with the same key count once.",
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
     predict: Annotated[
         bool,
         Query(
@@ -165,6 +171,39 @@ def _later(
     target.jobs.begin(name, work())
     info = BatchInfo(batch=name, status="processing", client=posted.client)
     return JSONResponse(info.model_dump(), HTTPStatus.ACCEPTED)
+
+
+@router.post("/adapt/moments", responses=_ERRORS, openapi_extra=MOMENTS_BODY)
+async def adapt_to_moments(
+    request: Request,
+    resources: ResourcesDep,
+    model: ModelDep,
+    target: TargetDep,
+    caller: CallerDep,
+    idempotency_key: IdempotencyKey = None,
+    dry_run: Annotated[
+        bool, Query(description="Whether only to say what would become of them.")
+    ] = False,
+) -> AdaptResult:
+    """Move the target statistics with moments of images that stay where they are.
+
+    `rn observe` computes them, on another machine or at another site. They are guarded as posted images
+    are; but where no images are kept to judge a version with, a person has to promote it.
+    """
+    if content_type(request) != OCTETS:
+        raise UnsupportedContent(f"send the file that `rn observe` wrote as {OCTETS}")
+    body = await read_body(request, resources.settings.max_body_bytes)
+    key = idempotency_key
+    idempotency = None if key is None else Idempotency(key, hashlib.sha256(body).hexdigest())
+
+    def change() -> AdaptOutcome:
+        try:
+            archive = Archive.from_bytes(body, model.bundle)
+        except ArchiveError as error:
+            raise InvalidContent(str(error)) from error
+        return target.adapt_to_archive(archive, idempotency, client_of(caller), dry_run=dry_run)
+
+    return describe_outcome(target.name, await model.adapt(change))
 
 
 @router.get("/batches/{batch}", responses=_BATCH_ERRORS)

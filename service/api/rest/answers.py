@@ -50,8 +50,8 @@ def describe_target(
 def describe_outcome(
     target: str,
     outcome: AdaptOutcome,
-    places: Sequence[int],
-    unreadable: Sequence[ImageNotAdmitted],
+    places: Sequence[int] = (),
+    unreadable: Sequence[ImageNotAdmitted] = (),
     predictions: list[ImagePrediction | None] | None = None,
 ) -> AdaptResult:
     """The body that answers a request to adapt.

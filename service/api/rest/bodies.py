@@ -1,4 +1,4 @@
-"""The OpenAPI description of bodies that carry images."""
+"""The OpenAPI description of bodies that carry images, or their moments."""
 
 from typing import Any
 
@@ -30,5 +30,13 @@ IMAGES_BODY: dict[str, Any] = {
             "application/json": {"schema": _JSON, "example": {"images": [_EXAMPLE]}},
             "application/x-npy": {"schema": _FILE},
         },
+    }
+}
+
+MOMENTS_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A file that `rn observe` wrote.",
+        "content": {"application/octet-stream": {"schema": _FILE}},
     }
 }

@@ -30,6 +30,7 @@ from service.targets.making.scoring import Probabilities, Scorer
 # Standard errors by which confidence may fall: some classes are harder than others.
 MAX_ERRORS = 6.0
 UNJUDGED = "no images are kept to judge it with (RN_RESERVOIR=0); a person has to"
+UNSEEN = "of the {} images behind it, {} are here to judge it with; a person has to"
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,13 @@ class Judge:
         else:
             images = self.reservoir.images(state.domain)
             if len(images) < MIN_IMAGES:
+                if not self.reservoir.size:
+                    return Verdict(moments, only_proposed=UNJUDGED)
+                if state.pending > max(MIN_IMAGES, len(images)):
+                    # Those of an archive, or of before a restart.
+                    return Verdict(moments, only_proposed=UNSEEN.format(state.pending, len(images)))
                 # As good as what is served, for all that can be said.
-                return Verdict(moments, only_proposed=None if self.reservoir.size else UNJUDGED)
+                return Verdict(moments)
             known, new = (self.scorer.predict(each, images) for each in (served, candidate))
             views = Views(known, known, new)
             found = guard.judge_elsewhere(views, self._share_distance(predicted))

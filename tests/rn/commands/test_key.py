@@ -59,7 +59,7 @@ def test_what_it_prints_can_be_pasted_and_used(bundle_path: Path, tmp_path: Path
 
 def test_what_cannot_be_made(tmp_path: Path) -> None:
     line = failure("key", "camera", "--role", "admin")
-    assert line == "--role admin is not a role; there are predict, adapt, operate, metrics"
+    assert line == "--role admin is not a role; there are predict, adapt, moments, operate, metrics"
     assert "letters, digits, hyphens" in failure("key", "a b", "--role", "predict")
     path = tmp_path / "keys.toml"
     path.write_text("no keys")

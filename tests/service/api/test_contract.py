@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.service.running import Service, serving, settings_for
 
-IMAGES = ("/predict", "/adapt")
+IMAGES = ("/predict", "/adapt", "/adapt/moments")
 MOVES = ("/labels/serving", "/labels/shadow")
 MODEL_CHANGES = ("/models/{model}/load", "/models/{model}/unload")
 # Whether these succeed depends on the image, or on which versions there are.
@@ -35,6 +35,7 @@ DEPENDS = (
 OPERATIONS = {
     ("POST", "/predict"),
     ("POST", "/adapt"),
+    ("POST", "/adapt/moments"),
     ("GET", "/versions"),
     ("GET", "/events"),
     ("GET", "/examples"),
@@ -113,7 +114,7 @@ def test_as_described(
     method: str, path: str, mode: GenerationMode, description: BaseSchema
 ) -> None:
     statuses: set[int] = set()
-    # Bytes that fit a schema need not be an image.
+    # Bytes that fit a schema need not be an image, nor moments.
     excluded: list[Any] = [positive_data_acceptance] if path in IMAGES else []
 
     @given(description[path][method].as_strategy(mode))
