@@ -35,7 +35,7 @@ COMMANDS = {
     ),
     "export": Entry(
         "rn.commands.export:export",
-        "Fold an adapted model into a bundle, and check it against torch.",
+        "Fold an adapted model into a bundle; check it against torch.",
         ("train", "cpu"),
     ),
     "inspect": Entry(
@@ -56,7 +56,7 @@ COMMANDS = {
     ),
     "bench": Entry(
         "rn.commands.bench:bench",
-        "Measure how fast a service answers, beside this machine's limit.",
+        "Measure how fast a service answers, beside its limit.",
         ("cpu",),
     ),
     "replay": Entry(
@@ -66,7 +66,7 @@ COMMANDS = {
     ),
     "demo": Entry(
         "rn.commands.demo:demo",
-        "Show the example adapting to a new camera, and refusing junk.",
+        "Show the example adapting to a new camera, refusing junk.",
         ("train", "cpu"),
     ),
     "key": Entry("rn.commands.key:key", "Make a key for a service."),
@@ -87,7 +87,7 @@ COMMANDS = {
     ),
     "submit-moments": Entry(
         "rn.commands.remote.moments:submit_moments",
-        "Submit moments that rn observe computed to a running service.",
+        "Submit the moments of rn observe to a running service.",
         ("service",),
     ),
     "versions": Entry(
@@ -108,7 +108,7 @@ COMMANDS = {
     ),
     "reset": Entry(
         "rn.commands.remote.changing:reset",
-        "Serve the exported version, and forget what was observed since.",
+        "Serve the exported version; forget what was observed since.",
         ("service",),
     ),
     "freeze": Entry(
@@ -121,7 +121,7 @@ COMMANDS = {
     ),
     "mode": Entry(
         "rn.commands.remote.changing:mode",
-        "Say or choose what becomes of good versions: off, shadow, auto.",
+        "Say or choose what becomes of versions: off, shadow, auto.",
         ("service",),
     ),
     "targets": Entry(

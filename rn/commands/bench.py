@@ -40,7 +40,7 @@ def bench(
     as_json: options.JsonFile = None,
     plot: options.PlotFile = None,
 ) -> None:
-    """Measure how fast a service answers, beside this machine's limit.
+    """Measure how fast a service answers, beside its limit.
 
     The scenarios are those of MLPerf: single-stream has one client; offline saturates the service; server
     is the largest rate of random arrivals at which 99 % of the answers keep a bound. open-loop has random

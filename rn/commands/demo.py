@@ -36,7 +36,7 @@ def demo(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the example adapting to a new camera, and refusing junk.
+    """Show the example adapting to a new camera, refusing junk.
 
     Serves the bundle on a free port with a ledger of its own, and removes both at the end. The labels of
     the digits measure the accuracy that is shown; the service never sees them.

@@ -65,7 +65,7 @@ def export(
     preprocessing: options.PreprocessingOption = None,
     decoding: options.DecodingOption = None,
 ) -> None:
-    """Fold an adapted model into a bundle, and check it against torch.
+    """Fold an adapted model into a bundle; check it against torch.
 
     The check runs on the target images that the run keeps. The same images give the input profile that the
     service's admission starts with, and calibrate --int8.

@@ -35,7 +35,7 @@ def promote(
 def reset(
     url: Url = LOCAL, target: TargetName = "default", key: Key = None, reason: Reason = None
 ) -> None:
-    """Serve the exported version, and forget what was observed since."""
+    """Serve the exported version; forget what was observed since."""
     with connect(url, target, key) as client:
         info = client.reset(reason=reason)
     typer.echo(f"version {info.serving} is served, as it was exported")
@@ -72,7 +72,7 @@ def mode(
     key: Key = None,
     reason: Reason = None,
 ) -> None:
-    """Say or choose what becomes of good versions: off, shadow, auto."""
+    """Say or choose what becomes of versions: off, shadow, auto."""
     if wanted is not None and wanted not in MODES:
         fail(f"{wanted} is no mode; there are {', '.join(MODES)}")
     with connect(url, target, key) as client:

@@ -23,7 +23,7 @@ def submit_moments(
         bool, typer.Option("--dry-run", help="Only say what would become of them.")
     ] = False,
 ) -> None:
-    """Submit moments that rn observe computed to a running service.
+    """Submit the moments of rn observe to a running service.
 
     Safe to re-run: the same file is never counted twice.
     """
