@@ -64,6 +64,7 @@ ORDERS: Mapping[str, Order] = {
         "digits layers",
     ),
     "service": (
+        "ray_serve",
         "app client server",
         "api",
         "lifespan",
