@@ -21,7 +21,7 @@ PIP := $(BIN)/pip install --quiet --constraint constraints.txt --editable
 RUNTIME := $(if $(wildcard $(VENV)/installed),$(VENV)/installed,$(VENV)/runtime)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve page test coverage lint format docs bench clean
+.PHONY: help serve page test coverage lint format docs site bench clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -56,7 +56,12 @@ docs: $(VENV)/installed ## Write the pages and the picture that are generated fr
 	$(BIN)/python -m scripts.settings_page
 	$(BIN)/python -m scripts.dashboard
 	$(BIN)/python -m scripts.api_description
+	$(BIN)/python -m scripts.api_page
+	$(BIN)/python -m scripts.method_picture
 	$(BIN)/python -m bench.picture
+
+site: $(VENV)/installed ## Build the documentation site, build/site/index.html.
+	$(BIN)/sphinx-build --quiet --fail-on-warning docs build/site
 
 bench: $(VENV)/installed $(EXAMPLE)/manifest.json ## Measure the example: training, online adaptation, and serving.
 	$(BIN)/python -m bench.digits

@@ -1,6 +1,7 @@
 """``rn submit``: posts unlabelled images for a running service to adapt to."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from service.client import Client
     from service.schemas import AdaptResult
+
+# Files of a request that are named for one reason; a change of the domain concerns them all.
+NAMED = 3
 
 
 def submit(
@@ -99,31 +103,44 @@ class Submission:
         for paths, result in self.sending.send(files, post):
             self._answered += len(paths)
             self.results.append(result)
+            reasons: dict[str, list[Path]] = {}
             for image in result.refused:
                 if image.kind == "unreadable":
                     self._answered -= 1
                     self.sending.skip(paths[image.index], image.reason)
                 else:
-                    self.not_admitted += 1
-                    self.report(f"{paths[image.index]}: not admitted: {image.reason}")
+                    reasons.setdefault(image.reason, []).append(paths[image.index])
+            for reason, concerned in reasons.items():
+                self._report_not_admitted(reason, concerned)
             if result.alarm:
-                self.report(f"batch not admitted: {result.alarm}")
+                self.report(f"alarm: {result.alarm}")
             yield result
+
+    def _report_not_admitted(self, reason: str, concerned: Sequence[Path]) -> None:
+        """Name the first of the files of a request that were not admitted for the same reason."""
+        self.not_admitted += len(concerned)
+        for path in concerned[:NAMED]:
+            self.report(f"{path}: not admitted: {reason}")
+        if len(concerned) > NAMED:
+            self.report(
+                f"{len(concerned) - NAMED} more of the same request: not admitted: {reason}"
+            )
 
     def summarize(self) -> Iterator[str]:
         """Lines with the numbers of images sent, admitted, held and skipped, and of versions made."""
         last = self.results[-1]
         admitted = sum(result.admitted for result in self.results)
         made = [result.committed for result in self.results if result.committed is not None]
-        published = sum(version.status == "published" for version in made)
+        counts = Counter(version.status for version in made)
         yield from self.sending.summarize()
         yield (
             f"{self._answered} images sent: {admitted} admitted, {self.not_admitted} not admitted;"
             f" {last.held} held"
         )
         yield (
-            f"{published} versions published, {len(made) - published} rejected; version {last.serving} is"
-            f" served, {last.pending} images pending"
+            f"versions: {counts['published']} published, {counts['proposed']} proposed,"
+            f" {counts['rejected']} rejected; version {last.serving} is served, {last.pending} images"
+            " pending"
         )
 
 

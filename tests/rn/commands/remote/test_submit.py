@@ -17,7 +17,7 @@ def test_submitting_twice_counts_once(service: Service, folder: Path) -> None:
     first = rn("submit", folder, "--batch-size", 6, service=service).stdout
     assert f"{folder}: 1 file was passed over, of kind .txt" in first
     assert "20 images sent: 20 admitted, 0 not admitted; 0 held" in first
-    assert "2 versions published, 0 rejected" in first
+    assert "versions: 2 published, 0 proposed, 0 rejected; version 2 is served" in first
     info = service.versions()
     assert (info["serving"], info["pending"]) == (2, 0)
     again = rn("submit", folder, "--batch-size", 6, service=service).stdout
