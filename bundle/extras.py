@@ -1,5 +1,11 @@
 """The extras of this distribution, and how to install what is missing."""
 
+import json
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
 DISTRIBUTION = "reciprocal-norm"
 
 # Import name of a package -> the smallest extra that brings it; what every installation has is not listed.
@@ -51,8 +57,26 @@ _PROJECTS = {
 
 
 def install_command(*extras: str) -> str:
-    """The shell command that installs this distribution with some extras."""
-    return f"pip install '{DISTRIBUTION}[{','.join(extras)}]'"
+    """The shell command that installs this distribution with some extras, from where it came."""
+    return f"pip install {_origin()}[{','.join(extras)}]'"
+
+
+@cache
+def _origin() -> str:
+    """What installs this distribution again: the folder or wheel that it was installed from.
+
+    Its name alone would install whatever an index has under it. What installers leave is in PEP 610.
+    """
+    try:
+        written = distribution(DISTRIBUTION).read_text("direct_url.json")
+    except PackageNotFoundError:
+        written = None
+    found = json.loads(written) if written else {}
+    place = urlsplit(found.get("url", ""))
+    if place.scheme != "file":
+        return f"'{DISTRIBUTION}"
+    editable = "--editable " if found.get("dir_info", {}).get("editable") else ""
+    return f"{editable}'{url2pathname(place.path)}"
 
 
 def missing_package(module: str | None, *extras: str) -> str | None:
@@ -64,7 +88,7 @@ def missing_package(module: str | None, *extras: str) -> str | None:
             by itself.
 
     Returns:
-        Text such as ``torch: pip install 'reciprocal-norm[train]'``; None if no installation is
+        Text such as ``torch: pip install '/home/me/reciprocal-norm[train]'``; None if no installation is
         known to bring the module, so that the failed import is a bug.
     """
     package = (module or "").partition(".")[0]

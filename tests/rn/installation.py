@@ -36,6 +36,10 @@ class Installation(NamedTuple):
         """The installed ``rn``."""
         return (str(self.folder / "bin" / "rn"),)
 
+    def hint(self, *extras: str) -> str:
+        """What a person has to type for some extras: the wheel is the only thing that is certainly ours."""
+        return f"pip install '{self.wheel}[{','.join(extras)}]'"
+
     def dependencies(self, *extras: str) -> Path:
         """A folder with what these extras require, and what every installation has, for PYTHONPATH."""
         path = self.folder / "-".join(("dependencies", *extras))

@@ -1,6 +1,7 @@
 import pytest
 from typer import Exit
 
+from bundle.extras import install_command
 from rn.failing import INTERRUPTED, CommandError, fail, one_line, reporting
 
 
@@ -31,7 +32,7 @@ def test_a_missing_package_names_its_extra(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(Exit) as caught, reporting("adapt", ("train",)):
         raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
     assert caught.value.exit_code == 1
-    line = "rn adapt needs torch: pip install 'reciprocal-norm[train]'\n"
+    line = f"rn adapt needs torch: {install_command('train')}\n"
     assert capsys.readouterr() == ("", line)
 
 

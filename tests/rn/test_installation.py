@@ -85,7 +85,7 @@ def test_a_missing_extra_is_named_in_one_line(
     entry = COMMANDS[command]
     assert (result.returncode, result.stdout) == (entry.trouble, "")
     extras = ",".join(entry.extras)
-    line = rf"rn {command} needs \w+: pip install 'reciprocal-norm\[{extras}\]'\n"
+    line = rf"rn {command} needs \w+: {re.escape(installed.hint(extras))}\n"
     assert re.fullmatch(line, result.stderr), result.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"image.png"}
 
@@ -93,12 +93,12 @@ def test_a_missing_extra_is_named_in_one_line(
 def test_the_doctor_names_what_is_missing(installed: Installation) -> None:
     result = installed.run("doctor")
     assert (result.returncode, result.stderr) == (1, "")
-    assert "FAIL no ONNX Runtime: pip install 'reciprocal-norm[cpu]'" in result.stdout
+    assert f"FAIL no ONNX Runtime: {installed.hint('cpu')}" in result.stdout
     (line,) = [
         line for line in result.stdout.splitlines() if "torch" in line and "timm" not in line
     ]
-    assert line.endswith(", rn compare and rn export: pip install 'reciprocal-norm[train]'")
-    assert "pip install 'reciprocal-norm[heif]'" in result.stdout
+    assert line.endswith(f", rn compare and rn export: {installed.hint('train')}")
+    assert installed.hint("heif") in result.stdout
     assert "FAIL no ONNX" in result.stdout and result.stdout.count("FAIL") == 1
 
 
@@ -150,8 +150,7 @@ def test_bundles_are_read_without_torch(
     result = run("export", bundle, "--layout", "mlflow", "--out", "model")
     assert result.returncode == 1
     assert result.stderr == (
-        "rn export: the layout mlflow needs mlflow and pandas:"
-        " pip install 'reciprocal-norm[cpu,mlflow]'\n"
+        f"rn export: the layout mlflow needs mlflow and pandas: {installed.hint('cpu', 'mlflow')}\n"
     )
 
 
