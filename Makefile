@@ -17,11 +17,13 @@ ADDRESS = http://127.0.0.1:$${RN_PORT:-8000}
 WORKERS ?= 2
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt --editable
-# Training and serving need less than development; what is installed for development does both.
-RUNTIME := $(if $(wildcard $(VENV)/installed),$(VENV)/installed,$(VENV)/runtime)
+# The example is trained before it is served; a bundle of yours is only served, for which a fifth is enough.
+# What was installed for more does less, too.
+WANTED := $(if $(filter $(EXAMPLE),$(BUNDLE)),runtime,service)
+RUNTIME := $(or $(firstword $(wildcard $(VENV)/installed $(VENV)/runtime)),$(VENV)/$(WANTED))
 
 .DEFAULT_GOAL := help
-.PHONY: help serve page test coverage lint format docs site bench clean
+.PHONY: help serve page test coverage lint format docs site release bench clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -63,6 +65,9 @@ docs: $(VENV)/installed ## Write the pages and the picture that are generated fr
 site: $(VENV)/installed ## Build the documentation site, build/site/index.html.
 	$(BIN)/sphinx-build --quiet --fail-on-warning docs build/site
 
+release: $(PAGE) ## Build the wheel, list what it brings along (SBOM), audit it: build/release.
+	$(PYTHON) -m scripts.release
+
 bench: $(VENV)/installed $(EXAMPLE)/manifest.json ## Measure the example: training, online adaptation, and serving.
 	$(BIN)/python -m bench.digits
 	$(BIN)/python -m bench.online_digits
@@ -78,7 +83,12 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/runtime: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) '.[train,backbones,cpu]'
+	$(PIP) '.[train,cpu]'
+	touch $@
+
+$(VENV)/service: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) '.[cpu]'
 	touch $@
 
 runs/digits/run.json: | $(RUNTIME)

@@ -19,23 +19,37 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def commands(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """The commands of ``make serve`` in a fresh checkout, with some of its products."""
+    """The commands of ``make serve`` in a fresh checkout, with some of its products.
+
+    A bundle among them is served in the place of the example.
+    """
     shutil.copy(ROOT / "Makefile", tmp_path)
     for name in ("pyproject.toml", "constraints.txt", *request.param):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+    bundles = [Path(name).parent for name in request.param if name.endswith("manifest.json")]
     result = subprocess.run(
-        ["make", "--dry-run", "serve"], cwd=tmp_path, check=True, capture_output=True, text=True
+        ["make", "--dry-run", "serve", *(f"BUNDLE={bundle}" for bundle in bundles)],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return result.stdout
 
 
 @pytest.mark.parametrize("commands", [()], indirect=True)
 def test_serve_installs_what_it_needs_alone(commands: str) -> None:
-    assert "'.[train,backbones,cpu]'" in commands
+    assert "'.[train,cpu]'" in commands
     assert "dev" not in commands
     assert "rn adapt printed-digits" in commands
+
+
+@pytest.mark.parametrize("commands", [["mine/manifest.json"]], indirect=True)
+def test_serving_a_bundle_of_ones_own_installs_nothing_for_training(commands: str) -> None:
+    assert "'.[cpu]'" in commands and "rn serve mine" in commands
+    assert "train,cpu" not in commands and "rn adapt" not in commands
 
 
 @pytest.mark.parametrize("commands", [[".venv/installed"], [".venv/runtime"]], indirect=True)
