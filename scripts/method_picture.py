@@ -17,8 +17,9 @@ GREY, BLUE, RED, GREEN = "#7d8894", "#3b82d6", "#d6493b", "#2f9e5b"
 def main() -> None:
     """Draw the picture."""
     generator = torch.Generator().manual_seed(4)
-    source = torch.randn(CHANNELS, generator=generator)
-    target = source + 0.9 + 0.5 * torch.randn(CHANNELS, generator=generator)
+    # So near one another that the softmax is wide, as it is in trained networks.
+    source = 0.35 * torch.randn(CHANNELS, generator=generator)
+    target = source + 0.3 + 0.15 * torch.randn(CHANNELS, generator=generator)
     compensation = reciprocal_compensation(target, source)
     effective = reciprocal_aggregation(target, compensation, torch.full((CHANNELS,), GATE))
     # Without a date and random names, the same numbers give the same file.
