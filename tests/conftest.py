@@ -21,7 +21,7 @@ settings.register_profile(
 settings.load_profile("tests")
 
 # The longest files run first, so that no process is left alone with one of them at the end.
-_LONGEST = ("test_readme.py", "test_families.py")
+_LONGEST = ("test_readme.py", "test_tutorial.py", "test_families.py")
 
 Keep = Callable[[str, Callable[[Path], None]], Path]
 

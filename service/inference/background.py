@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Protocol, TypeVar
 
 from bundle.preprocessing import Pixels
@@ -26,6 +26,8 @@ LARGE_PIXELS = 128 * 128
 # A thread at this priority gets a tenth of a processor that another one wants. At the lowest priority, a
 # thread that holds the interpreter's lock would be kept from giving it back.
 NICENESS = 10
+# The lowest priority that there is.
+MOST_NICE = 19
 # Under constant load, one part in this number of the time of one processor is left to the background.
 SHARE = 20
 PATIENCE_SECONDS = 1.0
@@ -162,5 +164,11 @@ def in_parts(images: Sequence[Pixels] | Pixels, size: int, large: int) -> list[A
 
 def _lower_priority() -> None:
     """Lower the priority of this thread; only on Linux does a thread have one of its own."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+    if sys.platform != "linux":
+        return
+    thread = threading.get_native_id()
+    # Below that of this process, whatever it is: nobody may raise a priority again.
+    lower = min(MOST_NICE, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
+    # Where a sandbox forbids it, adaptation takes its turn with predictions, which is better than none.
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, thread, lower)
