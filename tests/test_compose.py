@@ -31,13 +31,29 @@ def succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def engine_builds() -> bool:
+    """Whether an engine runs here, and a client that builds with BuildKit, as the Dockerfile needs."""
+    if not succeeds("docker", "info"):
+        return False
+    tried = subprocess.run(
+        ["docker", "build", "--quiet", "-"],
+        input=b"FROM scratch\nLABEL purpose=probe\n",
+        env={**os.environ, "DOCKER_BUILDKIT": "1"},
+        capture_output=True,
+        check=False,
+    )
+    return tried.returncode == 0
+
+
 def compose_command() -> list[str]:
     """Compose as a plugin, or the older program."""
     plugin = succeeds("docker", "compose", "version")
     return ["docker", "compose"] if plugin else ["docker-compose"]
 
 
-pytestmark = pytest.mark.skipif(not succeeds("docker", "info"), reason="no engine runs here")
+pytestmark = pytest.mark.skipif(
+    not engine_builds(), reason="no engine runs here, or none with BuildKit"
+)
 
 
 class Containers:
@@ -104,6 +120,7 @@ def containers(
         wait_until(lambda: answers(running.client), "the service should answer")
         yield running
     finally:
+        running.client.close()
         running.compose("--profile", "fleet", "down", "--volumes", "--remove-orphans")
 
 
