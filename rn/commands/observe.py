@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rn.failing import fail, one_line
+from rn.commands.remote.sending import SOME_SKIPPED, find_in_folder
+from rn.failing import one_line
 
 if TYPE_CHECKING:
     from bundle.loaded import Bundle
     from service.adaptation.archive import Archive
-
-# Exit status if some files could not be used; the file is written from the others.
-SOME_SKIPPED = 3
 
 
 def observe(
@@ -37,7 +35,10 @@ def observe(
     from rn.observing.pool import PoolError
     from service.adaptation.archive import ArchiveError
 
-    names = _find(folder)
+    files, passed_over = find_in_folder(folder)
+    for line in passed_over:
+        typer.echo(line, err=True)
+    names = [path.relative_to(folder).as_posix() for path in files]
     with one_line(BundleError, ArchiveError, PoolError):
         archive, skipped = _observe(folder, names, bundle, load_bundle(bundle), workers)
     with one_line(OSError):
@@ -45,20 +46,6 @@ def observe(
     typer.echo(f"{archive.images} images observed, {skipped} skipped; moments are in {out}")
     if skipped:
         raise typer.Exit(SOME_SKIPPED)
-
-
-def _find(folder: Path) -> "list[str]":
-    from bundle.images.folder import find_images
-
-    if not folder.is_dir():
-        fail(f"{folder} is not a folder")
-    with one_line(OSError):
-        found = find_images(folder)
-    for line in found.describe_passed_over():
-        typer.echo(line, err=True)
-    if not found.paths:
-        fail(f"{folder} contains no images")
-    return list(found.paths)
 
 
 def _observe(

@@ -8,7 +8,7 @@ from bundle.images.errors import ImageError
 from bundle.loaded import Bundle
 from bundle.preprocessing import Pixels
 from bundle.reading.loading import load_bundle
-from service.adaptation.estimator import MomentEstimator
+from service.adaptation.estimator import MomentEstimator, Occasion
 from service.adaptation.memory import DomainMemory
 from service.adaptation.outcome import BatchOutcome
 from service.settings import Settings
@@ -71,7 +71,7 @@ class PartObserver:
     def _first_of_a_domain(self, images: Sequence[Pixels]) -> BatchOutcome:
         self._estimator.restore(DomainMemory())
         start = replace(self._estimator.first_state, domain=_DOMAIN)
-        outcome = self._estimator.merge_batch(images, start, predict=False)
+        outcome = self._estimator.merge_batch(images, start, Occasion(), predict=False)
         return replace(outcome, images=(), logits=(), elsewhere=outcome.admitted)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,22 @@ class Earlier(NamedTuple):
 
     state: OnlineState
     memory: bytes
+
+
+class Occasion(NamedTuple):
+    """What a request comes from, and what its target has been through.
+
+    Attributes:
+        request: number of the request.
+        client: name of the key of the client.
+        earlier: domains that may come back, by number, the likeliest first.
+        new_number: number of the domain that begins if a new one does.
+    """
+
+    request: int = 0
+    client: str | None = None
+    earlier: Mapping[int, Earlier] = MappingProxyType({})
+    new_number: int = 1
 
 
 @dataclass
@@ -118,10 +135,7 @@ class MomentEstimator:
         self,
         images: Sequence[Pixels],
         state: OnlineState,
-        request: int = 0,
-        client: str | None = None,
-        earlier: Mapping[int, Earlier] | None = None,
-        new_number: int = 1,
+        occasion: Occasion,
         *,
         predict: bool = True,
     ) -> BatchOutcome:
@@ -130,42 +144,31 @@ class MomentEstimator:
         Args:
             images: one image or more, each ``(H, W, C)`` uint8.
             state: state before the batch.
-            request: number of the request.
-            client: name of the key of the client.
-            earlier: domains that may come back, by number, the likeliest first.
-            new_number: number of the domain that begins if a new one does.
+            occasion: the request that brings them.
             predict: whether predictions of the images are wanted. In the exported domain it is the served
                 version that predicts: there a batch of few classes says more of these than of the domain.
                 Elsewhere the network that observed the batch does.
         """
-        known = earlier or {}
-        references = _references(known)
+        references = _references(occasion.earlier)
         run = _Running(state, predict)
         for part in self._observer.parts(images):
-            self._add_part(run, part, request, client, references, known, new_number)
+            self._add_part(run, part, occasion, references)
         return self._outcome(run, len(images))
 
     def merge_archive(
-        self,
-        archive: Archive,
-        state: OnlineState,
-        request: int = 0,
-        client: str | None = None,
-        earlier: Mapping[int, Earlier] | None = None,
-        new_number: int = 1,
+        self, archive: Archive, state: OnlineState, occasion: Occasion
     ) -> BatchOutcome:
         """Merge the moments of images that were observed elsewhere.
 
         Args:
             archive: what was observed of them.
-            state, request, client, earlier, new_number: see :meth:`merge_batch`.
+            state, occasion: see :meth:`merge_batch`.
         """
-        known = earlier or {}
-        sample = archive.arrivals(request, client)
-        found = self._tracker.judge_archive(sample, _references(known))
+        sample = archive.arrivals(occasion.request, occasion.client)
+        found = self._tracker.judge_archive(sample, _references(occasion.earlier))
         run = _Running(state, predict=False, seen=archive.images)
         if found is not None:
-            self._change(run, found, known, new_number)
+            self._change(run, found, occasion)
         memory = self._tracker.memory
         memory.count_classes(archive.shares[None] / archive.images, archive.images)
         run.state = run.state.merge(
@@ -180,11 +183,8 @@ class MomentEstimator:
         self,
         run: _Running,
         part: Sequence[Pixels],
-        request: int,
-        client: str | None,
+        occasion: Occasion,
         references: Mapping[int, Features],
-        earlier: Mapping[int, Earlier],
-        new_number: int,
     ) -> None:
         away = run.predict and run.state.domain != EXPORTED_DOMAIN
         observed = self._observer.observe(part, run.state) if away else None
@@ -192,14 +192,14 @@ class MomentEstimator:
         judgement = self._tracker.judge(
             part,
             log_features(features),
-            request,
-            client,
+            occasion.request,
+            occasion.client,
             references,
             may_change=run.left is None,
         )
         run.arrivals += judgement.arrivals
         if judgement.found is not None:
-            self._enter(run, judgement.found, earlier, new_number)
+            self._enter(run, judgement.found, occasion)
             if run.predict:
                 observed = self._observer.observe(part, run.state)
         else:
@@ -207,7 +207,7 @@ class MomentEstimator:
             held = [a for a in judgement.arrivals if a.verdict != "admitted"]
             if run.predict and len(held) >= MIN_CHANGED and len(held) > len(part) / 2:
                 # Nothing is sure yet, but its own answers need not wait.
-                start = self._start(self._tracker.nearest(held, references), earlier, new_number)
+                start = self._start(self._tracker.nearest(held, references), occasion)
                 observed = self._observer.observe(part, start)
         run.logits.append((len(part), None if observed is None else observed.logits))
         run.not_admitted += [
@@ -263,36 +263,32 @@ class MomentEstimator:
         run.state = run.state.merge(moments, len(images), self._max_count, weight)
         run.admitted += images
 
-    def _enter(
-        self, run: _Running, found: Found, earlier: Mapping[int, Earlier], new_number: int
-    ) -> None:
+    def _enter(self, run: _Running, found: Found, occasion: Occasion) -> None:
         """Go to the domain that the images show; what came before in the batch stays where it was."""
-        self._change(run, found, earlier, new_number)
+        self._change(run, found, occasion)
         run.admitted, run.merged, run.probabilities = [], None, []
         images = [arrival.image for arrival in found.part if arrival.image is not None]
         for part in self._observer.parts(images):
             self._add(run, part)
 
-    def _change(
-        self, run: _Running, found: Found, earlier: Mapping[int, Earlier], new_number: int
-    ) -> None:
+    def _change(self, run: _Running, found: Found, occasion: Occasion) -> None:
         """Leave the domain for another one, in the state in which it begins or goes on."""
         before = run.state
         number = found.recalled
         memory = (
-            DomainMemory() if number is None else DomainMemory.from_bytes(earlier[number].memory)
+            DomainMemory()
+            if number is None
+            else DomainMemory.from_bytes(occasion.earlier[number].memory)
         )
-        run.state = self._start(number, earlier, new_number)
+        run.state = self._start(number, occasion)
         left = self._tracker.enter(found, memory)
         run.left, run.found = Left(before, left.to_bytes()), found
 
-    def _start(
-        self, number: int | None, earlier: Mapping[int, Earlier], new_number: int
-    ) -> OnlineState:
+    def _start(self, number: int | None, occasion: Occasion) -> OnlineState:
         """The state in which a domain begins, or goes on."""
         if number is None:
-            return replace(self.first_state, domain=new_number)
-        return earlier[number].state.without_pending()
+            return replace(self.first_state, domain=occasion.new_number)
+        return occasion.earlier[number].state.without_pending()
 
     def _outcome(self, run: _Running, received: int) -> BatchOutcome:
         own = DomainMemory()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bundle.preprocessing import Pixels
 from bundle.scores import softmax
 from service.adaptation.archive import Archive
-from service.adaptation.estimator import MomentEstimator
+from service.adaptation.estimator import MomentEstimator, Occasion
 from service.adaptation.outcome import BatchOutcome
 from service.adaptation.state import EXPORTED_DOMAIN
 from service.errors import ConcurrentChange
@@ -175,22 +175,17 @@ class Adapting:
     def _estimate(
         self, images: Sequence[Pixels], client: str | None, predict: bool
     ) -> BatchOutcome:
-        record = self._recorder.target
-        return self._estimator.merge_batch(
-            images,
-            record.state,
-            request=record.revision + 1,
-            client=client,
-            earlier=earlier_domains(record, self._max_domains),
-            new_number=next_number(record),
-            predict=predict,
-        )
+        state = self._recorder.target.state
+        return self._estimator.merge_batch(images, state, self._occasion(client), predict=predict)
 
     def _estimate_archive(self, archive: Archive, client: str | None) -> BatchOutcome:
+        state = self._recorder.target.state
+        return self._estimator.merge_archive(archive, state, self._occasion(client))
+
+    def _occasion(self, client: str | None) -> Occasion:
+        """The request that comes now."""
         record = self._recorder.target
-        return self._estimator.merge_archive(
-            archive,
-            record.state,
+        return Occasion(
             request=record.revision + 1,
             client=client,
             earlier=earlier_domains(record, self._max_domains),

@@ -147,6 +147,23 @@ def find_files(given: Sequence[Path]) -> tuple[list[Path], list[str]]:
     return files, lines
 
 
+def find_in_folder(folder: Path) -> tuple[list[Path], list[str]]:
+    """Image files of a folder, at least one; see :func:`find_files`.
+
+    Raises:
+        CommandError: if it is no folder, cannot be read, or contains no images.
+    """
+    if not folder.is_dir():
+        fail(f"{folder} is not a folder")
+    files, passed_over = find_files([folder])
+    if not files:
+        from bundle.images.formats import supported_suffixes
+
+        suffixes = sorted(s for suffixes in supported_suffixes().values() for s in suffixes)
+        fail("; ".join([f"{folder} contains no images ({', '.join(suffixes)})", *passed_over]))
+    return files, passed_over
+
+
 def _already_used(error: "ClientError") -> bool:
     # Sent again in other batches, under other keys, the images would count twice.
     return error.kind == "key-reused"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rn.commands.remote.connection import connect
-from rn.commands.remote.sending import SOME_SKIPPED, Sending, find_files
+from rn.commands.remote.sending import SOME_SKIPPED, Sending, find_in_folder
 from rn.failing import fail
 from rn.options.common import LOCAL, Key, TargetName, Url
 from rn.progress import progress_bar
@@ -39,7 +39,7 @@ def submit(
     A file that cannot be used is named and skipped. Exits with status 3 if some files were skipped, and
     with 1 if none could be used. Safe to re-run after an interruption: images are never counted twice.
     """
-    files, passed_over = _find(folder)
+    files, passed_over = find_in_folder(folder)
     failed: Exception | None = None
     with connect(url, target, key, persistent=True) as client, progress_bar() as progress:
         from service.client import ClientError
@@ -142,18 +142,6 @@ class Submission:
             f" {counts['rejected']} rejected; version {last.serving} is served, {last.pending} images"
             " pending"
         )
-
-
-def _find(folder: Path) -> tuple[list[Path], list[str]]:
-    if not folder.is_dir():
-        fail(f"{folder} is not a folder")
-    files, passed_over = find_files([folder])
-    if not files:
-        from bundle.images.formats import supported_suffixes
-
-        suffixes = sorted(s for suffixes in supported_suffixes().values() for s in suffixes)
-        fail("; ".join([f"{folder} contains no images ({', '.join(suffixes)})", *passed_over]))
-    return files, passed_over
 
 
 def _print(progress: "Progress", line: str) -> None:
