@@ -15,7 +15,7 @@ Source = Annotated[
 Target = Annotated[str | None, typer.Option(help="Domain of the recipe to adapt to.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the recipe's images.")]
 Normalization = Annotated[
-    str | None, typer.Option(help="Normalization: rn, bn, adabn, autodial, dsbn or transnorm.")
+    str | None, typer.Option(help="Normalization: rn, ccn, bn, adabn, autodial, dsbn or transnorm.")
 ]
 Objective = Annotated[
     list[str] | None,

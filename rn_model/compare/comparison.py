@@ -7,6 +7,7 @@ from rich.console import Console
 from bundle.writing.atomic import write_file
 from rn_model.compare.config import GridConfig
 from rn_model.compare.execution import Options, run_jobs, select
+from rn_model.compare.findings.agreement import with_agreement
 from rn_model.compare.findings.plots import write_plots
 from rn_model.compare.findings.results import CSV, Finding, collect, write_csv
 from rn_model.compare.findings.tables import Tables, as_markdown, make_tables
@@ -63,7 +64,7 @@ def summarize(grid: GridConfig, out: Path) -> tuple[list[Finding], Tables]:
     """
     if not out.is_dir():
         raise TrainingError(f"folder not found: {out}")
-    findings = collect(grid, out)
+    findings = with_agreement(collect(grid, out), out)
     tables = make_tables(grid, findings)
     write_csv(findings, out / CSV)
     write_file(out / TABLE, as_markdown(tables).encode())

@@ -4,6 +4,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from rn_model.layers.common_center import CommonCenterNorm
 from rn_model.layers.domain_norm import DomainNorm, domain_norms
 from rn_model.layers.functional import correlation
 from rn_model.layers.reciprocal_norm import ReciprocalNorm
@@ -26,7 +27,7 @@ class LayerDiagnostics(BaseModel):
         perplexity_variance: the same for the target's variances.
         gate_mean: mean of the target's gates of means. None unless the layer is RN.
         gate_variance: mean of the target's gates of variances. None unless the layer is RN.
-        alpha: weight of a domain's own distribution. None unless the layer is AutoDIAL.
+        alpha: weight of a domain's own distribution (AutoDIAL) or mean (CCN). None for other layers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +59,7 @@ def _diagnose(name: str, layer: DomainNorm) -> LayerDiagnostics:
         shift_mean=float(((target.mean - source.mean).abs() / spread).mean()),
         shift_variance=float(ratio.log().abs().mean()),
     )
-    if isinstance(layer, AutoDial):
+    if isinstance(layer, AutoDial | CommonCenterNorm):
         return found.model_copy(update={"alpha": float(layer.alpha)})
     if not isinstance(layer, ReciprocalNorm):
         return found

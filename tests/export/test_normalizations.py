@@ -25,6 +25,7 @@ NAMES: dict[NormalizationName, str] = {
     "autodial": "AutoDIAL",
     "dsbn": "DSBN",
     "transnorm": "TransNorm",
+    "ccn": "CommonCenterNorm",
 }
 
 

@@ -78,7 +78,9 @@ def networks(draw: st.DrawFn) -> nn.Module:
         blocks += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 6)]
         blocks += [nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3)]
         model = nn.Sequential(*blocks).eval()
-    kind = draw(st.sampled_from(["rn", "rn", "rn", "bn", "adabn", "autodial", "dsbn", "transnorm"]))
+    kind = draw(
+        st.sampled_from(["rn", "rn", "rn", "bn", "adabn", "autodial", "dsbn", "transnorm", "ccn"])
+    )
     options: dict[str, Any] = {}
     if kind == "rn":
         options = {

@@ -41,11 +41,16 @@ class Finding:
         key: cell and seed of the run.
         result: result of the run; None if it is not finished.
         failure: reason of a failure; None if there was none.
+        agreement: share of target images on which the network agrees with all networks of the task and
+            seed; None where that is not known.
+        agreement_before: the same of the network before the adaptation.
     """
 
     key: Key
     result: Result | None
     failure: str | None = None
+    agreement: float | None = None
+    agreement_before: float | None = None
 
     @property
     def status(self) -> str:

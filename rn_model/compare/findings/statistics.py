@@ -1,13 +1,12 @@
-"""Statistics over the runs of a grid: means, paired differences, selection, rank correlation."""
+"""Statistics over the runs of a grid: means, paired differences, rank correlation."""
 
 import math
 import statistics
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from rn_model.compare.findings.results import Finding
-from rn_model.runs.selection import choose, mean_score
+from rn_model.runs.selection import mean_score
 from rn_model.training.result import Result
 
 Measure = Literal["oracle_target_accuracy", "oracle_best_accuracy"]
@@ -19,20 +18,6 @@ class Spread(NamedTuple):
     mean: float
     deviation: float
     size: int
-
-
-class Selection(NamedTuple):
-    """Label-free selection among all runs of a task, per seed.
-
-    Attributes:
-        accuracy: accuracy of the selected runs.
-        best: accuracy of the best runs by labels, which cannot be selected without labels.
-        names: number of times that each method was selected.
-    """
-
-    accuracy: Spread
-    best: Spread
-    names: Counter[str]
 
 
 class Correlation(NamedTuple):
@@ -81,27 +66,6 @@ def over_tasks(
     found = [by_seed(findings, task, normalization, objective, measure) for task in tasks]
     seeds = set.intersection(*(set(values) for values in found)) if found else set()
     return {seed: statistics.mean(values[seed] for values in found) for seed in sorted(seeds)}
-
-
-def label_free_selection(findings: Sequence[Finding], task: str) -> Selection | None:
-    """Select by label-free score, per seed; None if no seed has two runs to select from."""
-    seeds: dict[int, dict[str, Result]] = {}
-    for (own, normalization, objective, seed), result in _finished(findings):
-        if own == task and result.oracle_target_accuracy is not None:
-            seeds.setdefault(seed, {})[f"{normalization}/{objective}"] = result
-    chosen: list[float] = []
-    best: list[float] = []
-    names: Counter[str] = Counter()
-    for results in seeds.values():
-        if len(results) < 2:
-            continue
-        accuracy = {name: r.oracle_target_accuracy or 0.0 for name, r in results.items()}
-        name = choose({name: result.candidate() for name, result in results.items()})
-        names[name] += 1
-        chosen.append(accuracy[name])
-        best.append(max(accuracy.values()))
-    accuracies, bests = spread(chosen), spread(best)
-    return None if accuracies is None or bests is None else Selection(accuracies, bests, names)
 
 
 def rank_correlation(findings: Sequence[Finding], task: str) -> Correlation | None:

@@ -9,11 +9,11 @@ from rich.table import Table
 
 from rn_model.compare.config import GridConfig
 from rn_model.compare.findings.results import Finding
+from rn_model.compare.findings.selection import Rule, label_free_selection
 from rn_model.compare.findings.statistics import (
     Measure,
     Spread,
     by_seed,
-    label_free_selection,
     over_tasks,
     rank_correlation,
     spread,
@@ -73,7 +73,7 @@ def make_tables(grid: GridConfig, findings: Sequence[Finding]) -> Tables:
             )
         )
     blocks.append((_selections(findings, shown),))
-    return Tables(tuple(blocks), tuple(_notes(findings)))
+    return Tables(tuple(blocks), tuple(_notes(findings, shown)))
 
 
 def as_markdown(tables: Tables) -> str:
@@ -154,32 +154,60 @@ def _selections(findings: Sequence[Finding], tasks: Sequence[str]) -> TextTable:
     rows: list[tuple[str, ...]] = []
     for task in tasks:
         selection = label_free_selection(findings, task)
+        scored = label_free_selection(findings, task, "score")
         correlation = rank_correlation(findings, task)
-        names = (
-            ""
-            if selection is None
-            else ", ".join(f"{n} x {k}" for k, n in selection.names.most_common())
-        )
+        names = () if selection is None else selection.names.most_common()
         rows.append(
             (
                 task,
                 percent(selection and selection.accuracy),
+                percent(scored and scored.accuracy),
                 percent(selection and selection.best),
                 MISSING if correlation is None else f"{correlation.value:.2f} ({correlation.size})",
-                names or MISSING,
+                ", ".join(f"{name} x {count}" for name, count in names) or MISSING,
             )
         )
-    title = "label-free selection among all runs of a task and seed, %"
-    header = ("task", "selected", "oracle", "rank correlation (runs)", "selected runs")
+    title = "label-free selection among all runs of a task and seed, and the source-only network, %"
+    header = (
+        "task",
+        "selected",
+        "by scores alone",
+        "oracle",
+        "rank correlation (runs)",
+        "selected runs",
+    )
     return TextTable(title, header, tuple(rows))
 
 
-def _notes(findings: Sequence[Finding]) -> list[str]:
+def _regrets(findings: Sequence[Finding], tasks: Sequence[str]) -> str | None:
+    """What the choices lose against the best network, over all tasks and seeds."""
+
+    def lost(rule: Rule) -> str | None:
+        selections = [label_free_selection(findings, task, rule) for task in tasks]
+        regrets = [regret for found in selections if found is not None for regret in found.regrets]
+        if not regrets:
+            return None
+        mean = sum(regrets) / len(regrets)
+        return f"{100 * mean:.1f} points in the mean and {100 * max(regrets):.1f} at worst"
+
+    trusted, scored = lost("trust"), lost("score")
+    if trusted is None:
+        return None
+    return (
+        f"The selected networks are behind the best ones by {trusted}; by scores alone, {scored}."
+    )
+
+
+def _notes(findings: Sequence[Finding], tasks: Sequence[str]) -> list[str]:
     notes = [
         _NOTE,
+        "Selected: the largest sum of nuclear norm and agreement with all candidates, among those still"
+        " accurate on the source.",
         "Rank correlation: Spearman's, between the label-free score (mean of information and nuclear norm)"
         " and the accuracy, over all runs of a task.",
     ]
+    regrets = _regrets(findings, tasks)
+    notes += [] if regrets is None else [regrets]
     count = dict.fromkeys(("done", "failed", "missing"), 0)
     for finding in findings:
         count[finding.status] += 1

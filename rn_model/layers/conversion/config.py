@@ -6,15 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rn_model.layers.functional import Similarity
 
-NormalizationName = Literal["bn", "adabn", "autodial", "dsbn", "transnorm", "rn"]
+NormalizationName = Literal["bn", "adabn", "autodial", "dsbn", "transnorm", "ccn", "rn"]
 
 
 class Normalization(BaseModel):
     """The normalization that replaces a network's BatchNorm layers.
 
     Attributes:
-        kind: method: ``"bn"``, ``"adabn"``, ``"autodial"``, ``"dsbn"``, ``"transnorm"`` or ``"rn"``. The
-            other fields apply only to ``"rn"``; see :class:`rn_model.ReciprocalNorm1d`.
+        kind: method: ``"bn"``, ``"adabn"``, ``"autodial"``, ``"dsbn"``, ``"transnorm"``, ``"ccn"`` or
+            ``"rn"``. The other fields apply only to ``"rn"``; see :class:`rn_model.ReciprocalNorm1d`.
         correlation_scale: factor inside RC's softmax.
         similarity: similarity of the keys of two groups of channels.
         compensation: whether to use RC.

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from rn_model.layers.common_center import CommonCenterNorm
 from rn_model.layers.conversion.config import Normalization, NormalizationName
 from rn_model.layers.conversion.refusals import check_convertible
 from rn_model.layers.conversion.retired import retire
@@ -25,12 +26,13 @@ from rn_model.layers.rivals.batch_norm import MergedBatchNorm
 from rn_model.layers.rivals.dsbn import DomainSpecificBatchNorm
 from rn_model.layers.rivals.transnorm import TransNorm
 
-RIVALS: dict[NormalizationName, type[DomainNorm]] = {
+OTHERS: dict[NormalizationName, type[DomainNorm]] = {
     "bn": MergedBatchNorm,
     "adabn": AdaptiveBatchNorm,
     "autodial": AutoDial,
     "dsbn": DomainSpecificBatchNorm,
     "transnorm": TransNorm,
+    "ccn": CommonCenterNorm,
 }
 RECIPROCAL: dict[type[_BatchNorm], type[ReciprocalNorm]] = {
     nn.BatchNorm1d: ReciprocalNorm1d,
@@ -131,7 +133,7 @@ def _named(kind: NormalizationName) -> Normalization:
 def _is(layer: DomainNorm, config: Normalization) -> bool:
     """Whether a layer is the one that a conversion would make."""
     if config.kind != "rn":
-        return type(layer) is RIVALS[config.kind]
+        return type(layer) is OTHERS[config.kind]
     if not isinstance(layer, ReciprocalNorm):
         return False
     # Without aggregation, the range of the gates has no effect.
@@ -184,7 +186,7 @@ def _kind_and_options(
     batch_norm: _BatchNorm, config: Normalization
 ) -> tuple[type[DomainNorm], dict[str, Any]]:
     if config.kind != "rn":
-        return RIVALS[config.kind], {}
+        return OTHERS[config.kind], {}
     options = config.model_dump(exclude={"kind"})
     twins = (twin for kind, twin in RECIPROCAL.items() if isinstance(batch_norm, kind))
     return next(twins, ReciprocalNorm), options

@@ -31,7 +31,7 @@ class LayerRow(NamedTuple):
         perplexity_variance: the same for variances.
         gate_mean: mean gate of the target for means.
         gate_variance: mean gate of the target for variances.
-        alpha: AutoDIAL's share of the own domain.
+        alpha: share of the own domain in AutoDIAL and CCN.
     """
 
     name: str
@@ -84,8 +84,9 @@ _PLOTS = (
     ),
     _Plot(
         "alpha",
-        "Share of the own domain (AutoDIAL)",
-        "At 1, a domain is normalized by its own statistics; at 0.5, by those of both.",
+        "Share of the own domain",
+        "At 1, a domain is normalized by its own statistics; at 0.5, by those of both (AutoDIAL), or"
+        " with a centre midway between both (CCN).",
         (Key("alpha", "c2", "dot"),),
         ("alpha",),
         (0.48, 1.02),

@@ -79,6 +79,7 @@ def _evaluation(context: RunContext, before: Measurement, after: Measurement) ->
         "source_label": after.source.labels[source],
         "target_label": after.target.labels[target],
         "before_predicted": before.labelled.probability.argmax(dim=1),
+        "before_probability": before.labelled.probability,
         "target_probability": after.labelled.probability,
         "target_true": after.labelled.labels,
     }

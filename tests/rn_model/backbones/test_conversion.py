@@ -13,7 +13,7 @@ from rn_model.backbones import make_network
 from rn_model.layers import Normalization, NormalizationName, convert_normalization
 from tests.rn_model.backbones.networks import CONFIGS
 
-KINDS: tuple[NormalizationName, ...] = ("bn", "adabn", "autodial", "dsbn", "transnorm", "rn")
+KINDS: tuple[NormalizationName, ...] = ("bn", "adabn", "autodial", "dsbn", "transnorm", "ccn", "rn")
 FASTEST = ("timm densenet", "timm efficientnet", "transformers resnet")
 
 

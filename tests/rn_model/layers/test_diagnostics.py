@@ -30,8 +30,9 @@ def test_how_far_the_domains_are_apart(kind: NormalizationName) -> None:
     assert set(rest.values()) == {None}
 
 
-def test_autodial_has_its_share() -> None:
-    model = network("autodial")
+@pytest.mark.parametrize("kind", ["autodial", "ccn"])
+def test_a_share_is_reported(kind: NormalizationName) -> None:
+    model = network(kind)
     with torch.no_grad():
         model.get_parameter("0.alpha").fill_(0.75)
     (found,) = layer_diagnostics(model)

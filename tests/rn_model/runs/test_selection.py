@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -5,7 +6,13 @@ from hypothesis import strategies as st
 
 from bundle.scores import Scores
 from rn_model.runs.proportion import Proportion
-from rn_model.runs.selection import Candidate, choose, mean_score, score_predictions
+from rn_model.runs.selection import (
+    Candidate,
+    agreements,
+    choose,
+    mean_score,
+    score_predictions,
+)
 
 
 def _candidate(score: float, source_accuracy: float) -> Candidate:
@@ -70,3 +77,18 @@ def test_a_probe_chooses_instead_of_the_scores() -> None:
     assert choose({"a": candidate(0.2, 11), "b": candidate(0.3, 11), "c": candidate(0.9, 8)}) == "b"
     unprobed = Candidate(Scores(0.5, 0.5), 0.9)
     assert choose({"a": candidate(0.9, 8), "b": candidate(0.2, 11), "c": unprobed}) == "a"
+
+
+def test_agreement_counts_images_and_needs_the_same_ones() -> None:
+    sure, unsure = np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([[0.3, 0.7], [0.6, 0.4]])
+    assert agreements({"a": sure, "b": unsure}) == {"a": 1.0, "b": 0.5}
+    with pytest.raises(ValueError, match="the same images"):
+        agreements({"a": sure, "b": unsure[:1]})
+    with pytest.raises(ValueError, match="the same images"):
+        agreements({"a": sure[:0]})
+
+
+def test_agreement_outweighs_a_better_score() -> None:
+    certain = Candidate(Scores(0.9, 0.8), 0.9, agreement=0.5)
+    shared = Candidate(Scores(0.5, 0.6), 0.9, agreement=0.9)
+    assert choose({"certain": certain, "shared": shared}) == "shared"

@@ -113,6 +113,7 @@ def test_the_arrays_for_the_report(run: tuple[RunConfig, Path, Result]) -> None:
         **{f"{when}_target": ((47, 8), "float32") for when in ("before", "after")},
         **{f"{domain}_label": ((47,), "int64") for domain in ("source", "target")},
         "before_predicted": ((31,), "int64"),
+        "before_probability": ((31, CLASSES), "float32"),
         "target_probability": ((31, CLASSES), "float32"),
         "target_true": ((31,), "int64"),
         "picture": ((20, SIZE, SIZE, 1), "uint8"),

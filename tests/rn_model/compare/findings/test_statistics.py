@@ -8,7 +8,6 @@ from scipy.stats import spearmanr, ttest_rel
 
 from rn_model.compare.findings.statistics import (
     by_seed,
-    label_free_selection,
     over_tasks,
     paired_difference,
     rank_correlation,
@@ -49,27 +48,6 @@ def test_unlabelled_targets_have_no_accuracy() -> None:
     findings = [finding("a/rn/mcc/0", result(None))]
     assert by_seed(findings, "a", "rn", "mcc", "oracle_target_accuracy") == {}
     assert rank_correlation(findings, "a") is None
-
-
-def test_the_selection_uses_scores_and_not_labels() -> None:
-    findings = [
-        finding("a/rn/mcc/0", result(0.6, score=0.9)),
-        finding("a/bn/mcc/0", result(0.8, score=0.4)),
-        finding("a/rn/mcc/1", result(0.7, score=0.2)),
-        finding("a/bn/mcc/1", result(0.9, score=0.3)),
-        # Its score is the best, but it has forgotten the source.
-        finding("a/bn/dann/1", result(0.1, score=1.0, source=0.5)),
-        finding("other/bn/mcc/0", result(1.0, score=1.0)),
-    ]
-    choice = label_free_selection(findings, "a")
-    assert choice is not None
-    assert choice.accuracy.mean == pytest.approx((0.6 + 0.9) / 2)
-    assert choice.best.mean == pytest.approx((0.8 + 0.9) / 2)
-    assert choice.names == {"rn/mcc": 1, "bn/mcc": 1}
-
-
-def test_one_run_is_not_a_selection() -> None:
-    assert label_free_selection([finding("a/rn/mcc/0", result(0.6))], "a") is None
 
 
 @given(st.lists(st.tuples(accuracies, accuracies), min_size=3, max_size=12, unique=True))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from rn_model.layers import (
     AdaptiveBatchNorm,
     AutoDial,
+    CommonCenterNorm,
     DomainSpecificBatchNorm,
     MergedBatchNorm,
     NormAct,
@@ -44,6 +45,7 @@ def trained() -> SmallNet:
         ("autodial", AutoDial),
         ("dsbn", DomainSpecificBatchNorm),
         ("transnorm", TransNorm),
+        ("ccn", CommonCenterNorm),
         ("rn", ReciprocalNorm2d),
     ],
 )

@@ -69,6 +69,10 @@ def by_the_equations(kind: NormalizationName, layer: DomainNorm, parts: list[Ten
             second = alpha * (variances[own] + means[own] ** 2)
             second = second + (1 - alpha) * (variances[other] + means[other] ** 2)
             variance = second - mean**2
+        elif kind == "ccn":
+            alpha = layer.get_parameter("alpha")
+            mean = alpha * means[own] + (1 - alpha) * means[other]
+            variance = ((rows[own] - mean[:, None]) ** 2).mean(1)
         elif kind == "dsbn" and own == 1:
             weight = layer.get_parameter("weight_target")
             bias = layer.get_parameter("bias_target")

@@ -34,7 +34,7 @@ def test_missing_values_of_a_layer_are_nan() -> None:
     [
         ({}, ["Shift between the domains"]),
         ({"gate_mean": 0.9}, ["Shift between the domains", "Gates of RA"]),
-        ({"alpha": 0.9}, ["Shift between the domains", "Share of the own domain (AutoDIAL)"]),
+        ({"alpha": 0.9}, ["Shift between the domains", "Share of the own domain"]),
     ],
 )
 def test_there_is_a_chart_for_what_the_layers_have(extra: Entry, titles: list[str]) -> None:

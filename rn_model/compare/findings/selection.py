@@ -1,0 +1,105 @@
+"""The choice among all runs of a task without target labels, and what it costs."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import Literal, NamedTuple
+
+from rn_model.compare.findings.results import Finding
+from rn_model.compare.findings.statistics import Spread, spread
+from rn_model.runs.selection import Candidate, choose
+from rn_model.training.result import SOURCE_ONLY, Result
+
+Rule = Literal["trust", "score"]
+TOLERANCE = 0.02
+
+
+class Selection(NamedTuple):
+    """A choice among all runs of a task and the source-only network, per seed.
+
+    Attributes:
+        accuracy: accuracy of the chosen networks.
+        best: accuracy of the best networks by labels, which cannot be selected without labels.
+        regrets: accuracy lost against the best network, per seed.
+        names: number of times that each method was chosen.
+    """
+
+    accuracy: Spread
+    best: Spread
+    regrets: tuple[float, ...]
+    names: Counter[str]
+
+
+@dataclass(frozen=True)
+class _Option:
+    candidate: Candidate
+    accuracy: float
+    tolerance: float
+
+
+def label_free_selection(
+    findings: Sequence[Finding], task: str, rule: Rule = "trust"
+) -> Selection | None:
+    """Select without labels, per seed; None if no seed has two runs to select from.
+
+    The network before the adaptation is a candidate too, where its accuracy is known.
+
+    Args:
+        findings: findings of all runs.
+        task: task of the runs.
+        rule: ``trust`` selects by label-free scores and by the agreement with the other candidates,
+            ``score`` by the scores alone.
+    """
+    chosen: list[float] = []
+    best: list[float] = []
+    names: Counter[str] = Counter()
+    for options in _by_seed(findings, task, rule).values():
+        if len(options) < 2:
+            continue
+        name = choose(
+            {name: option.candidate for name, option in options.items()},
+            tolerance=max(option.tolerance for option in options.values()),
+        )
+        names[name] += 1
+        chosen.append(options[name].accuracy)
+        best.append(max(option.accuracy for option in options.values()))
+    accuracies, bests = spread(chosen), spread(best)
+    if accuracies is None or bests is None:
+        return None
+    regrets = tuple(most - own for own, most in zip(chosen, best, strict=True))
+    return Selection(accuracies, bests, regrets, names)
+
+
+def _by_seed(findings: Sequence[Finding], task: str, rule: Rule) -> dict[int, dict[str, _Option]]:
+    seeds: dict[int, dict[str, _Option]] = defaultdict(dict)
+    for finding in findings:
+        result = finding.result
+        if finding.key.task != task or result is None or result.oracle_target_accuracy is None:
+            continue
+        options = seeds[finding.key.seed]
+        name = f"{finding.key.normalization}/{finding.key.objective}"
+        options[name] = _Option(
+            _known(result.candidate(), finding.agreement, rule),
+            result.oracle_target_accuracy,
+            _tolerance(result),
+        )
+        before = result.before
+        if before is not None and before.oracle_target_accuracy is not None:
+            options[SOURCE_ONLY] = _Option(
+                _known(before.candidate(), finding.agreement_before, rule),
+                before.oracle_target_accuracy,
+                _tolerance(result),
+            )
+    return seeds
+
+
+def _known(candidate: Candidate, agreement: float | None, rule: Rule) -> Candidate:
+    return replace(candidate, agreement=agreement if rule == "trust" else None)
+
+
+def _tolerance(result: Result) -> float:
+    """Loss of source accuracy that is accepted: that of a single run, and what chance explains."""
+    images = result.images.get("validation")
+    accuracy = result.source_accuracy
+    return TOLERANCE + (sqrt(2 * accuracy * (1 - accuracy) / images) if images else 0.0)
