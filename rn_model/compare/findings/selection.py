@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from rn_model.compare.findings.results import Finding
 from rn_model.compare.findings.statistics import Spread, spread
 from rn_model.runs.selection import Candidate, choose
+from rn_model.training.records.artifacts import SOURCE_ONLY_FOLDER
 from rn_model.training.result import SOURCE_ONLY, Result
 
 Rule = Literal["trust", "score"]
@@ -19,23 +20,26 @@ class Selection(NamedTuple):
     """A choice among all runs of a task and the source-only network, per seed.
 
     Attributes:
-        accuracy: accuracy of the chosen networks.
+        accuracy: accuracy of the chosen networks; None where the target has no labels, as for the next two.
         best: accuracy of the best networks by labels, which cannot be selected without labels.
-        regrets: accuracy lost against the best network, per seed.
+        regrets: accuracy lost against the best network, per seed; empty without labels.
+        runs: chosen run by seed, as its folder below the directory of the comparison.
         names: number of times that each method was chosen.
     """
 
-    accuracy: Spread
-    best: Spread
+    accuracy: Spread | None
+    best: Spread | None
     regrets: tuple[float, ...]
+    runs: dict[int, str]
     names: Counter[str]
 
 
 @dataclass(frozen=True)
 class _Option:
     candidate: Candidate
-    accuracy: float
+    accuracy: float | None
     tolerance: float
+    path: str
 
 
 def label_free_selection(
@@ -43,7 +47,7 @@ def label_free_selection(
 ) -> Selection | None:
     """Select without labels, per seed; None if no seed has two runs to select from.
 
-    The network before the adaptation is a candidate too, where its accuracy is known.
+    The network before the adaptation is a candidate too.
 
     Args:
         findings: findings of all runs.
@@ -53,8 +57,9 @@ def label_free_selection(
     """
     chosen: list[float] = []
     best: list[float] = []
+    runs: dict[int, str] = {}
     names: Counter[str] = Counter()
-    for options in _by_seed(findings, task, rule).values():
+    for seed, options in _by_seed(findings, task, rule).items():
         if len(options) < 2:
             continue
         name = choose(
@@ -62,20 +67,22 @@ def label_free_selection(
             tolerance=max(option.tolerance for option in options.values()),
         )
         names[name] += 1
-        chosen.append(options[name].accuracy)
-        best.append(max(option.accuracy for option in options.values()))
-    accuracies, bests = spread(chosen), spread(best)
-    if accuracies is None or bests is None:
+        runs[seed] = options[name].path
+        accuracy = options[name].accuracy
+        if accuracy is not None:
+            chosen.append(accuracy)
+            best.append(max(option.accuracy or 0.0 for option in options.values()))
+    if not names:
         return None
     regrets = tuple(most - own for own, most in zip(chosen, best, strict=True))
-    return Selection(accuracies, bests, regrets, names)
+    return Selection(spread(chosen), spread(best), regrets, runs, names)
 
 
 def _by_seed(findings: Sequence[Finding], task: str, rule: Rule) -> dict[int, dict[str, _Option]]:
     seeds: dict[int, dict[str, _Option]] = defaultdict(dict)
     for finding in findings:
         result = finding.result
-        if finding.key.task != task or result is None or result.oracle_target_accuracy is None:
+        if finding.key.task != task or result is None:
             continue
         options = seeds[finding.key.seed]
         name = f"{finding.key.normalization}/{finding.key.objective}"
@@ -83,13 +90,15 @@ def _by_seed(findings: Sequence[Finding], task: str, rule: Rule) -> dict[int, di
             _known(result.candidate(), finding.agreement, rule),
             result.oracle_target_accuracy,
             _tolerance(result),
+            finding.key.path,
         )
         before = result.before
-        if before is not None and before.oracle_target_accuracy is not None:
+        if before is not None:
             options[SOURCE_ONLY] = _Option(
                 _known(before.candidate(), finding.agreement_before, rule),
                 before.oracle_target_accuracy,
                 _tolerance(result),
+                f"{finding.key.path}/{SOURCE_ONLY_FOLDER}",
             )
     return seeds
 

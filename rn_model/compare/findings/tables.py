@@ -208,6 +208,11 @@ def _notes(findings: Sequence[Finding], tasks: Sequence[str]) -> list[str]:
     ]
     regrets = _regrets(findings, tasks)
     notes += [] if regrets is None else [regrets]
+    for task in tasks:
+        selection = label_free_selection(findings, task)
+        # Where accuracies are known, all runs are of interest; where not, the one to export.
+        if selection is not None and selection.accuracy is None:
+            notes += [f"Selected with seed {seed}: {run}" for seed, run in selection.runs.items()]
     count = dict.fromkeys(("done", "failed", "missing"), 0)
     for finding in findings:
         count[finding.status] += 1

@@ -4,13 +4,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rn_model.compare.config import GridConfig
 from rn_model.compare.findings.agreement import with_agreement
 from rn_model.compare.findings.results import Finding
 from rn_model.compare.findings.selection import label_free_selection
+from rn_model.compare.findings.tables import make_tables
 from rn_model.runs.rows import Row
 from rn_model.training.records.artifacts import EVALUATION
 from rn_model.training.result import SOURCE_ONLY
 from tests.rn_model.compare.findings.synthetic import finding, result
+
+GRID = GridConfig.model_validate(
+    {
+        "base": "digits",
+        "tasks": [{"name": "a"}],
+        "normalizations": ["bn", "rn"],
+        "objectives": ["mcc"],
+        "seeds": [0],
+    }
+)
 
 
 def test_the_selection_uses_scores_and_not_labels() -> None:
@@ -24,7 +36,7 @@ def test_the_selection_uses_scores_and_not_labels() -> None:
         finding("other/bn/mcc/0", result(1.0, score=1.0)),
     ]
     choice = label_free_selection(findings, "a")
-    assert choice is not None
+    assert choice is not None and choice.accuracy is not None and choice.best is not None
     assert choice.accuracy.mean == pytest.approx((0.6 + 0.9) / 2)
     assert choice.best.mean == pytest.approx((0.8 + 0.9) / 2)
     assert list(choice.regrets) == pytest.approx([0.2, 0])
@@ -33,6 +45,17 @@ def test_the_selection_uses_scores_and_not_labels() -> None:
 
 def test_one_run_is_not_a_selection() -> None:
     assert label_free_selection([finding("a/rn/mcc/0", result(0.6))], "a") is None
+
+
+def test_it_needs_no_labels() -> None:
+    findings = [finding("a/rn/mcc/0", result(None, score=0.4)), finding("a/bn/mcc/0", result(None))]
+    choice = label_free_selection(findings, "a")
+    assert choice is not None
+    assert choice.names == {"bn/mcc": 1}
+    assert (choice.accuracy, choice.best, choice.regrets) == (None, None, ())
+    assert choice.runs == {0: "a/bn/mcc/seed-0"}
+    notes = make_tables(GRID, findings).notes
+    assert "Selected with seed 0: a/bn/mcc/seed-0" in notes
 
 
 def test_the_network_before_the_adaptation_is_a_candidate() -> None:
@@ -48,6 +71,7 @@ def test_the_network_before_the_adaptation_is_a_candidate() -> None:
     choice = label_free_selection([finding("a/rn/mcc/0", adapted)], "a")
     assert choice is not None
     assert choice.names == {SOURCE_ONLY: 1}
+    assert choice.runs == {0: "a/rn/mcc/seed-0/source_only"}
     assert choice.regrets == (0,)
 
 
