@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from bundle.scores import Scores, label_free_scores
 from rn_model.runs.proportion import Proportion
+
+TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,27 @@ def trust(candidate: Candidate) -> float:
     return candidate.scores.nuclear_norm + candidate.agreement
 
 
-def choose(candidates: Mapping[str, Candidate], *, tolerance: float = 0.02) -> str:
+def source_tolerance(accuracy: float, images: int | None) -> float:
+    """How much source accuracy a candidate may lose: 2 points, and what chance explains.
+
+    Without the second, a few hundred held-out images would decide by chance which candidates are
+    eligible at all.
+
+    Args:
+        accuracy: accuracy on held-out source images that candidates are compared with, 0 to 1.
+        images: number of these images; None if unknown.
+
+    Returns:
+        0.02, plus the standard error of the difference of two such accuracies.
+
+    Example:
+        >>> source_tolerance(0.9, None), round(source_tolerance(0.9, 300), 3)
+        (0.02, 0.044)
+    """
+    return TOLERANCE + (sqrt(2 * accuracy * (1 - accuracy) / images) if images else 0.0)
+
+
+def choose(candidates: Mapping[str, Candidate], *, tolerance: float = TOLERANCE) -> str:
     """Choose the most trusted candidate (:func:`trust`) among those still accurate on the source.
 
     Predictions can be certain and diverse, and wrong. A candidate is therefore only eligible if its

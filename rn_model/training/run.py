@@ -13,6 +13,7 @@ from torch import nn
 
 from rn_model.layers import Normalization
 from rn_model.layers.distributed import rank, world_size
+from rn_model.runs.selection import TOLERANCE, source_tolerance
 from rn_model.training.config import RunConfig
 from rn_model.training.context import RunContext, image_fingerprints, open_context
 from rn_model.training.errors import Interrupted
@@ -143,7 +144,7 @@ class _Run:
         floor = self._source_stage(state)
         network = context.new_network(context.config.normalization)
         self._load_source(network)
-        selector = CheckpointSelector(floor, last=context.config.training.keep == "last")
+        selector = self._selector(floor)
         evaluate = partial(self._evaluate, "adapt", network, selector)
         # The source-only network is a candidate, too: as it was trained, and with target statistics.
         first = floor is not None and (state is None or state["stage"] != "adapt")
@@ -164,6 +165,12 @@ class _Run:
         }
         reader = replace(context.reader, before_batch=self._stop_if_alone)
         return finish(replace(context, reader=reader), network, self._out, trained)
+
+    def _selector(self, floor: float | None) -> CheckpointSelector:
+        training = self._context.config.training
+        images = min(len(self._context.task.validation), training.evaluation_images)
+        tolerance = TOLERANCE if floor is None else source_tolerance(floor, images)
+        return CheckpointSelector(floor, last=training.keep == "last", tolerance=tolerance)
 
     def train_source(self) -> None:
         self._source_stage(self._load_checkpoint())

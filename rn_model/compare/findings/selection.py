@@ -3,17 +3,15 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 from typing import Literal, NamedTuple
 
 from rn_model.compare.findings.results import Finding
 from rn_model.compare.findings.statistics import Spread, spread
-from rn_model.runs.selection import Candidate, choose
+from rn_model.runs.selection import Candidate, choose, source_tolerance
 from rn_model.training.records.artifacts import SOURCE_ONLY_FOLDER
 from rn_model.training.result import SOURCE_ONLY, Result
 
 Rule = Literal["trust", "score"]
-TOLERANCE = 0.02
 
 
 class Selection(NamedTuple):
@@ -108,7 +106,4 @@ def _known(candidate: Candidate, agreement: float | None, rule: Rule) -> Candida
 
 
 def _tolerance(result: Result) -> float:
-    """Loss of source accuracy that is accepted: that of a single run, and what chance explains."""
-    images = result.images.get("validation")
-    accuracy = result.source_accuracy
-    return TOLERANCE + (sqrt(2 * accuracy * (1 - accuracy) / images) if images else 0.0)
+    return source_tolerance(result.source_accuracy, result.images.get("validation"))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from rn_model.report.run_files import Entry, RunFiles
 from rn_model.runs.proportion import Proportion
-from rn_model.training.evaluation.checkpoint_selection import TOLERANCE
+from rn_model.runs.selection import source_tolerance
 
 
 class Evaluation(NamedTuple):
@@ -64,7 +64,7 @@ def explain(files: RunFiles) -> Selection:
     step = int(step) if isinstance(step, int | float) else None
     before = [entry for entry in files.evaluations if entry["stage"] == "source"]
     later = [entry for entry in files.evaluations if entry["stage"] != "source"]
-    floor = _number((before[-1:] or later[:1] or [{}])[0].get("source_accuracy")) - TOLERANCE
+    floor = _floor(files, _number((before[-1:] or later[:1] or [{}])[0].get("source_accuracy")))
     own = files.result.get("target_statistics", True)
     statistics = "target" if own else "source"
     rows = tuple(_row(entry, step, statistics, floor) for entry in later)
@@ -84,6 +84,16 @@ def explain(files: RunFiles) -> Selection:
             f" {'statistics of the target' if own else 'its own statistics'}. {reason}"
         )
     return Selection(step, reason, known, rows)
+
+
+def _floor(files: RunFiles, accuracy: float) -> float:
+    """Source accuracy that a network had to reach; NaN if unknown."""
+    images = files.result.get("images")
+    known = images.get("validation") if isinstance(images, Mapping) else None
+    training = files.config.get("training")
+    most = training.get("evaluation_images") if isinstance(training, Mapping) else None
+    counts = [count for count in (known, most) if isinstance(count, int)]
+    return accuracy - source_tolerance(accuracy, min(counts) if known else None)
 
 
 def _reason(
@@ -113,7 +123,7 @@ def _reason(
         return f"{sentence}; none reached the minimum of {floor:.1%} on held-out source images."
     return (
         f"{sentence}. Only networks with an accuracy of at least {floor:.1%} on held-out source images"
-        f" ({100 * TOLERANCE:g} points below that before the adaptation) could be selected."
+        " (2 points, and what chance explains, below that before the adaptation) could be selected."
     )
 
 

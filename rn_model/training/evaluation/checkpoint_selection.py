@@ -5,9 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from rn_model.runs.selection import Candidate, mean_score
-
-TOLERANCE = 0.02
+from rn_model.runs.selection import TOLERANCE, Candidate, mean_score
 
 
 class CheckpointSelector:
@@ -21,7 +19,7 @@ class CheckpointSelector:
     Args:
         floor: source accuracy before the adaptation; None to use that of the first candidate.
         last: keep the last candidate instead of the best one.
-        tolerance: permitted loss of source accuracy.
+        tolerance: permitted loss of source accuracy, see :func:`rn_model.runs.selection.source_tolerance`.
 
     Attributes:
         floor: source accuracy before the adaptation; None if unknown.

@@ -12,6 +12,7 @@ from rn_model.runs.selection import (
     choose,
     mean_score,
     score_predictions,
+    source_tolerance,
 )
 
 
@@ -92,3 +93,8 @@ def test_agreement_outweighs_a_better_score() -> None:
     certain = Candidate(Scores(0.9, 0.8), 0.9, agreement=0.5)
     shared = Candidate(Scores(0.5, 0.6), 0.9, agreement=0.9)
     assert choose({"certain": certain, "shared": shared}) == "shared"
+
+
+@pytest.mark.parametrize(("images", "expected"), [(None, 0.02), (10**9, 0.02), (200, 0.05)])
+def test_few_images_excuse_a_larger_loss_of_the_source(images: int | None, expected: float) -> None:
+    assert source_tolerance(0.9, images) == pytest.approx(expected, abs=1e-4)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,12 @@ def test_last_weights_unadapted_weights_and_unfinished_runs_have_their_own_reaso
 def test_without_training_on_the_source_the_first_evaluation_sets_the_floor() -> None:
     assert explain(_files([(10, 0.6, 0.9)], 10, before=None)).floor == pytest.approx(0.88)
     assert explain(_files([], None, before=None)).floor is None
+
+
+def test_the_floor_allows_for_chance_among_few_images() -> None:
+    files = _files([(10, 0.9, 0.89)], 10, before=0.9)
+    result = {**files.result, "images": {"validation": 200}}
+    assert explain(replace(files, result=result)).floor == pytest.approx(0.85)
+    config = {"training": {"evaluation_images": 50}}
+    fewer = explain(replace(files, result=result, config=config)).floor
+    assert fewer == pytest.approx(0.9 - 0.02 - 0.06)
