@@ -110,9 +110,26 @@ def measure(
     only: str,
     console: Console,
 ) -> tuple[GridConfig, list[Finding]]:
-    """Train the missing runs of a grid and print its tables."""
+    """Train the missing runs of a built-in grid and print its tables."""
     grid, base = load_grid(name)
     grid = grid.model_copy(update={"seeds": tuple(range(seeds))})
+    findings = train_and_print(
+        grid, out, base=base, data=data, jobs=jobs, only=only, console=console
+    )
+    return grid, findings
+
+
+def train_and_print(
+    grid: GridConfig,
+    out: Path,
+    *,
+    base: Path = Path(),
+    data: Path | None = None,
+    jobs: int,
+    only: str,
+    console: Console,
+) -> list[Finding]:
+    """Train the missing runs of a grid and print its tables; exit with one line if that fails."""
     try:
         options = Options(processes=jobs)
         train_grid(grid, out, base=base, data=data, only=only, options=options, console=console)
@@ -124,7 +141,7 @@ def measure(
         raise typer.Exit(130) from error
     findings, tables = summarize(grid, out)
     print_tables(tables, console)
-    return grid, findings
+    return findings
 
 
 def main(

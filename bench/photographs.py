@@ -2,44 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
+from bench.claim import train_and_print
 from bench.photograph_tasks import digit_tasks, photograph_tasks
-from rn_model.compare.comparison import summarize, train_grid
 from rn_model.compare.config import GridConfig
-from rn_model.compare.execution import Options
 from rn_model.compare.findings.results import Finding
-from rn_model.compare.findings.tables import print_tables
+from rn_model.compare.grid_file import load_grid
 from rn_model.runs.proportion import Proportion
 from rn_model.runs.selection import Candidate, choose
-from rn_model.training.errors import Interrupted
 from rn_model.training.records.artifacts import EVALUATION
 
 NORMALIZATIONS = ("bn", "adabn", "rn", "ccn")
 _DRAWS = 1000
-# As in the grid "claim", so that the tasks with equal shares are those of its first two columns.
-_VIEWS = {"rotation": 10, "translation": 0.1, "scale": 0.15, "shear": 10}
-_DIGITS: dict[str, Any] = {
-    "backbone": {"name": "digits:lenet", "arguments": {"size": 16, "width": 16, "bottleneck": 128}},
-    "augmentation": {"source": _VIEWS, "target": _VIEWS},
-    "training.source_steps": 800,
-    "training.steps": 300,
-    "training.batch_size": 32,
-    "training.learning_rate": 0.05,
-    "training.source_rate": 1.0,
-    "training.ramp": 0.2,
-    "training.evaluate_every": 100,
-    "training.evaluation_images": 1000,
-    "training.population_images": 2048,
-    "keep_images": 0,
-    "device": "cpu",
-}
 
 
 def main(
@@ -56,12 +38,15 @@ def main(
     arrays = out.parent / f"{out.name}-data"
     arrays.mkdir(parents=True, exist_ok=True)
     tasks = photograph_tasks(data, arrays)
+    # Trained as in the grid of the claim, of which the tasks with equal shares are two.
+    claim, _ = load_grid("claim")
+    views = claim.tasks[0].set
     tasks += [
         {
             **task,
             "base": "digits",
             "data": str(data.absolute()),
-            "set": _DIGITS | task.get("set", {}),
+            "set": claim.set | views | task.get("set", {}),
         }
         for task in digit_tasks(data, arrays)
     ]
@@ -73,13 +58,7 @@ def main(
             "seeds": range(seeds),
         }
     )
-    try:
-        train_grid(grid, out, only=only, options=Options(processes=jobs), console=console)
-    except (Interrupted, KeyboardInterrupt) as error:
-        console.print(f"{error}; the same command resumes", markup=False, soft_wrap=True)
-        raise typer.Exit(130) from error
-    findings, tables = summarize(grid, out)
-    print_tables(tables, console)
+    findings = train_and_print(grid, out, jobs=jobs, only=only, console=console)
     regrets = [r for group in _groups(findings, out) for r in probe_regrets(*group, labels)]
     if regrets:
         mean, high, worst = np.mean(regrets), np.percentile(regrets, 95), np.max(regrets)
@@ -105,15 +84,13 @@ def _groups(
             after = arrays["target_probability"].argmax(axis=1) == true
             before = arrays["before_predicted"] == true
         if key not in candidates:
-            candidates[key].append(_agreeing(result.before.candidate(), finding.agreement_before))
+            candidates[key].append(
+                replace(result.before.candidate(), agreement=finding.agreement_before)
+            )
             correct[key].append(before)
-        candidates[key].append(_agreeing(result.candidate(), finding.agreement))
+        candidates[key].append(replace(result.candidate(), agreement=finding.agreement))
         correct[key].append(after)
     return [(candidates[key], np.stack(correct[key])) for key in candidates]
-
-
-def _agreeing(candidate: Candidate, agreement: float | None) -> Candidate:
-    return Candidate(candidate.scores, candidate.source_accuracy, agreement=agreement)
 
 
 def probe_regrets(
@@ -132,12 +109,7 @@ def probe_regrets(
     for _ in range(_DRAWS):
         hits = correct[:, generator.choice(correct.shape[1], labels, replace=False)].sum(axis=1)
         probed = {
-            str(number): Candidate(
-                candidate.scores,
-                candidate.source_accuracy,
-                Proportion(correct=int(hit), images=labels),
-                candidate.agreement,
-            )
+            str(number): replace(candidate, probe=Proportion(correct=int(hit), images=labels))
             for number, (candidate, hit) in enumerate(zip(candidates, hits, strict=True))
         }
         regrets.append(float(accuracy.max() - accuracy[int(choose(probed))]))

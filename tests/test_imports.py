@@ -78,7 +78,7 @@ ORDERS: Mapping[str, Order] = {
     ),
     "rn_model.layers": (
         "conversion diagnostics domain_split population_moments",
-        "common_center reciprocal_norm rivals",
+        "reciprocal_norm rivals",
         "domain_norm",
         "functional observation training_step",
         "affine_map distributed domains shrinkage",

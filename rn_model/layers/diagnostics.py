@@ -4,11 +4,10 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from rn_model.layers.common_center import CommonCenterNorm
 from rn_model.layers.domain_norm import DomainNorm, domain_norms
 from rn_model.layers.functional import correlation
 from rn_model.layers.reciprocal_norm import ReciprocalNorm
-from rn_model.layers.rivals.autodial import AutoDial
+from rn_model.layers.rivals.share_norm import ShareNorm
 
 
 class LayerDiagnostics(BaseModel):
@@ -59,7 +58,7 @@ def _diagnose(name: str, layer: DomainNorm) -> LayerDiagnostics:
         shift_mean=float(((target.mean - source.mean).abs() / spread).mean()),
         shift_variance=float(ratio.log().abs().mean()),
     )
-    if isinstance(layer, AutoDial | CommonCenterNorm):
+    if isinstance(layer, ShareNorm):
         return found.model_copy(update={"alpha": float(layer.alpha)})
     if not isinstance(layer, ReciprocalNorm):
         return found

@@ -6,7 +6,6 @@ from typing import Any, get_args
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from rn_model.layers.common_center import CommonCenterNorm
 from rn_model.layers.conversion.config import Normalization, NormalizationName
 from rn_model.layers.conversion.refusals import check_convertible
 from rn_model.layers.conversion.retired import retire
@@ -23,10 +22,11 @@ from rn_model.layers.reciprocal_norm import (
 from rn_model.layers.rivals.adabn import AdaptiveBatchNorm
 from rn_model.layers.rivals.autodial import AutoDial
 from rn_model.layers.rivals.batch_norm import MergedBatchNorm
+from rn_model.layers.rivals.common_center import CommonCenterNorm
 from rn_model.layers.rivals.dsbn import DomainSpecificBatchNorm
 from rn_model.layers.rivals.transnorm import TransNorm
 
-OTHERS: dict[NormalizationName, type[DomainNorm]] = {
+RIVALS: dict[NormalizationName, type[DomainNorm]] = {
     "bn": MergedBatchNorm,
     "adabn": AdaptiveBatchNorm,
     "autodial": AutoDial,
@@ -61,8 +61,9 @@ def convert_normalization(
 ) -> nn.Module:
     """Replace every BatchNorm of a model, in place, with a domain-specific normalization.
 
-    Weights and running statistics are kept. Both domains start with BatchNorm's statistics, and gates
-    and shares start at 1, so that in evaluation mode the converted model computes what it did before.
+    Weights and running statistics are kept. Both domains start with BatchNorm's statistics, gates
+    start at 1, and shares make no difference to equal statistics, so that in evaluation mode the
+    converted model computes what it did before.
     The exceptions are TransNorm, which doubles the output of BatchNorm, and RN without aggregation.
     A layer that is used in several places stays shared. Forward and backward hooks move to the new layer.
     If the network still calls a replaced BatchNorm, which it kept in a list, a dict or a closure, that
@@ -133,7 +134,7 @@ def _named(kind: NormalizationName) -> Normalization:
 def _is(layer: DomainNorm, config: Normalization) -> bool:
     """Whether a layer is the one that a conversion would make."""
     if config.kind != "rn":
-        return type(layer) is OTHERS[config.kind]
+        return type(layer) is RIVALS[config.kind]
     if not isinstance(layer, ReciprocalNorm):
         return False
     # Without aggregation, the range of the gates has no effect.
@@ -186,7 +187,7 @@ def _kind_and_options(
     batch_norm: _BatchNorm, config: Normalization
 ) -> tuple[type[DomainNorm], dict[str, Any]]:
     if config.kind != "rn":
-        return OTHERS[config.kind], {}
+        return RIVALS[config.kind], {}
     options = config.model_dump(exclude={"kind"})
     twins = (twin for kind, twin in RECIPROCAL.items() if isinstance(batch_norm, kind))
     return next(twins, ReciprocalNorm), options

@@ -1,20 +1,12 @@
 """Common-Centre Normalization: the domains share a centre, and each has its own scale."""
 
-from typing import Any
-
-import torch
-from torch import Tensor, nn
-
-from rn_model.layers.domain_norm import DomainNorm
 from rn_model.layers.domains import Domain
-from rn_model.layers.functional import project_gate
 from rn_model.layers.moments import Moments
+from rn_model.layers.rivals.share_norm import ShareNorm
 from rn_model.layers.training_step import Coefficients
 
-FLOOR = 0.5
 
-
-class CommonCenterNorm(DomainNorm):
+class CommonCenterNorm(ShareNorm):
     r"""Common-Centre Normalization (CCN).
 
     With a domain :math:`d` and the other domain :math:`d'`,
@@ -46,24 +38,12 @@ class CommonCenterNorm(DomainNorm):
     """
 
     normalization = "CommonCenterNorm"
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        like: Tensor = self.running("source").mean
-        self.alpha = nn.Parameter(torch.full((), FLOOR, device=like.device, dtype=like.dtype))
+    start = 0.5
 
     def effective(
         self, domain: Domain, own: Moments, other: Moments, coefficients: Coefficients
     ) -> Moments:
         """The centre, and the domain's mean square distance from it."""
-        alpha = project_gate(coefficients["alpha"], FLOOR).to(own.mean.dtype)
+        alpha = self.share(own, coefficients)
         distance = (1 - alpha) * (other.mean - own.mean)
         return Moments(own.mean + distance, own.variance + distance.square())
-
-    def gate_parameters(self) -> list[nn.Parameter]:
-        return [self.alpha]
-
-    @torch.no_grad()
-    def project_parameters(self) -> None:
-        """Move ``alpha`` to its nearest value in [0.5, 1]."""
-        self.alpha.clamp_(FLOOR, 1.0)
