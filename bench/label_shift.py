@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from bench.resnet20 import write_features
+from bench.photograph_tasks import FEATURES, WEIGHTS
+from bench.photograph_tasks import PHOTOGRAPHS as IMAGES
+from bench.resnet20 import settings, write_features
 from rn_model.training.config_file import validate
 from rn_model.training.records.artifacts import EVALUATION
 from rn_model.training.result import Result
 from rn_model.training.run import train, train_source
 
-IMAGES = "PACS48.npz"
-WEIGHTS = "CIFAR10-resnet20.npz"
 _TARGET_IMAGES = 1200
 _DRAWS = 4000
 
@@ -37,7 +37,7 @@ def main(
     torch.set_num_threads(threads)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_features(data / WEIGHTS, folder / "features.safetensors")
+        write_features(data / WEIGHTS, folder / FEATURES)
         classes, true = _prepare(data / IMAGES, folder, labels, seed)
         raw = _configuration(data / IMAGES, folder, classes, steps, seed)
         start = train_source(validate(raw, "source"), folder / "source")
@@ -116,20 +116,10 @@ def _configuration(
     return {
         "name": "photo to sketch",
         "task": {**sets, "classes": classes},
-        "preprocessing": {
-            **{"mode": "RGB", "height": 32, "width": 32},
-            **{"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
-        },
-        "augmentation": {"source": {"flip": 0.5}, "target": {"flip": 0.5}},
-        "backbone": {
-            "name": "bench.resnet20:ResNet20",
-            "weights": str(folder / "features.safetensors"),
-        },
+        **settings(folder / FEATURES),
         "objectives": [{"name": "mcc"}],
         "training": {"source_steps": steps, "steps": steps, "learning_rate": 0.01},
         "seed": seed,
-        "device": "cpu",
-        "keep_images": 0,
     }
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bench.resnet20 import write_features
+from bench.resnet20 import settings, write_features
 from bench.streams.corruptions import corrupt
 from bundle.preprocessing import Pixels
 
 PHOTOGRAPHS = "PACS48.npz"
 WEIGHTS = "CIFAR10-resnet20.npz"
-_STEPS = {"source_steps": 300, "steps": 250}
+FEATURES = "features.safetensors"
 # Shares of the ten digits among the target images, spread over a factor of 20; the source has equal ones.
 _SHARES = (10, 8, 6, 4, 3, 2, 1.5, 1, 0.7, 0.5)
 
@@ -31,7 +31,7 @@ def photograph_tasks(data: Path, folder: Path) -> list[dict[str, Any]]:
     Raises:
         OSError: if a file cannot be read or written.
     """
-    write_features(data / WEIGHTS, folder / "features.safetensors")
+    write_features(data / WEIGHTS, folder / FEATURES)
     with np.load(data / PHOTOGRAPHS, allow_pickle=False) as arrays:
         classes = [str(name) for name in arrays["classes"]]
         photo = arrays["photo"], arrays["photo_labels"].astype(np.int64)
@@ -125,21 +125,11 @@ def _configuration(folder: Path, name: str, classes: list[str]) -> dict[str, Any
     }
     return {
         "task": {**sets, "classes": classes, "validation": 0.2},
-        "preprocessing": {
-            **{"mode": "RGB", "height": 32, "width": 32},
-            **{"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
-        },
-        "augmentation": {"source": {"flip": 0.5}, "target": {"flip": 0.5}},
-        "backbone": {
-            "name": "bench.resnet20:ResNet20",
-            "weights": str((folder / "features.safetensors").absolute()),
-        },
+        **settings(folder / FEATURES),
         "training": {
-            **_STEPS,
+            **{"source_steps": 300, "steps": 250},
             **{"learning_rate": 0.01, "backbone_rate": 1.0, "ramp": 0.2},
             # Half precision halves the time; what is selected is the last network or that of step 0.
             **{"precision": "bf16-mixed", "evaluate_every": 250, "population_images": 2048},
         },
-        "device": "cpu",
-        "keep_images": 0,
     }

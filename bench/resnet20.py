@@ -1,6 +1,7 @@
 """The CIFAR ResNet-20 of He et al. (arXiv:1512.03385, section 4.2), and its pretrained weights."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,6 +54,24 @@ class ResNet20(nn.Module):
 def _stage(channels_in: int, channels: int) -> nn.Sequential:
     rest = (_Block(channels, channels) for _ in range(BLOCKS - 1))
     return nn.Sequential(_Block(channels_in, channels), *rest)
+
+
+def settings(features: Path) -> dict[str, Any]:
+    """Settings of a run with this network on a CPU.
+
+    Args:
+        features: file that :func:`write_features` wrote.
+    """
+    return {
+        "preprocessing": {
+            **{"mode": "RGB", "height": 32, "width": 32},
+            **{"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+        },
+        "augmentation": {"source": {"flip": 0.5}, "target": {"flip": 0.5}},
+        "backbone": {"name": "bench.resnet20:ResNet20", "weights": str(features.absolute())},
+        "device": "cpu",
+        "keep_images": 0,
+    }
 
 
 def write_features(arrays: Path, path: Path) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from rn_model.compare.config import GridConfig
 from rn_model.compare.findings.results import Finding
-from rn_model.compare.findings.selection import Rule, label_free_selection
+from rn_model.compare.findings.selection import Rule, Selection, label_free_selection
 from rn_model.compare.findings.statistics import (
     Measure,
     Spread,
@@ -20,6 +20,8 @@ from rn_model.compare.findings.statistics import (
 )
 
 MISSING = "-"
+_RULES: tuple[Rule, ...] = ("trust", "score")
+_Selected = dict[Rule, dict[str, Selection | None]]
 FAILED = "failed"
 _TITLES: dict[Measure, str] = {
     "oracle_target_accuracy": "accuracy of the checkpoint selected without labels, %",
@@ -72,8 +74,12 @@ def make_tables(grid: GridConfig, findings: Sequence[Finding]) -> Tables:
                 for measure, title in _TITLES.items()
             )
         )
-    blocks.append((_selections(findings, shown),))
-    return Tables(tuple(blocks), tuple(_notes(findings, shown)))
+    selected: _Selected = {
+        rule: {task: label_free_selection(findings, task, rule) for task in shown}
+        for rule in _RULES
+    }
+    blocks.append((_selections(findings, shown, selected),))
+    return Tables(tuple(blocks), tuple(_notes(findings, selected)))
 
 
 def as_markdown(tables: Tables) -> str:
@@ -150,11 +156,12 @@ def _failed(
     )
 
 
-def _selections(findings: Sequence[Finding], tasks: Sequence[str]) -> TextTable:
+def _selections(
+    findings: Sequence[Finding], tasks: Sequence[str], selected: _Selected
+) -> TextTable:
     rows: list[tuple[str, ...]] = []
     for task in tasks:
-        selection = label_free_selection(findings, task)
-        scored = label_free_selection(findings, task, "score")
+        selection, scored = selected["trust"][task], selected["score"][task]
         correlation = rank_correlation(findings, task)
         names = () if selection is None else selection.names.most_common()
         rows.append(
@@ -179,12 +186,12 @@ def _selections(findings: Sequence[Finding], tasks: Sequence[str]) -> TextTable:
     return TextTable(title, header, tuple(rows))
 
 
-def _regrets(findings: Sequence[Finding], tasks: Sequence[str]) -> str | None:
+def _regrets(selected: _Selected) -> str | None:
     """What the choices lose against the best network, over all tasks and seeds."""
 
     def lost(rule: Rule) -> str | None:
-        selections = [label_free_selection(findings, task, rule) for task in tasks]
-        regrets = [regret for found in selections if found is not None for regret in found.regrets]
+        found = [selection for selection in selected[rule].values() if selection is not None]
+        regrets = [regret for selection in found for regret in selection.regrets]
         if not regrets:
             return None
         mean = sum(regrets) / len(regrets)
@@ -198,7 +205,7 @@ def _regrets(findings: Sequence[Finding], tasks: Sequence[str]) -> str | None:
     )
 
 
-def _notes(findings: Sequence[Finding], tasks: Sequence[str]) -> list[str]:
+def _notes(findings: Sequence[Finding], selected: _Selected) -> list[str]:
     notes = [
         _NOTE,
         "Selected: the largest sum of nuclear norm and agreement with all candidates, among those still"
@@ -206,10 +213,9 @@ def _notes(findings: Sequence[Finding], tasks: Sequence[str]) -> list[str]:
         "Rank correlation: Spearman's, between the label-free score (mean of information and nuclear norm)"
         " and the accuracy, over all runs of a task.",
     ]
-    regrets = _regrets(findings, tasks)
+    regrets = _regrets(selected)
     notes += [] if regrets is None else [regrets]
-    for task in tasks:
-        selection = label_free_selection(findings, task)
+    for selection in selected["trust"].values():
         # Where accuracies are known, all runs are of interest; where not, the one to export.
         if selection is not None and selection.accuracy is None:
             notes += [f"Selected with seed {seed}: {run}" for seed, run in selection.runs.items()]
